@@ -1,0 +1,43 @@
+# Every habit of this project is one target. Nothing is installed outside of $(VENV).
+VENV   ?= .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+
+.PHONY: demo test test-fast lint format bench clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo          ## the whole story on a real PyTorch model, narrated
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/digits/demo.py
+
+test: $(VENV)/.dev           ## every test
+	$(BIN)/python -m pytest -n 2
+
+test-fast: $(VENV)/.dev      ## the tests without servers, torch and other tools
+	$(BIN)/python -m pytest -n 2 -m 'not slow'
+
+lint: $(VENV)/.dev           ## format, lint, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev         ## what `make lint` would complain about and a machine can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev          ## the figures of docs/benchmarks.md, beside dvc, as ratios of one run
+	$(BIN)/python benchmarks/run.py
+
+clean:                       ## forget the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
