@@ -1,0 +1,134 @@
+"""Every error a user of sycee can meet: one tree, each class with its exit code.
+
+    SyceeError              1   the command could not do what was asked
+    ├─ UsageError           2   wrong arguments
+    ├─ NotFound             1   a file, object, model, remote or repository that is not there
+    ├─ Conflict             1   going on would lose bytes that are stored nowhere else, or a lock is held
+    ├─ FormatError          1   a file does not follow its specification; carries every fault at once
+    ├─ VerificationError   10   what is here is not what was signed; a server that sees it must not load
+    │  ├─ DigestMismatch   11   bytes differ from their digest, or the set of files differs from the signed one
+    │  ├─ SignatureInvalid 12   no signature, a broken one, or one by another key
+    │  ├─ PolicyDenied     13   a good signature that does not suffice here
+    │  ├─ ContextMismatch  14   card, pointer or context contradict what was signed
+    │  └─ ReplayMismatch   15   golden samples come out differently
+    ├─ RemoteError         20   a remote could not be reached, or refused, or misbehaved
+    └─ InternalError       70   a bug in sycee
+
+A message says what happened, with what was expected and what was found; the hint says what to do now.
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+class SyceeError(Exception):
+    """The root: something a caller may catch, print and exit with.
+
+    Args:
+        message: What happened, in one sentence without a final full stop.
+        hint: What to do now, as an imperative; None when there is nothing to do.
+        details: Facts for machines (JSON values), printed by ``--json``: usually ``path``, ``expected``, ``found``.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details: Mapping[str, Any] = details
+
+    def about(self, subject: str) -> Self:
+        """Return the same error with what it is about named first: ``models/a.pt: object … is damaged``."""
+        twin = copy(self)
+        twin.message = f"{subject}: {self.message}"
+        twin.args = (twin.message,)
+        return twin
+
+
+class UsageError(SyceeError):
+    """The arguments cannot mean anything."""
+
+    exit_code = 2
+
+
+class NotFound(SyceeError):
+    """A named thing does not exist."""
+
+
+class Conflict(SyceeError):
+    """Going on would lose data, or somebody else holds the lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong in a file: where (``$.outs[0].md5``) and what."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class FormatError(SyceeError):
+    """A file breaks its specification.
+
+    Args:
+        message: Which file and, for a single fault, what is wrong.
+        faults: Every fault found, in document order.
+    """
+
+    def __init__(self, message: str, *, faults: Sequence[Fault] = (), hint: str | None = None, **details: Any) -> None:
+        super().__init__(message, hint=hint, **details)
+        self.faults = tuple(faults)
+
+
+class VerificationError(SyceeError):
+    """What is here is not what was signed."""
+
+    exit_code = 10
+
+
+class DigestMismatch(VerificationError):
+    """Bytes, or the set of files, differ from what their digests say."""
+
+    exit_code = 11
+
+
+class SignatureInvalid(VerificationError):
+    """A signature is missing, malformed, or does not belong to the key."""
+
+    exit_code = 12
+
+
+class PolicyDenied(VerificationError):
+    """The signature is good and yet not sufficient."""
+
+    exit_code = 13
+
+
+class ContextMismatch(VerificationError):
+    """Card, pointer or context contradict the signed version."""
+
+    exit_code = 14
+
+
+class ReplayMismatch(VerificationError):
+    """Golden samples do not come out as recorded."""
+
+    exit_code = 15
+
+
+class RemoteError(SyceeError):
+    """A remote store could not be reached or did not do its work."""
+
+    exit_code = 20
+
+
+class InternalError(SyceeError):
+    """A bug: the one error whose hint asks for a report."""
+
+    exit_code = 70

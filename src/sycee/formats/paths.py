@@ -1,0 +1,103 @@
+"""The one judge of relative paths that come from outside: manifests, pointers, bundles, sums, cards.
+
+A path that passes stays below the folder it is joined to, whatever the file system folds or ignores in names.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from sycee.errors import Fault, FormatError
+
+MAX_PATH_BYTES = 4096  # PATH_MAX on Linux; longer names cannot be created anyway
+MAX_NAME_BYTES = 255  # NAME_MAX of every common file system
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
+_WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
+# Code points that HFS+ ignores when it compares names, so that ".g\u200cit" opens ".git" (the list Git itself uses).
+_IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_NTFS_SHORT_GIT = re.compile(r"git~[0-9]+", re.IGNORECASE)
+
+
+def path_fault(path: str) -> str | None:
+    """Say why ``path`` may not be joined to a folder, or None when it may.
+
+    Args:
+        path: A relative path with ``/`` as separator, as read from a file.
+    """
+    if not path:
+        return "is empty"
+    if path.startswith("/"):
+        return "is absolute"
+    if _CONTROL.search(path):
+        return "contains a control character"
+    if "\\" in path:
+        return "contains a backslash"
+    if _WINDOWS_DRIVE.match(path):
+        return "begins with a Windows drive"
+    try:
+        if len(path.encode()) > MAX_PATH_BYTES:
+            return f"is longer than {MAX_PATH_BYTES} bytes"
+    except UnicodeEncodeError:
+        return "is not valid Unicode"
+    return next((fault for part in path.split("/") if (fault := _part_fault(part))), None)
+
+
+def _part_fault(part: str) -> str | None:
+    if part in {"", ".", ".."}:
+        return f"has the component {part!r}"
+    if len(part.encode()) > MAX_NAME_BYTES:
+        return f"has a component longer than {MAX_NAME_BYTES} bytes"
+    if _is_git_lookalike(part):
+        return f"has the component {part!r}, which some file system takes for .git"
+    return None
+
+
+def portability_fault(path: str) -> str | None:
+    """Say why a safe ``path`` cannot be checked out under the same name on every system, or None when it can.
+
+    Not a matter of safety: a data set may hold ``aux.txt`` on Linux. A signed model folder may not, since it would
+    verify on one system and fail on another.
+    """
+    for part in path.split("/"):
+        if _WINDOWS_DEVICE.fullmatch(part):
+            return f"has the component {part!r}, a device on Windows"
+        if part[-1] in ". ":
+            return f"has the component {part!r}, whose last character Windows drops"
+    return None
+
+
+def _is_git_lookalike(part: str) -> bool:
+    # A plain name needs no normalising; manifests have a hundred thousand of them.
+    name = (part if part.isascii() else _IGNORED_BY_HFS.sub("", unicodedata.normalize("NFKC", part))).casefold()
+    name = name.partition(":")[0].rstrip(". ")  # NTFS: trailing dots and spaces, alternate data streams
+    return name == ".git" or _NTFS_SHORT_GIT.fullmatch(name) is not None
+
+
+def check_path(path: str, where: str = "$") -> str:
+    """Return ``path`` unchanged if it is safe to join to a folder.
+
+    Args:
+        path: A relative path with ``/`` as separator.
+        where: Where it stands in its file, as a ``$.path``.
+
+    Raises:
+        FormatError: If it could leave the folder, or names another file on another system.
+    """
+    if fault := path_fault(path):
+        raise FormatError(
+            f"unsafe path {path!r}: it {fault}", faults=[Fault(where, f"unsafe path: {fault}")], path=path
+        )
+    return path
+
+
+def colliding(paths: Iterable[str]) -> tuple[str, str] | None:
+    """Return two paths that some file system takes for one (case or Unicode form), or None."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+        if key in seen:
+            return seen[key], path
+        seen[key] = path
+    return None
