@@ -1,0 +1,55 @@
+"""How long work tells how far it is, without knowing who listens.
+
+An operation takes a :class:`Progress` and never prints; the command line shows bars, a library shows nothing.
+"""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+
+class Task(Protocol):
+    """One piece of long work, in bytes or items."""
+
+    def advance(self, amount: int) -> None:
+        """Report that ``amount`` more is done; called from any thread."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End, whether done or failed."""
+
+
+class Progress(Protocol):
+    """Where operations announce their long work."""
+
+    def start(self, label: str, total: int | None) -> Task:
+        """Announce work.
+
+        Args:
+            label: What is done, in a few words: ``hashing model.pt``.
+            total: Its size in bytes, or None when unknown.
+        """
+
+
+class _SilentTask:
+    def advance(self, amount: int) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class _Silent:
+    def start(self, label: str, total: int | None) -> Task:  # noqa: ARG002 - the protocol's signature
+        return _SilentTask()
+
+
+SILENT: Progress = _Silent()

@@ -1,0 +1,234 @@
+"""The local store of objects by digest, in DVC's layout and modes.
+
+Rules it keeps:
+
+* Every byte is hashed on its way in, and an object gets its name only after its bytes are durable.
+* An object has mode 0444, because DVC takes exactly this mode for "verified"; so it is set only on what was verified.
+* What does not match its name is moved to ``sycee/quarantine`` and named in the error; it is never deleted.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sycee.digest import FileDigests, md5_hex
+from sycee.errors import Conflict, DigestMismatch, NotFound
+from sycee.store.layout import PRIVATE, is_directory, md5_of, object_key
+from sycee.store.statcache import StatCache
+from sycee.system.atomic import fsync, fsync_dir, temp_name
+from sycee.system.onepass import (
+    OnBytes,
+    digest_chunks,
+    digest_fd,
+    ignore_bytes,
+    legacy_md5_fd,
+    legacy_md5_file,
+    open_regular,
+    require_unchanged,
+)
+
+OBJECT_MODE = 0o444
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an object must turn out to be.
+
+    Attributes:
+        oid: Its object id.
+        size: Its size in bytes where a pointer tells, else None.
+        sha256: Its sha256 where a pointer's current record tells, else None.
+    """
+
+    oid: str
+    size: int | None = None
+    sha256: str | None = None
+
+
+class Cache:
+    """Objects below one folder, shared by all revisions of a repository and perhaps by several repositories.
+
+    Args:
+        root: The folder, ``.dvc/cache`` by default.
+        statcache: Where digests of objects are remembered.
+        shared: Whether the group may write (``cache.shared = group``).
+    """
+
+    def __init__(self, root: Path, statcache: StatCache, *, shared: bool = False) -> None:
+        self.root = root
+        self._statcache = statcache
+        self._shared = shared
+
+    def path(self, oid: str, *, legacy: bool = False) -> Path:
+        """Return where an object lies, or would lie."""
+        return self.root / object_key(oid, legacy=legacy)
+
+    def find(self, oid: str, *, legacy: bool = False) -> Path | None:
+        """Return where an object lies, in either layout of its pointer, or None if it is not here."""
+        path = self.path(oid, legacy=legacy)
+        return path if path.is_file() else None
+
+    def read(self, oid: str, *, legacy: bool = False) -> bytes:
+        """Return a small object (a directory object), verified.
+
+        Raises:
+            NotFound: If it is not in the cache.
+            DigestMismatch: If its bytes are not those its name says.
+        """
+        path = self.find(oid, legacy=legacy)
+        if path is None:
+            raise NotFound(f"object {oid} is not in the cache", hint="fetch it: sycee fetch", oid=oid)
+        data = path.read_bytes()
+        if (found := md5_hex(data)) != md5_of(oid):
+            raise self._quarantine(path, oid, expected=f"md5 {md5_of(oid)}", found=f"md5 {found}")
+        return data
+
+    def put_bytes(self, data: bytes, *, suffix: str = "") -> str:
+        """Store a small object and return its id (md5 plus ``suffix``)."""
+        oid = md5_hex(data) + suffix
+        self.put_stream(Expected(oid, len(data)), [data])
+        return oid
+
+    def put_stream(
+        self, expected: Expected, chunks: Iterable[bytes], *, on_bytes: OnBytes = ignore_bytes, legacy: bool = False
+    ) -> FileDigests:
+        """Store an object that arrives in pieces, if it is what it should be.
+
+        Args:
+            expected: What it must be.
+            chunks: Its bytes in order.
+            on_bytes: Called with the number of bytes of each step.
+            legacy: Whether its pointer is of the time before DVC 3.0, whose md5 saw text with LF line ends.
+
+        Raises:
+            DigestMismatch: If size, md5 or sha256 differ; the bytes are kept in quarantine.
+        """
+        with self._incoming() as (temp, fd):
+            digests = digest_chunks(chunks, sink=fd, on_bytes=on_bytes)
+            address = legacy_md5_fd(fd) if legacy else digests.md5
+            if fault := _difference(expected, digests, address):
+                raise self._quarantine(temp, expected.oid, expected=fault[0], found=fault[1])
+            self._publish(temp, fd, self.path(expected.oid, legacy=legacy), digests)
+        return digests
+
+    def ingest(self, source: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
+        """Store a file of the workspace: read once, hashed by all algorithms, copied on the way.
+
+        Args:
+            source: A regular file.
+            on_bytes: Called with the number of bytes of each step.
+
+        Raises:
+            NotFound: If it is absent.
+            Conflict: If it is no regular file, changes meanwhile, or has the md5 but not the bytes of a stored object.
+        """
+        if (known := self._statcache.get(source)) and self._holds(known):
+            on_bytes(known.size)
+            return known
+        source_fd = open_regular(source)
+        try:
+            before = os.fstat(source_fd)
+            with self._incoming() as (temp, fd):
+                digests = digest_fd(source_fd, sink=fd, on_bytes=on_bytes)
+                after = os.fstat(source_fd)
+                require_unchanged(source, before, after)
+                self._publish(temp, fd, self.path(digests.md5), digests)
+        finally:
+            os.close(source_fd)
+        self._statcache.put(source, digests, after)
+        return digests
+
+    def verified(self, oid: str, *, legacy: bool = False) -> FileDigests:
+        """Return the digests of an object, hashing it unless it is known to be unchanged since it was.
+
+        Raises:
+            NotFound: If it is not in the cache.
+            DigestMismatch: If its bytes are not those its name says; they are moved to quarantine.
+        """
+        path = self.find(oid, legacy=legacy)
+        if path is None:
+            raise NotFound(f"object {oid} is not in the cache", hint="fetch it: sycee fetch", oid=oid)
+        digests = self._statcache.digests_of(path)
+        address = legacy_md5_file(path) if legacy else digests.md5
+        if address != md5_of(oid):
+            raise self._quarantine(path, oid, expected=f"md5 {md5_of(oid)}", found=f"md5 {address}")
+        return digests
+
+    def _holds(self, digests: FileDigests) -> bool:
+        path = self.find(digests.md5)
+        return path is not None and self._statcache.get(path) == digests
+
+    @contextmanager
+    def _incoming(self) -> Iterator[tuple[Path, int]]:
+        folder = self._make_dir(self.root / PRIVATE / "tmp")
+        temp = folder / temp_name()
+        fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            yield temp, fd
+        finally:
+            os.close(fd)
+            temp.unlink(missing_ok=True)
+
+    def _publish(self, temp: Path, fd: int, path: Path, digests: FileDigests) -> None:
+        """Give verified bytes their name: durable first, then visible."""
+        if path.is_file() and self._keep_present(path, digests):
+            return
+        os.fchmod(fd, OBJECT_MODE)
+        fsync(fd)
+        self._make_dir(path.parent)
+        temp.replace(path)
+        fsync_dir(path.parent)
+        self._statcache.put(path, digests, path.lstat())
+
+    def _keep_present(self, path: Path, digests: FileDigests) -> bool:
+        """Judge an object that is already there under the name of verified bytes; tell whether it stays."""
+        present = self._statcache.digests_of(path)
+        if present == digests:
+            path.chmod(OBJECT_MODE)
+            return True
+        if present.md5 == digests.md5 and not is_directory(path.name):
+            raise Conflict(
+                f"two different files have the md5 {digests.md5}: storing one would lose the other",
+                hint="md5 collisions do not happen by chance: find out where the file comes from",
+                stored=f"sha256 {present.sha256}",
+                found=f"sha256 {digests.sha256}",
+            )
+        self._set_aside(path)
+        return False
+
+    def _make_dir(self, folder: Path) -> Path:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            if self._shared:
+                folder.chmod(0o2775)
+        return folder
+
+    def _set_aside(self, path: Path) -> Path:
+        aside = self._make_dir(self.root / PRIVATE / "quarantine") / f"{path.parent.name}{path.name}{temp_name()}"
+        path.replace(aside)
+        return aside
+
+    def _quarantine(self, path: Path, oid: str, *, expected: str, found: str) -> DigestMismatch:
+        aside = self._set_aside(path)
+        return DigestMismatch(
+            f"object {oid} is damaged: expected {expected}, found {found}",
+            hint=f"the bytes are kept in {aside}; fetch the object again, or from another remote",
+            oid=oid,
+            expected=expected,
+            found=found,
+            kept=str(aside),
+        )
+
+
+def _difference(expected: Expected, found: FileDigests, address: str) -> tuple[str, str] | None:
+    checks = (
+        (expected.size, found.size, "{} bytes"),
+        (md5_of(expected.oid), address, "md5 {}"),
+        (expected.sha256, found.sha256, "sha256 {}"),
+    )
+    for wanted, got, words in checks:
+        if wanted is not None and wanted != got:
+            return words.format(wanted), words.format(got)
+    return None

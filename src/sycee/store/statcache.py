@@ -1,0 +1,129 @@
+"""Digests of files that have not changed since they were hashed: a cache, safe to lose at any time.
+
+The question is git's (``Documentation/technical/racy-git``): a file is hashed, then written again with the same size so
+soon that its times do not move. Two rules cure it:
+
+1. An entry answers only while device, inode, size, mtime and ctime are all what they were; ctime cannot be set by hand.
+2. An entry is kept only if, when hashing *ended*, the times were older than ``SETTLED``: from then on every write moves
+   them, because it exceeds the tick of any kernel clock that stamps files.
+
+The cost: a tiny file that was written an instant ago is hashed again next time. It protects against accidents. Against
+an attacker who writes to the disk behind the file system nothing here helps, so no *verification* ever asks it.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from sycee.digest import FileDigests
+from sycee.errors import Conflict
+from sycee.system.onepass import OnBytes, digest_file, ignore_bytes
+from sycee.system.tree import kind_of
+
+SETTLED = 50_000_000  # nanoseconds; kernels tick every 1 to 10 ms
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS digests (
+  path TEXT PRIMARY KEY, state TEXT NOT NULL, size INTEGER NOT NULL,
+  md5 TEXT NOT NULL, sha256 TEXT NOT NULL, blake3 TEXT NOT NULL
+) WITHOUT ROWID
+"""
+
+
+class StatCache:
+    """Digests by absolute path.
+
+    Args:
+        path: The database file; made at the first write, ignored if unusable.
+        clock: Returns the current time in nanoseconds since the epoch.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
+        self._path = path
+        self._clock = clock
+        self._connection: sqlite3.Connection | None = None
+
+    def get(self, path: Path) -> FileDigests | None:
+        """Return the digests of a regular file if it is unchanged since they were taken, else None."""
+        with suppress(OSError, sqlite3.Error):
+            status = path.lstat()
+            if kind_of(status) != "file" or not (self._connection or self._path.exists()):
+                return None
+            row = (
+                self._open()
+                .execute(
+                    "SELECT size, md5, sha256, blake3 FROM digests WHERE path = ? AND state = ?", _key(path, status)
+                )
+                .fetchone()
+            )
+            return FileDigests(*row) if row else None
+        return None
+
+    def put(self, path: Path, digests: FileDigests, status: os.stat_result) -> None:
+        """Remember digests, if the file's times have settled.
+
+        Args:
+            path: The file.
+            digests: What a full read pass over it gave.
+            status: Its ``lstat`` or ``fstat``, taken after that pass.
+        """
+        if self._clock() - max(status.st_mtime_ns, status.st_ctime_ns) < SETTLED:
+            return
+        values = (*_key(path, status), digests.size, digests.md5, digests.sha256, digests.blake3)
+        with suppress(OSError, sqlite3.Error):
+            self._open().execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def digests_of(self, path: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
+        """Return the digests of a regular file, reading it only if it is not known to be unchanged.
+
+        Raises:
+            NotFound: If it is absent.
+            Conflict: If it is no regular file, or changed while it was read.
+        """
+        if known := self.get(path):
+            on_bytes(known.size)
+            return known
+        digests = digest_file(path, on_bytes=on_bytes)
+        status = path.lstat()
+        if status.st_size != digests.size:
+            raise Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
+        self.put(path, digests, status)
+        return digests
+
+    def close(self) -> None:
+        """Write what is pending and close the database."""
+        if self._connection:
+            with suppress(sqlite3.Error):
+                self._connection.commit()
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = _connect(self._path)
+        return self._connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        return _prepared(path)
+    except sqlite3.DatabaseError:
+        path.unlink(missing_ok=True)  # a damaged cache is no reason to fail
+        return _prepared(path)
+
+
+def _prepared(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=5, check_same_thread=False, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute(_SCHEMA)
+    return connection
+
+
+def _key(path: Path, status: os.stat_result) -> tuple[str, str]:
+    times = f"{status.st_mtime_ns}:{status.st_ctime_ns}"
+    return str(path.absolute()), f"{status.st_dev}:{status.st_ino}:{status.st_size}:{times}"

@@ -1,0 +1,271 @@
+"""Moving objects between the cache and a remote.
+
+Order, on both sides: the members of a folder first, its directory object last and only if every member is there; so
+whoever finds a directory object finds what it names. What cannot be moved does not stop the rest; all of it is told at
+the end, and the outcome is never success while something is missing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from sycee.core.progress import Progress, Task
+from sycee.errors import NotFound, RemoteError, SyceeError
+from sycee.formats import dirobject
+from sycee.storage.port import Backend
+from sycee.store.cache import Cache, Expected
+from sycee.store.layout import is_directory, object_key
+
+MANY = 256  # from this many objects on, listing prefixes is cheaper than asking for each object
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An object that the workspace refers to.
+
+    Attributes:
+        label: The path it stands for, for messages.
+        expected: What the object must be.
+        legacy: Whether its pointer is of the time before DVC 3.0.
+    """
+
+    label: str
+    expected: Expected
+    legacy: bool = False
+
+    @property
+    def oid(self) -> str:
+        """Its object id."""
+        return self.expected.oid
+
+    @property
+    def key(self) -> str:
+        """Its key on every remote."""
+        return object_key(self.oid, legacy=self.legacy)
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A named second store.
+
+    Attributes:
+        name: As in the configuration.
+        backend: The code that talks to it.
+        jobs: How many objects move at once.
+    """
+
+    name: str
+    backend: Backend
+    jobs: int = 8
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a transfer did.
+
+    Attributes:
+        moved: Labels of the objects that were transferred.
+        failures: One error for each object that was not, in the order of the request.
+    """
+
+    moved: list[str] = field(default_factory=list)
+    failures: list[SyceeError] = field(default_factory=list)
+
+    def extend(self, other: "Outcome") -> None:
+        """Add what another transfer did."""
+        self.moved += other.moved
+        self.failures += other.failures
+
+    def require_success(self, act: str) -> None:
+        """Raise the gravest failure, naming them all.
+
+        Args:
+            act: What was tried: ``fetch``, ``push``.
+        """
+        if not self.failures:
+            return
+        gravest = max(self.failures, key=lambda error: error.exit_code)
+        if len(self.failures) == 1:
+            raise gravest
+        listed = "".join(f"\n  {error.message}" for error in self.failures[:20])
+        more = f"\n  … and {len(self.failures) - 20} more" if len(self.failures) > 20 else ""
+        raise type(gravest)(
+            f"{len(self.failures)} objects could not be {act}ed:{listed}{more}",
+            hint=gravest.hint,
+            failures=[error.message for error in self.failures],
+        )
+
+
+def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progress) -> Outcome:
+    """Bring objects from a remote into the cache, each verified on its way in.
+
+    Args:
+        remote: Where to look.
+        cache: Where to put them.
+        wanted: What is needed; what the cache already holds is left alone.
+        progress: Told the bytes.
+    """
+    outcome = Outcome()
+    roots = _unique(wanted)
+    folders = [item for item in roots if is_directory(item.oid)]
+    _run(remote, _absent(cache, folders), outcome, progress, _fetcher(remote, cache))
+    members = [item for folder in folders for item in _members_if_here(cache, folder)]
+    files = _unique([*(item for item in roots if not is_directory(item.oid)), *members])
+    _run(remote, _absent(cache, files), outcome, progress, _fetcher(remote, cache))
+    return outcome
+
+
+def push(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progress) -> Outcome:
+    """Bring objects from the cache to a remote.
+
+    An object that the remote holds in another size is a leftover of an interrupted upload: it is replaced by the
+    verified one.
+    """
+    outcome = Outcome()
+    roots = _unique(wanted)
+    folders = [item for item in roots if is_directory(item.oid)]
+    members = {folder.oid: _members(cache, folder, outcome) for folder in folders}
+    files = _unique([*(item for item in roots if not is_directory(item.oid)), *_flat(members.values())])
+    incomplete = _run(remote, _unstored(remote, cache, files), outcome, progress, _pusher(remote, cache))
+    complete = [f for f in folders if _all_there(members[f.oid], incomplete)]
+    _run(remote, _unstored(remote, cache, complete), outcome, progress, _pusher(remote, cache))
+    return outcome
+
+
+def lacking(cache: Cache, wanted: Iterable[Wanted]) -> bool:
+    """Tell whether the cache lacks any of these objects, or of the objects that they name."""
+    items = _unique(wanted)
+    if _absent(cache, items):
+        return True
+    return any(_absent(cache, members_of(cache, item)) for item in items if is_directory(item.oid))
+
+
+def present(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, int]:
+    """Return the size of each wanted object that the remote holds, by object id."""
+    if len(wanted) > MANY:
+        return _present_by_listing(remote, wanted)
+    with ThreadPoolExecutor(remote.jobs) as pool:
+        sizes = pool.map(lambda item: remote.backend.size(item.key), wanted)
+        return {item.oid: size for item, size in zip(wanted, sizes, strict=True) if size is not None}
+
+
+def members_of(cache: Cache, folder: Wanted) -> list[Wanted]:
+    """Return what a directory object names, as wanted objects labelled by their paths.
+
+    Raises:
+        NotFound: If the directory object is not in the cache.
+        DigestMismatch: If it is damaged.
+        FormatError: If it breaks its format.
+    """
+    entries = dirobject.parse(cache.read(folder.oid, legacy=folder.legacy))
+    return [Wanted(f"{folder.label}/{entry.relpath}", Expected(entry.md5), folder.legacy) for entry in entries]
+
+
+def _members(cache: Cache, folder: Wanted, outcome: Outcome) -> list[Wanted] | None:
+    try:
+        return members_of(cache, folder)
+    except SyceeError as error:
+        outcome.failures.append(error.about(folder.label))
+        return None
+
+
+def _members_if_here(cache: Cache, folder: Wanted) -> list[Wanted]:
+    return members_of(cache, folder) if cache.find(folder.oid, legacy=folder.legacy) else []
+
+
+def _flat(lists: Iterable[list[Wanted] | None]) -> Iterator[Wanted]:
+    for items in lists:
+        yield from items or ()
+
+
+def _all_there(members: list[Wanted] | None, incomplete: set[str]) -> bool:
+    return members is not None and not any(item.oid in incomplete for item in members)
+
+
+def _unique(items: Iterable[Wanted]) -> list[Wanted]:
+    return list({item.key: item for item in items}.values())
+
+
+def _absent(cache: Cache, items: Iterable[Wanted]) -> list[Wanted]:
+    return [item for item in items if cache.find(item.oid, legacy=item.legacy) is None]
+
+
+def _unstored(remote: Remote, cache: Cache, items: list[Wanted]) -> list[Wanted]:
+    sizes = present(remote, items)
+    return [item for item in items if item.oid not in sizes or _differs(cache, item, sizes[item.oid])]
+
+
+def _differs(cache: Cache, item: Wanted, size: int) -> bool:
+    path = cache.find(item.oid, legacy=item.legacy)
+    return path is not None and path.stat().st_size != size
+
+
+def _present_by_listing(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, int]:
+    by_key = {item.key: item.oid for item in wanted}
+    prefixes = sorted({key.rpartition("/")[0] for key in by_key})
+    with ThreadPoolExecutor(remote.jobs) as pool:
+        listings = pool.map(lambda prefix: list(remote.backend.list(prefix)), prefixes)
+        return {by_key[stored.key]: stored.size for listing in listings for stored in listing if stored.key in by_key}
+
+
+Move = Callable[[Wanted, Task], None]
+
+
+def _run(remote: Remote, items: Sequence[Wanted], outcome: Outcome, progress: Progress, move: Move) -> set[str]:
+    """Move items in parallel; return the ids of those that failed, whose errors are in ``outcome``."""
+    if not items:
+        return set()
+    failed: set[str] = set()
+    sizes = [item.expected.size for item in items]
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    label = f"{len(items)} objects" if len(items) > 1 else items[0].label
+    with progress.start(label, total) as task, ThreadPoolExecutor(remote.jobs) as pool:
+        results = pool.map(lambda item: _attempt(move, item, task), items)
+        for item, error in zip(items, results, strict=True):
+            if error is None:
+                outcome.moved.append(item.label)
+            else:
+                failed.add(item.oid)
+                outcome.failures.append(error)
+    return failed
+
+
+def _attempt(move: Move, item: Wanted, task: Task) -> SyceeError | None:
+    try:
+        move(item, task)
+    except SyceeError as error:
+        return error.about(item.label)
+    except OSError as error:
+        return SyceeError(f"{item.label}: {error.strerror or error}", hint="the local disk refused; see the message")
+    return None
+
+
+def _fetcher(remote: Remote, cache: Cache) -> Move:
+    def move(item: Wanted, task: Task) -> None:
+        try:
+            chunks = remote.backend.read(item.key)
+            cache.put_stream(item.expected, chunks, on_bytes=task.advance, legacy=item.legacy)
+        except NotFound:
+            raise NotFound(
+                f"object {item.oid} is neither in the cache nor on remote {remote.name!r}",
+                hint="whoever made this version has to push it: sycee push",
+                oid=item.oid,
+                remote=remote.name,
+            ) from None
+
+    return move
+
+
+def _pusher(remote: Remote, cache: Cache) -> Move:
+    def move(item: Wanted, task: Task) -> None:
+        digests = cache.verified(item.oid, legacy=item.legacy)
+        path = cache.path(item.oid, legacy=item.legacy)
+        remote.backend.write(item.key, path, digests.size, on_bytes=task.advance)
+        stored = remote.backend.size(item.key)
+        if stored != digests.size:
+            raise RemoteError(
+                f"remote {remote.name!r} keeps {stored} bytes of the {digests.size} it was sent",
+                hint="push again; if it happens again, the store is at fault",
+            )
+
+    return move

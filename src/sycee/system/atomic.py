@@ -1,0 +1,105 @@
+"""Files that appear whole or not at all, and stay after a power cut.
+
+Order of every write: bytes into a temporary file in the same folder, fsync, rename over the name, fsync of the folder.
+"""
+
+import base64
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_NO_FSYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}  # file systems on which fsync has no meaning
+
+
+def temp_name() -> str:
+    """Return a name for a temporary file, in the form DVC gives and its ``gc`` knows: dot, 22 characters, ``.tmp``."""
+    return f".{base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b'=').decode()}.tmp"
+
+
+def default_mode() -> int:
+    """Return the mode a newly created file gets from the process: ``0666 & ~umask``."""
+    return 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    # Linux tells without changing it; changing it for an instant would race with other threads.
+    with suppress(OSError, ValueError, StopIteration), open("/proc/self/status") as status:  # noqa: PTH123
+        return int(next(line for line in status if line.startswith("Umask:")).split()[1], 8)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def fsync(fd: int) -> None:
+    """Make a file or folder durable; silently impossible on some network and memory file systems."""
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _NO_FSYNC:
+            raise
+
+
+def fsync_dir(path: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def replacing(path: Path, *, mode: int | None = None, durable: bool = True) -> Iterator[int]:
+    """Give a descriptor to write; the file gets its name only if the block ends without an error.
+
+    Args:
+        path: The final name; its folder must exist. What stands there before is replaced.
+        mode: Permission bits of the final file; ``0666 & ~umask`` when None.
+        durable: Whether to fsync file and folder.
+
+    Yields:
+        A descriptor opened for reading and writing on the temporary file.
+
+    Raises:
+        OSError: If the file cannot be written; nothing is left behind.
+    """
+    temp = path.with_name(temp_name())
+    fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            yield fd
+            os.fchmod(fd, default_mode() if mode is None else mode)
+            if durable:
+                fsync(fd)
+        finally:
+            os.close(fd)
+        temp.replace(path)
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        raise
+    if durable:
+        fsync_dir(path.parent)
+
+
+def write_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Write a small file whole, durably, under its final name.
+
+    Args:
+        path: The final name; its folder must exist.
+        data: All bytes of the file.
+        mode: Permission bits; when None those of the file that is replaced, else ``0666 & ~umask``.
+    """
+    if mode is None and path.is_file() and not path.is_symlink():
+        mode = path.stat().st_mode & 0o777
+    with replacing(path, mode=mode) as fd:
+        write_all(fd, data)
+
+
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    """Write every byte, however short the system's single writes are."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

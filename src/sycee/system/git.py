@@ -1,0 +1,110 @@
+"""The ``git`` process: plumbing commands with NUL-separated output, never a shell, never a prompt."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sycee.errors import NotFound, SyceeError
+
+_CREDENTIALS = re.compile(r"^([a-z+]+://)[^/@]*@")
+
+
+def toplevel(start: Path) -> Path | None:
+    """Return the root of the Git work tree that holds ``start``, or None outside of one.
+
+    Looks for ``.git`` (a folder, or the file of a worktree or submodule) without starting a process.
+    """
+    for folder in (start, *start.parents):
+        if (folder / ".git").exists():
+            return folder
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """One Git work tree.
+
+    Attributes:
+        root: Its top-level folder, absolute.
+    """
+
+    root: Path
+
+    def run(self, *arguments: str, stdin: bytes | None = None, ok: Iterable[int] = (0,)) -> bytes:
+        """Run ``git`` in the work tree and return its standard output.
+
+        Args:
+            arguments: Subcommand and options.
+            stdin: Bytes for its standard input.
+            ok: Exit codes that are an answer and not a failure.
+
+        Raises:
+            NotFound: If git is not installed.
+            SyceeError: If git fails; the message is git's own.
+        """
+        done = self._process(arguments, stdin)
+        if done.returncode not in ok:
+            words = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
+            raise SyceeError(f"git {arguments[0]} failed: {words}")
+        return done.stdout
+
+    def _process(self, arguments: tuple[str, ...], stdin: bytes | None) -> "subprocess.CompletedProcess[bytes]":
+        environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        try:
+            return subprocess.run(
+                ["git", *arguments], cwd=self.root, input=stdin, capture_output=True, env=environment, check=False
+            )
+        except FileNotFoundError:
+            raise NotFound("git is not installed", hint="install git and make sure it is on the PATH") from None
+
+    def head(self) -> str | None:
+        """Return the full commit id of HEAD, or None in a repository without commits."""
+        return self.run("rev-parse", "--verify", "--quiet", "HEAD", ok=(0, 1)).decode().strip() or None
+
+    def branch(self) -> str | None:
+        """Return the name of the checked-out branch, or None when HEAD is detached."""
+        return self.run("symbolic-ref", "--short", "--quiet", "HEAD", ok=(0, 1)).decode().strip() or None
+
+    def dirty(self) -> bool:
+        """Tell whether tracked files differ from HEAD, staged or not."""
+        return bool(self.run("status", "--porcelain", "--untracked-files=no").strip())
+
+    def remote_url(self) -> str | None:
+        """Return the URL of ``origin`` without user name and password, or None."""
+        url = self.run("config", "--get", "remote.origin.url", ok=(0, 1)).decode().strip()
+        return _CREDENTIALS.sub(r"\1", url) or None
+
+    def tracked(self, paths: Iterable[str]) -> set[str]:
+        """Return those of ``paths`` (relative to the root) that are in the index."""
+        wanted = [f":(literal,top){path}" for path in paths]
+        return _nul_separated(self.run("ls-files", "-z", "--", *wanted)) if wanted else set()
+
+    def ignored(self, paths: Iterable[str]) -> set[str]:
+        """Return those of ``paths`` (relative to the root) that Git ignores; files in the index are not ignored."""
+        wanted = b"".join(path.encode() + b"\0" for path in paths)
+        return _nul_separated(self.run("check-ignore", "-z", "--stdin", stdin=wanted, ok=(0, 1))) if wanted else set()
+
+    def attributes(self, paths: Iterable[str], *names: str) -> Mapping[str, Mapping[str, str]]:
+        """Return the attributes of paths (relative to the root) that are not ``unspecified``.
+
+        Returns:
+            Path to attribute name to value, where a value is ``set``, ``unset`` or text.
+        """
+        wanted = b"".join(path.encode() + b"\0" for path in paths)
+        answer = self.run("check-attr", "-z", "--stdin", *names, stdin=wanted).split(b"\0")[:-1]
+        found: dict[str, dict[str, str]] = {}
+        for path, name, value in zip(*[iter(answer)] * 3, strict=True):
+            if value != b"unspecified":
+                found.setdefault(os.fsdecode(path), {})[name.decode()] = value.decode()
+        return found
+
+    def stage(self, paths: Iterable[Path]) -> None:
+        """Put files into the index, as ``git add`` does."""
+        self.run("add", "--", *map(str, paths))
+
+
+def _nul_separated(output: bytes) -> set[str]:
+    return {os.fsdecode(part) for part in output.split(b"\0") if part}

@@ -1,0 +1,59 @@
+"""DVC's repository lock, honoured from our side: two tools never write one repository at once.
+
+``.dvc/tmp/lock`` is locked with ``flock``; the holder writes a space, its process id and a line feed, so that a waiting
+person can see who holds it. The file is never deleted.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sycee.errors import Conflict
+
+DEFAULT_WAIT = 60.0  # seconds; longer than any command holds it except a long transfer of a colleague on the same disk
+_POLL = 0.05
+
+
+@contextmanager
+def repository_lock(tmp_dir: Path, *, wait: float = DEFAULT_WAIT) -> Iterator[None]:
+    """Hold the exclusive lock of a repository.
+
+    Args:
+        tmp_dir: The repository's ``.dvc/tmp``; created if absent.
+        wait: Seconds to wait for another process.
+
+    Raises:
+        Conflict: If it is still held after that time.
+    """
+    tmp_dir.mkdir(parents=True, exist_ok=True)
+    path = tmp_dir / "lock"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        _acquire(fd, path, wait)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f" {os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(fd)  # closing releases the lock, as does the death of the process
+
+
+def _acquire(fd: int, path: Path, wait: float) -> None:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < deadline:
+                time.sleep(_POLL)
+                continue
+            holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise Conflict(
+                f"another dvc or sycee command (process {holder}) is working in this repository",
+                hint=f"wait for it to end; the lock is {path}",
+                process=holder,
+            ) from None
+        else:
+            return

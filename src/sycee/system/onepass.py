@@ -1,0 +1,285 @@
+"""All digests of a file, and a copy of it, from one read pass.
+
+md5 has no parallel form for one stream and is the slowest of the three by far, so it sets the pace: it gets a thread
+of its own, while the reading thread does sha256 and blake3. The copy is written by a third thread, past the page cache
+where the file system allows it (``O_DIRECT``): the disk then works beside the processor, and nothing is left for the
+final fsync. On two cores the whole costs little more than md5 alone. Buffers rotate through the stages, so memory stays
+at ``BUFFERS * CHUNK`` whatever the size of the file.
+"""
+
+import errno
+import fcntl
+import mmap
+import os
+import queue
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from sycee.digest import LEGACY_BLOCK, Algorithm, FileDigests, Hasher, digest_bytes, hasher, legacy_md5
+from sycee.errors import Conflict, NotFound
+from sycee.system.atomic import write_all
+
+CHUNK = 4 << 20
+BUFFERS = 6
+_BLOCK = 4096  # what O_DIRECT wants lengths and offsets to be a multiple of, on every common disk
+
+OnBytes = Callable[[int], None]
+
+
+def ignore_bytes(_count: int) -> None:
+    """Listen to no progress."""
+
+
+def open_regular(path: Path) -> int:
+    """Open a regular file for reading; never a symlink, pipe or device.
+
+    Raises:
+        NotFound: If it is absent.
+        Conflict: If it is something else than a regular file.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise NotFound(f"{path} does not exist", path=str(path)) from None
+    except OSError as error:
+        if path.is_symlink():
+            raise Conflict(f"{path} is a symbolic link, where a regular file is needed", path=str(path)) from None
+        raise Conflict(f"{path} cannot be read: {error.strerror}", path=str(path)) from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise Conflict(f"{path} is not a regular file", path=str(path))
+    return fd
+
+
+Piece = tuple[mmap.mmap, int]
+
+
+class _Stage:
+    """A thread that does one thing to every piece, in order, and passes it on.
+
+    After a failure it passes pieces on without touching them, so that nobody upstream waits for a buffer forever.
+    """
+
+    def __init__(self, name: str, work: Callable[[memoryview], object], pass_on: Callable[[Piece], None]) -> None:
+        self._work = work
+        self._pass_on = pass_on
+        self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, piece: Piece) -> None:
+        self._queue.put(piece)
+
+    def _run(self) -> None:
+        while (piece := self._queue.get()) is not None:
+            if self._failure is None:
+                self._try(piece)
+            self._pass_on(piece)
+
+    def _try(self, piece: Piece) -> None:
+        buffer, length = piece
+        try:
+            with memoryview(buffer) as view, view[:length] as part:
+                self._work(part)
+        except BaseException as failure:  # noqa: BLE001 - it is raised in the thread that asked
+            self._failure = failure
+
+    def failed(self) -> bool:
+        return self._failure is not None
+
+    def join(self) -> None:
+        self._queue.put(None)
+        self._thread.join()
+
+    def raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+class _DirectWriter:
+    """Writes past the page cache as long as lengths are whole blocks and the file system agrees, else through it."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._direct = hasattr(os, "O_DIRECT") and os.lseek(fd, 0, os.SEEK_CUR) % _BLOCK == 0 and self._switch(on=True)
+
+    def write(self, part: memoryview) -> None:
+        if self._direct and len(part) % _BLOCK:
+            self._direct = self._switch(on=False)
+        try:
+            write_all(self._fd, part)
+        except OSError as error:
+            if not self._direct or error.errno != errno.EINVAL:
+                raise
+            self._direct = self._switch(on=False)
+            write_all(self._fd, part)
+
+    def _switch(self, *, on: bool) -> bool:
+        flags = fcntl.fcntl(self._fd, fcntl.F_GETFL)
+        try:
+            fcntl.fcntl(self._fd, fcntl.F_SETFL, flags | os.O_DIRECT if on else flags & ~os.O_DIRECT)
+        except OSError:
+            return False
+        return on
+
+
+def digest_stream(
+    fill: Callable[[memoryview], int], *, sink: int | None = None, on_bytes: OnBytes = ignore_bytes
+) -> FileDigests:
+    """Digest what ``fill`` delivers, and copy it to ``sink`` on the way.
+
+    Args:
+        fill: Puts the next bytes into the buffer and returns how many; 0 at the end.
+        sink: A descriptor to write every byte to, or None.
+        on_bytes: Called with the number of bytes of each step.
+
+    Returns:
+        Size, md5, sha256 and blake3 of all bytes.
+    """
+    buffer = mmap.mmap(-1, CHUNK)
+    length = _fill_up(fill, buffer)
+    if length == CHUNK:
+        return _digest_long(fill, buffer, sink, on_bytes)
+    with memoryview(buffer) as view, view[:length] as small:  # not worth a thread
+        if sink is not None:
+            write_all(sink, small)
+        on_bytes(length)
+        return digest_bytes(small)
+
+
+def _digest_long(
+    fill: Callable[[memoryview], int], buffer: mmap.mmap, sink: int | None, on_bytes: OnBytes
+) -> FileDigests:
+    free: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
+    for _ in range(BUFFERS - 1):
+        free.put(mmap.mmap(-1, CHUNK))
+    address, hashers = hasher("md5"), (hasher("sha256"), hasher("blake3"))
+    stages = [_Stage("md5", address.update, lambda piece: free.put(piece[0]))]
+    if sink is not None:
+        stages.append(_Stage("write", _DirectWriter(sink).write, stages[0].put))
+    size, length = 0, CHUNK
+    try:
+        while length and not any(stage.failed() for stage in stages):
+            stages[-1].put((buffer, length))
+            _update(hashers, buffer, length)  # the buffer comes back to us only when we ask for a free one
+            size += length
+            on_bytes(length)
+            buffer = free.get()
+            length = _fill_up(fill, buffer)
+    finally:
+        for stage in reversed(stages):
+            stage.join()
+    for stage in stages:
+        stage.raise_failure()
+    return FileDigests(size, address.hexdigest(), *(one.hexdigest() for one in hashers))
+
+
+def _update(hashers: Iterable[Hasher], buffer: mmap.mmap, length: int) -> None:
+    with memoryview(buffer) as view, view[:length] as part:
+        for one in hashers:
+            one.update(part)
+
+
+def _fill_up(fill: Callable[[memoryview], int], buffer: mmap.mmap) -> int:
+    length = 0
+    with memoryview(buffer) as view:
+        while length < CHUNK:
+            with view[length:] as rest:
+                count = fill(rest)
+            if not count:
+                break
+            length += count
+    return length
+
+
+def digest_fd(fd: int, *, sink: int | None = None, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
+    """Digest a file from its current position, optionally copying it; see :func:`digest_stream`."""
+    return digest_stream(lambda view: os.readv(fd, [view]), sink=sink, on_bytes=on_bytes)
+
+
+def digest_file(path: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
+    """Return all digests of a regular file from one read pass.
+
+    Raises:
+        NotFound: If it is absent.
+        Conflict: If it is not a regular file, or changed while it was read.
+    """
+    fd = open_regular(path)
+    try:
+        before = os.fstat(fd)
+        digests = digest_fd(fd, on_bytes=on_bytes)
+        require_unchanged(path, before, os.fstat(fd))
+        return digests
+    finally:
+        os.close(fd)
+
+
+def require_unchanged(path: Path, before: os.stat_result, after: os.stat_result) -> None:
+    """Refuse digests of a file that somebody wrote to meanwhile.
+
+    Raises:
+        Conflict: If size or times differ between the two looks.
+    """
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
+
+
+def digest_chunks(chunks: Iterable[bytes], *, sink: int | None = None, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
+    """Digest a stream of byte strings, optionally copying it; see :func:`digest_stream`."""
+    return digest_stream(_filler(iter(chunks)), sink=sink, on_bytes=on_bytes)
+
+
+def _filler(chunks: Iterator[bytes]) -> Callable[[memoryview], int]:
+    rest = memoryview(b"")
+
+    def fill(view: memoryview) -> int:
+        nonlocal rest
+        while not rest:
+            if (chunk := next(chunks, None)) is None:
+                return 0
+            rest = memoryview(chunk)
+        length = min(len(view), len(rest))
+        view[:length] = rest[:length]
+        rest = rest[length:]
+        return length
+
+    return fill
+
+
+def legacy_md5_fd(fd: int) -> str:
+    """Return :func:`sycee.digest.legacy_md5` of a whole file, leaving its position alone."""
+    size = os.fstat(fd).st_size
+    return legacy_md5(os.pread(fd, LEGACY_BLOCK, offset) for offset in range(0, size, LEGACY_BLOCK))
+
+
+def legacy_md5_file(path: Path) -> str:
+    """Return the md5 of DVC before 3.0 of a regular file."""
+    fd = open_regular(path)
+    try:
+        return legacy_md5_fd(fd)
+    finally:
+        os.close(fd)
+
+
+def hash_fd(
+    fd: int, algorithm: Algorithm, *, sink: int | None = None, on_bytes: OnBytes = ignore_bytes
+) -> tuple[int, str]:
+    """Hash a file by one algorithm from its current position, optionally copying it in the same pass.
+
+    Returns:
+        The number of bytes and their digest in lower-case hexadecimal.
+    """
+    one: Hasher = hasher(algorithm)
+    buffer = bytearray(CHUNK)
+    size = 0
+    while length := os.readv(fd, [buffer]):
+        chunk = memoryview(buffer)[:length]
+        one.update(chunk)
+        if sink is not None:
+            write_all(sink, chunk)
+        size += length
+        on_bytes(length)
+    return size, one.hexdigest()

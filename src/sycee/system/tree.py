@@ -1,0 +1,64 @@
+"""What lies below a folder, looked at without following a single link."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["file", "dir", "symlink", "special"]
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """One name below a folder.
+
+    Attributes:
+        relpath: Path below the folder, with ``/``.
+        kind: What it is, by ``lstat``.
+        stat: What ``lstat`` says.
+    """
+
+    relpath: str
+    kind: Kind
+    stat: os.stat_result
+
+
+def kind_of(status: os.stat_result) -> Kind:
+    """Return what an ``lstat`` result describes."""
+    if stat.S_ISREG(status.st_mode):
+        return "file"
+    if stat.S_ISDIR(status.st_mode):
+        return "dir"
+    return "symlink" if stat.S_ISLNK(status.st_mode) else "special"
+
+
+def kind_at(path: Path) -> Kind | None:
+    """Return what stands at a path itself (links are not followed), or None when nothing does."""
+    try:
+        return kind_of(path.lstat())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def scan(root: Path, *, enter: Callable[[str], bool] = lambda _relpath: True) -> Iterator[TreeEntry]:
+    """Yield every name below ``root``, folders before what they hold, names in code point order.
+
+    Args:
+        root: The folder.
+        enter: Whether to look into the folder of this relative path (the folder itself is yielded in any case).
+    """
+    return _scan(root, "", enter)
+
+
+def _scan(folder: Path, prefix: str, enter: Callable[[str], bool]) -> Iterator[TreeEntry]:
+    with os.scandir(folder) as entries:
+        names = sorted(entries, key=lambda entry: entry.name)
+    for entry in names:
+        relpath = prefix + entry.name
+        status = entry.stat(follow_symlinks=False)
+        kind = kind_of(status)
+        yield TreeEntry(relpath, kind, status)
+        if kind == "dir" and enter(relpath):
+            yield from _scan(folder / entry.name, f"{relpath}/", enter)

@@ -1,0 +1,82 @@
+"""The stat cache answers only for files that cannot have changed."""
+
+import os
+import sqlite3
+
+import pytest
+
+from sycee.digest import digest_bytes
+from sycee.store.statcache import SETTLED, StatCache
+
+
+@pytest.fixture
+def late(tmp_path):
+    """A cache whose clock says that everything was written long ago."""
+    import time
+
+    cache = StatCache(tmp_path / "db" / "statcache.sqlite", clock=lambda: time.time_ns() + 10 * SETTLED)
+    yield cache
+    cache.close()
+
+
+def test_it_remembers_an_unchanged_file(tmp_path, late):
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    assert late.get(path) is None
+    assert late.digests_of(path) == digest_bytes(b"abc")
+    assert late.get(path) == digest_bytes(b"abc")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p.write_bytes(b"xyz"),
+        lambda p: p.write_bytes(b"abcd"),
+        lambda p: (p.unlink(), p.write_bytes(b"abc")),
+        lambda p: os.utime(p, ns=(1, 1)),
+    ],
+    ids=["rewritten", "longer", "another inode", "touched"],
+)
+def test_it_forgets_what_changed(tmp_path, late, change):
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    late.digests_of(path)
+    change(path)
+    assert late.get(path) is None
+
+
+def test_same_size_and_forged_mtime_are_seen_through_ctime(tmp_path, late):
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    late.digests_of(path)
+    before = path.stat()
+    path.write_bytes(b"xyz")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert late.get(path) is None
+
+
+def test_a_file_written_this_instant_is_not_remembered(tmp_path):
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    cache = StatCache(tmp_path / "db.sqlite", clock=lambda: path.stat().st_mtime_ns + SETTLED - 1)
+    cache.digests_of(path)
+    assert cache.get(path) is None
+    cache.close()
+
+
+def test_a_damaged_database_is_made_anew(tmp_path, late):
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db" / "statcache.sqlite").write_bytes(b"this is no database, and long enough to look at" * 40)
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    assert late.digests_of(path) == digest_bytes(b"abc")
+
+
+def test_an_unwritable_place_only_costs_time(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    cache = StatCache(tmp_path / "file" / "db.sqlite")
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    assert cache.digests_of(path) == digest_bytes(b"abc")
+    with pytest.raises((sqlite3.Error, OSError)):
+        cache._open()
