@@ -1,0 +1,29 @@
+"""``sycee checkout``."""
+
+import click
+
+from sycee.cli.context import Context, pass_context
+from sycee.cli.words import changes
+from sycee.ops.checkout import checkout
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET…]")
+@click.option("-f", "--force", is_flag=True, help="Give up content that is stored nowhere.")
+@pass_context
+def command(ctx: Context, targets: tuple[str, ...], *, force: bool) -> None:
+    r"""Make files what their pointers say, from the cache.
+
+    Refuses before the first change if objects are missing, or if a file would be overwritten whose content is stored
+    nowhere. Prints A, M or D and the path of what it added, modified or deleted.
+
+    \b
+    Examples:
+      git checkout experiment-202405 && sycee checkout
+      sycee checkout models/bert --force
+    """
+    with ctx.repository() as repo:
+        tracked = repo.tracked([ctx.path(target) for target in targets])
+        done = checkout(repo, tracked, force=force, progress=ctx.progress)
+    for line in changes(done):
+        ctx.out(line)

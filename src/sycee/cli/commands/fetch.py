@@ -1,0 +1,28 @@
+"""``sycee fetch``."""
+
+import click
+
+from sycee.cli.context import Context, pass_context
+from sycee.cli.words import files
+from sycee.ops.transfer import fetch
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET…]")
+@click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
+@pass_context
+def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None) -> None:
+    r"""Bring objects from a remote into the cache.
+
+    Each is hashed on its way in; what is not what its pointer says is kept aside and refused. The work tree does not
+    change: see checkout.
+
+    \b
+    Examples:
+      sycee fetch
+      sycee fetch models/bert.dvc
+    """
+    with ctx.repository() as repo:
+        tracked = repo.tracked([ctx.path(target) for target in targets])
+        outcome = fetch(repo, tracked, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
+    ctx.out(f"{files(len(outcome.moved))} fetched" if outcome.moved else "Everything is up to date.")

@@ -1,0 +1,30 @@
+"""``sycee pull``."""
+
+import click
+
+from sycee.cli.context import Context, pass_context
+from sycee.cli.words import changes, pulled
+from sycee.ops.checkout import checkout
+from sycee.ops.transfer import fetch
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET…]")
+@click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
+@click.option("-f", "--force", is_flag=True, help="Give up content that is stored nowhere.")
+@pass_context
+def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, force: bool) -> None:
+    r"""Fetch, then check out.
+
+    \b
+    Examples:
+      git clone REPO && cd REPO && sycee pull
+      sycee pull models/bert
+    """
+    with ctx.repository() as repo:
+        tracked = repo.tracked([ctx.path(target) for target in targets])
+        outcome = fetch(repo, tracked, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
+        done = checkout(repo, tracked, force=force, progress=ctx.progress)
+    for line in changes(done):
+        ctx.out(line)
+    ctx.out(pulled(len(outcome.moved), done))

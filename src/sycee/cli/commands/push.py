@@ -1,0 +1,28 @@
+"""``sycee push``."""
+
+import click
+
+from sycee.cli.context import Context, pass_context
+from sycee.cli.words import files
+from sycee.ops.transfer import push
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET…]")
+@click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
+@pass_context
+def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None) -> None:
+    r"""Store objects on a remote.
+
+    Everything the pointers in the work tree name, or that part of it which the TARGETs name. What the remote has is
+    not sent again. Exits 0 only if the remote then has everything.
+
+    \b
+    Examples:
+      sycee push
+      sycee push models/bert --remote backup
+    """
+    with ctx.repository() as repo:
+        tracked = repo.tracked([ctx.path(target) for target in targets])
+        outcome = push(repo, tracked, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
+    ctx.out(f"{files(len(outcome.moved))} pushed" if outcome.moved else "Everything is up to date.")

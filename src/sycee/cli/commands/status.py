@@ -1,0 +1,68 @@
+"""``sycee status``."""
+
+from collections.abc import Mapping
+
+import click
+
+from sycee.cli.context import Context, pass_context
+from sycee.ops.status import Change, cloud_status, status
+
+CLEAN = "Data and pipelines are up to date."
+_WIDTH = 20  # DVC's column of states
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET…]")
+@click.option("-c", "--cloud", is_flag=True, help="Compare the cache with a remote, not the files with the pointers.")
+@click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote; implies --cloud.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as `dvc status --json` does.")
+@pass_context
+def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, cloud: bool, as_json: bool) -> None:
+    r"""Show what differs from the pointers.
+
+    A TARGET is a tracked file or folder, a pointer, or a folder with tracked files in it. States are DVC's words:
+    modified, deleted, new, not in cache. Exits 0 whatever it finds; reads only.
+
+    \b
+    Examples:
+      sycee status
+      sycee status models/bert --json
+      sycee status --cloud
+    """
+    with ctx.repository() as repo:
+        tracked = repo.tracked([ctx.path(target) for target in targets])
+        if cloud or remote_name:
+            remote = ctx.remote(repo, remote_name)
+            _show_cloud(ctx, cloud_status(repo, tracked, remote), remote.name, as_json=as_json)
+            return
+        found = status(repo, tracked, progress=ctx.progress)
+    if as_json:
+        ctx.json(_as_dvc({c.origin: [x for x in found.changes if x.origin == c.origin] for c in found.changes}))
+    else:
+        ctx.out(_as_text(found.changes) or CLEAN)
+    for relpath in found.unvouched:
+        ctx.warn(f"{relpath}: the strong digests in its pointer belong to other content (a plain `dvc add`?)")
+        ctx.say(f"hint: sycee add {relpath}")
+
+
+def _as_text(changes: tuple[Change, ...]) -> str:
+    lines, last = [], None
+    for change in changes:
+        if change.origin != last:
+            lines += [f"{change.origin}:", "\tchanged outs:"]
+            last = change.origin
+        lines.append(f"\t\t{change.state + ':':<{_WIDTH}}{change.relpath}")
+    return "\n".join(lines)
+
+
+def _as_dvc(changes: Mapping[str, list[Change]]) -> dict[str, object]:
+    return {origin: [{"changed outs": {c.relpath: c.state for c in group}}] for origin, group in changes.items()}
+
+
+def _show_cloud(ctx: Context, states: Mapping[str, str], name: str, *, as_json: bool) -> None:
+    if as_json:
+        ctx.json(states)
+    elif states:
+        ctx.out("\n".join(f"\t{state + ':':<{_WIDTH}}{path}" for path, state in states.items()))
+    else:
+        ctx.out(f"Cache and remote '{name}' are in sync.")

@@ -1,0 +1,93 @@
+"""What every verb gets: where it runs, how it speaks, how it shows progress.
+
+stdout is data, stderr is messages. Colour and bars only where a person looks at a terminal.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sycee.cli.progress import Bars
+from sycee.core.progress import SILENT, Progress
+from sycee.store.transfer import Remote
+from sycee.workspace.remotes import open_backend
+from sycee.workspace.repository import Repository, find_repository
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The surroundings of one command.
+
+    Attributes:
+        cwd: The folder that relative arguments are relative to (``-C``).
+        quiet: Whether messages are left out; errors never are.
+        environ: The environment; nothing below the command line reads it.
+    """
+
+    cwd: Path
+    quiet: bool
+    environ: Mapping[str, str]
+
+    @property
+    def progress(self) -> Progress:
+        """Bars on a terminal, nothing elsewhere."""
+        return Bars() if sys.stderr.isatty() and not self.quiet else SILENT
+
+    def path(self, text: str) -> Path:
+        """Return an argument as an absolute path; links in it are not followed."""
+        return Path(os.path.normpath(self.cwd / text))
+
+    def shown(self, path: Path) -> str:
+        """Return a path as the user would write it."""
+        return os.path.relpath(path, self.cwd)
+
+    def out(self, text: str) -> None:
+        """Print data to stdout."""
+        click.echo(text)
+
+    def say(self, text: str) -> None:
+        """Print a message for a person to stderr."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """Print a warning to stderr, in yellow on a terminal."""
+        click.echo(f"{click.style('warning:', fg='yellow')} {text}", err=True)
+
+    def json(self, value: Any) -> None:
+        """Print a value to stdout as JSON."""
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+    @contextmanager
+    def repository(self) -> Iterator[Repository]:
+        """Give the repository around the working folder, closed afterwards.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        repo = find_repository(self.cwd, environ=self.environ)
+        for warning in repo.config.warnings:
+            self.warn(warning)
+        try:
+            yield repo
+        finally:
+            repo.close()
+
+    def remote(self, repo: Repository, name: str | None) -> Remote:
+        """Open a remote by name, the default one for None.
+
+        Raises:
+            NotFound: If there is no such remote, or no default.
+        """
+        opened = open_backend(repo.config, name, environ=self.environ)
+        return Remote(opened.name, opened.backend, opened.jobs)
+
+
+pass_context: Callable[[Callable[..., Any]], Callable[..., Any]] = click.make_pass_decorator(Context)

@@ -1,0 +1,161 @@
+"""The ``sycee`` command: a table of verbs, loaded one at a time, and the one place where errors become words.
+
+To add a verb, copy a file in ``commands/`` and add a line to :data:`VERBS`.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import click
+from click.exceptions import NoArgsIsHelpError
+
+import sycee
+from sycee.cli.context import Context
+from sycee.errors import FormatError, InternalError, SyceeError, UsageError
+
+VERBS = {
+    "init": "Make a repository in the current Git work tree.",
+    "add": "Track files and folders by digest.",
+    "status": "Show what differs from the pointers.",
+    "checkout": "Make files what their pointers say, from the cache.",
+    "fetch": "Bring objects from a remote into the cache.",
+    "pull": "Fetch, then check out.",
+    "push": "Store objects on a remote.",
+    "remote": "Name the stores to push to and pull from.",
+    "config": "Show and change settings.",
+    "card": "Show and check model cards.",
+    "keygen": "Make a pair of signing keys.",
+    "sign": "Sign a model: weights, card and context as one.",
+    "verify": "Prove that a model is what was signed.",
+    "export": "Copy a model to serve it without Git.",
+    "doctor": "Look for what could go wrong here.",
+    "completion": "Print the shell's completion script.",
+}
+
+EPILOG = """
+A training script ends in sycee.freeze("models/x", task=…, metrics=…); a server begins with
+sycee.load("models/x", key="release.key.pub").
+
+Exit codes: 0 done; 1 could not be done; 2 wrong usage; 10 verification failed: 11 digest, 12 signature, 13 policy,
+14 context, 15 replay; 20 remote or network; 70 a bug.
+"""
+
+
+class _Verbs(click.Group):
+    """Loads the module of a verb only when it is used, so that ``--help`` and ``status`` start at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"sycee.cli.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=_Verbs,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": None},
+)
+@click.option("-C", "--cd", "folder", metavar="DIR", type=click.Path(), help="Run as if started in DIR.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no messages, only data and errors.")
+@click.version_option(sycee.__version__, "-V", "--version", message="sycee %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, folder: str | None, *, quiet: bool) -> None:
+    """Version deep-learning models with Git: weights and the stamp in one body.
+
+    Every sycee repository is a plain DVC repository, and the other way round.
+    """
+    cwd = Path.cwd() / folder if folder else Path.cwd()
+    if not cwd.is_dir():
+        raise UsageError(f"there is no folder {folder}")
+    ctx.obj = Context(Path(os.path.normpath(cwd)), quiet, os.environ)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; no traceback leaves this function.
+
+    Args:
+        arguments: What follows the program's name; those of the process when None.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    try:
+        cli.main(words, prog_name="sycee", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as wrong:
+        return _report_usage(wrong)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing is half done, run the command again to go on", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stdout = None  # nobody reads it; Python must not try to flush it
+        return 141
+    except SyceeError as error:
+        return _report(error, as_json=as_json)
+    except OSError as error:
+        return _report(_from_system(error), as_json=as_json)
+    except Exception as error:  # noqa: BLE001 - the last line before a user would see a traceback
+        return _report(_from_bug(error), as_json=as_json)
+    return 0
+
+
+def _report_usage(wrong: click.ClickException) -> int:
+    if isinstance(wrong, NoArgsIsHelpError):
+        click.echo(wrong.format_message(), err=True)
+        return UsageError.exit_code
+    click.echo(f"{click.style('error:', fg='red')} {wrong.format_message()}", err=True)
+    if isinstance(wrong, click.UsageError) and wrong.ctx:
+        click.echo(f"hint: {wrong.ctx.command_path} --help", err=True)
+    return UsageError.exit_code
+
+
+def _report(error: SyceeError, *, as_json: bool) -> int:
+    if as_json:
+        click.echo(json.dumps(_machine_readable(error), indent=2, ensure_ascii=False, default=str))
+    click.echo(f"{click.style('error:', fg='red')} {error.message}", err=True)
+    if isinstance(error, FormatError) and len(error.faults) > 1:
+        for fault in error.faults:
+            click.echo(f"  {fault}", err=True)
+    if error.hint:
+        click.echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True)
+    return error.exit_code
+
+
+def _machine_readable(error: SyceeError) -> dict[str, object]:
+    faults = [{"path": f.path, "message": f.message} for f in error.faults] if isinstance(error, FormatError) else []
+    return {
+        "error": type(error).__name__,
+        "exit_code": error.exit_code,
+        "message": error.message,
+        "hint": error.hint,
+        **({"faults": faults} if faults else {}),
+        **({"details": dict(error.details)} if error.details else {}),
+    }
+
+
+def _from_system(error: OSError) -> SyceeError:
+    where = f"{error.filename}: " if error.filename else ""
+    return SyceeError(f"{where}{error.strerror or error}", hint="the system refused; check permissions and free space")
+
+
+def _from_bug(error: Exception) -> SyceeError:
+    last = error.__traceback__
+    while last and last.tb_next:
+        last = last.tb_next
+    place = f" in {Path(last.tb_frame.f_code.co_filename).name}, line {last.tb_lineno}" if last else ""
+    return InternalError(
+        f"a bug in sycee: {type(error).__name__}: {error}{place}",
+        hint=f"please report it with the command you typed and sycee {sycee.__version__}",
+    )

@@ -1,0 +1,56 @@
+"""Progress bars, drawn only when work lasts: what ends within :data:`PATIENCE` shows nothing and loads nothing."""
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from sycee.core.progress import Task
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+PATIENCE = 0.7  # seconds
+
+
+class Bars:
+    """Progress on a terminal."""
+
+    def start(self, label: str, total: int | None) -> Task:
+        """See :meth:`sycee.core.progress.Progress.start`."""
+        return _Bar(label, total)
+
+
+class _Bar:
+    def __init__(self, label: str, total: int | None) -> None:
+        self._label = label
+        self._total = total
+        self._done = 0
+        self._begun = time.monotonic()
+        self._drawn: RichProgress | None = None
+
+    def advance(self, amount: int) -> None:
+        self._done += amount
+        if self._drawn is None and time.monotonic() - self._begun > PATIENCE:
+            self._drawn = _draw(self._label, self._total)
+        if self._drawn is not None:
+            self._drawn.update(self._drawn.task_ids[0], completed=self._done)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._drawn is not None:
+            self._drawn.stop()
+
+
+def _draw(label: str, total: int | None) -> "RichProgress":
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    bars = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    bars.add_task(label, total=total)
+    bars.start()
+    return bars

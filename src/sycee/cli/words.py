@@ -1,0 +1,25 @@
+"""The sentences that verbs share, word for word those that scripts know from DVC."""
+
+from collections.abc import Sequence
+
+_NAMES = {"A": "added", "M": "modified", "D": "deleted"}
+
+
+def files(count: int) -> str:
+    """Return ``1 file`` or ``N files``."""
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def changes(done: Sequence[tuple[str, str]]) -> list[str]:
+    """Return one line for each changed path: its mark in a column of 8, folders first."""
+    return [f"{mark:<8}{path}" for mark, path in sorted(done, key=lambda one: (not one[1].endswith("/"), one[1]))]
+
+
+def pulled(fetched: int, done: Sequence[tuple[str, str]]) -> str:
+    """Return what a pull did: ``2 files fetched and 1 file added``, or that there was nothing to do."""
+    counts = [("fetched", fetched)]
+    counts += [(name, sum(1 for mark, _ in done if mark == one)) for one, name in _NAMES.items()]
+    parts = [f"{files(count)} {name}" for name, count in counts if count]
+    if not parts:
+        return "Everything is up to date."
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -1,0 +1,241 @@
+"""``sycee add``: put files and folders under version control by digest.
+
+Order, each step durable before the next: objects into the cache, the ``.gitignore`` entry, the pointer. So a crash
+leaves at worst objects that nobody names, and never a pointer without its object or a large file that Git would take.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sycee.core.progress import SILENT, Progress
+from sycee.digest import FileDigests
+from sycee.errors import Conflict, NotFound
+from sycee.formats import dirobject, ignorefile, pointer
+from sycee.formats.dirobject import Entry
+from sycee.formats.pointer import Out
+from sycee.system.atomic import write_file
+from sycee.system.git import Git
+from sycee.system.links import link
+from sycee.system.onepass import legacy_md5_file
+from sycee.system.tree import kind_at
+from sycee.workspace.content import cached_by_symlink, is_executable, members
+from sycee.workspace.repository import Repository
+from sycee.workspace.tracked import SUFFIX, Tracked
+
+_SHARED_INODE = {"hardlink", "symlink"}
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """One target after ``add``.
+
+    Attributes:
+        path: The file or folder, absolute.
+        pointer: Its pointer, absolute.
+        out: What the pointer now says.
+        digests: All digests of a file; None for a folder.
+        changed: The files that Git has to know of: the pointer, the ``.gitignore``; empty when nothing changed.
+    """
+
+    path: Path
+    pointer: Path
+    out: Out
+    digests: FileDigests | None
+    changed: tuple[Path, ...]
+
+
+def add(repo: Repository, targets: Sequence[Path], *, progress: Progress = SILENT) -> list[Added]:
+    """Track files and folders: objects into the cache, pointers beside the targets.
+
+    Args:
+        repo: The repository.
+        targets: Absolute paths of files and folders.
+        progress: Told the bytes.
+
+    Raises:
+        NotFound: If a target is absent; nothing is done then.
+        Conflict: If a target cannot be tracked; nothing is done then.
+    """
+    with repo.locked():
+        known = {tracked.path: tracked for tracked in repo.tracked()}
+        for target in targets:
+            _require_addable(repo, target, known)
+        added = [_add(repo, target, known.get(target), progress) for target in targets]
+    _stage_if_wanted(repo, added)
+    return added
+
+
+def ingest(repo: Repository, path: Path, *, progress: Progress = SILENT) -> FileDigests:
+    """Put one file into the cache, in one read pass, and return its digests. The work tree does not change."""
+    with progress.start(f"adding {path.name}", path.stat().st_size) as task:
+        return repo.cache.ingest(path, on_bytes=task.advance)
+
+
+def track(repo: Repository, path: Path, digests: FileDigests, *, card_sha256: str | None = None) -> Added:
+    """Write the pointer of a file whose object is in the cache.
+
+    Args:
+        repo: The repository; its lock is held by the caller.
+        path: The file, absolute.
+        digests: What :func:`ingest` returned for it.
+        card_sha256: The sha256 of the model card that belongs to it, kept in the pointer.
+
+    Raises:
+        Conflict: If the file cannot be tracked.
+    """
+    known = {tracked.path: tracked for tracked in repo.tracked()}
+    _require_addable(repo, path, known)
+    out = Out(path.name, digests.md5, digests.size, isexec=is_executable(path))
+    return _write(repo, path, out, digests, known.get(path), card_sha256)
+
+
+def _add(repo: Repository, target: Path, before: Tracked | None, progress: Progress) -> Added:
+    if target.is_dir():
+        return _write(repo, target, _add_folder(repo, target, progress), None, before)
+    if before and before.out.hash is None and legacy_md5_file(target) == before.out.md5:
+        return Added(target, before.origin, before.out, None, ())  # as DVC: an unchanged old pointer stays as it is
+    if oid := cached_by_symlink(repo, target):
+        digests = repo.cache.verified(oid)
+    else:
+        digests = ingest(repo, target, progress=progress)
+        _relink(repo, target, digests.md5)
+    out = Out(target.name, digests.md5, digests.size, isexec=is_executable(target))
+    return _write(repo, target, out, digests, before)
+
+
+def _add_folder(repo: Repository, folder: Path, progress: Progress) -> Out:
+    found = members(folder)
+    entries, size = [], 0
+    with progress.start(f"adding {folder.name}/", sum(member.size for member in found)) as task:
+        for member in found:
+            digests = repo.cache.ingest(member.path, on_bytes=task.advance)
+            entries.append(Entry(member.relpath, digests.md5))
+            size += digests.size
+            _relink(repo, folder / member.relpath, digests.md5)
+    oid = repo.cache.put_bytes(dirobject.render(entries), suffix=dirobject.SUFFIX)
+    return Out(folder.name, oid, size, nfiles=len(entries))
+
+
+def _relink(repo: Repository, path: Path, oid: str) -> None:
+    """Replace the file by a link into the cache where the configuration asks for one inode instead of two."""
+    if repo.link_ways[0] in _SHARED_INODE:
+        link(repo.cache.path(oid), path, repo.link_ways)
+
+
+def _write(
+    repo: Repository,
+    path: Path,
+    out: Out,
+    digests: FileDigests | None,
+    before: Tracked | None,
+    card_sha256: str | None = None,
+) -> Added:
+    ignored = _ignore(repo, path)
+    origin = before.origin if before else path.with_name(path.name + SUFFIX)
+    data = _pointer_bytes(origin, out, before, _record(out, digests, before, card_sha256))
+    changed = [] if before and before.pointer and data == before.pointer.raw else [origin]
+    if changed:
+        write_file(origin, data)
+    return Added(path, origin, out, digests, (*changed, *ignored))
+
+
+def _record(
+    out: Out, digests: FileDigests | None, before: Tracked | None, card_sha256: str | None
+) -> Mapping[str, Any]:
+    """Return what goes into ``meta.sycee``; card and signature of other content are taken out of it."""
+    record: dict[str, Any] = {}
+    if digests and out.md5:
+        record[out.md5] = {"sha256": digests.sha256, "blake3": digests.blake3}
+    if card_sha256:
+        record["card"] = card_sha256
+    if before and before.out.md5 != out.md5:
+        record = {"card": None, "sig": None, **record}
+    return record
+
+
+def _pointer_bytes(origin: Path, out: Out, before: Tracked | None, record: Mapping[str, Any]) -> bytes:
+    if before is None or before.pointer is None:
+        return pointer.render(out, {key: value for key, value in record.items() if value is not None})
+    return pointer.patch(before.pointer.raw, origin.name, replace(out, path=before.out.path), record)
+
+
+def _ignore(repo: Repository, path: Path) -> list[Path]:
+    """Make Git ignore the target, unless it does already; return the changed file."""
+    if repo.git is None or repo.git.ignored([_in_git(repo.git, path)]):
+        return []
+    ignore_file = path.with_name(".gitignore")
+    present = ignore_file.read_bytes() if ignore_file.is_file() else b""
+    wanted = ignorefile.add(present, path.name)
+    if wanted == present:
+        return []
+    write_file(ignore_file, wanted)
+    return [ignore_file]
+
+
+def _in_git(git: Git, path: Path) -> str:
+    return path.relative_to(git.root).as_posix()
+
+
+def _stage_if_wanted(repo: Repository, added: Sequence[Added]) -> None:
+    changed = {path for one in added for path in one.changed}
+    if changed and repo.git and repo.config.get_bool("core", "autostage"):
+        repo.git.stage(sorted(changed))
+
+
+def _require_addable(repo: Repository, target: Path, known: Mapping[Path, Tracked]) -> None:
+    relpath = repo.relpath(target)
+    kind = kind_at(target)
+    if kind is None and target not in known:
+        raise NotFound(f"{relpath} does not exist", path=relpath)
+    if kind is None:
+        raise NotFound(f"{relpath} is tracked but not here", hint=f"get it: sycee checkout {relpath}", path=relpath)
+    _require_fit(repo, target, relpath, kind)
+    _require_free(target, relpath, known)
+    if repo.git:
+        _require_not_gits(repo.git, target, relpath)
+
+
+def _require_fit(repo: Repository, target: Path, relpath: str, kind: str) -> None:
+    repo.require_real_folders(target)
+    if {".git", repo.dvc_dir.name} & set(relpath.split("/")):
+        raise Conflict(f"{relpath} belongs to Git or DVC itself")
+    if relpath.endswith(SUFFIX) or target.name in {"dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore"}:
+        raise Conflict(f"{relpath} has a name that DVC reads as its own", hint="rename the file, or let Git keep it")
+    if kind == "special":
+        raise Conflict(f"{relpath} is neither file nor folder")
+    if kind == "symlink" and cached_by_symlink(repo, target) is None:
+        raise Conflict(f"{relpath} is a symbolic link", hint="add what it points to, or replace it by a copy")
+
+
+def _require_free(target: Path, relpath: str, known: Mapping[Path, Tracked]) -> None:
+    if (before := known.get(target)) and before.pointer is None:
+        raise Conflict(
+            f"{relpath} is an output of a pipeline, recorded in {before.origin.name}",
+            hint="the pipeline keeps its pointer: dvc repro, or dvc commit",
+        )
+    for path, tracked in known.items():
+        if path in target.parents:
+            raise Conflict(
+                f"{relpath} is a part of {tracked.relpath}, which is tracked as a whole",
+                hint=f"add the whole again: sycee add {tracked.relpath}",
+            )
+        if target in path.parents:
+            raise Conflict(
+                f"{relpath} contains {tracked.relpath}, which is tracked by itself",
+                hint=f"remove {tracked.origin.name} first, or add other parts of the folder one by one",
+            )
+
+
+def _require_not_gits(git: Git, target: Path, relpath: str) -> None:
+    if git.tracked([_in_git(git, target)]):
+        raise Conflict(
+            f"{relpath} is tracked by Git",
+            hint=f"take it out of Git, not off the disk: git rm -r --cached {relpath}, then commit",
+        )
+    if git.ignored([_in_git(git, target.with_name(target.name + SUFFIX))]):
+        raise Conflict(
+            f"the pointer {relpath}{SUFFIX} would be ignored by Git",
+            hint=f"find out by which rule: git check-ignore -v {relpath}{SUFFIX}",
+        )

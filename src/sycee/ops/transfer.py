@@ -1,0 +1,62 @@
+"""``sycee push`` and ``sycee fetch``: objects between cache and remotes."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from sycee.core.progress import SILENT, Progress
+from sycee.store import transfer
+from sycee.store.transfer import Outcome, Remote, Wanted
+from sycee.workspace.repository import Repository
+from sycee.workspace.tracked import Tracked
+from sycee.workspace.wanted import wanted
+
+OpenRemote = Callable[[str | None], Remote]
+
+
+def push(
+    repo: Repository, tracked: Sequence[Tracked], open_remote: OpenRemote, *, progress: Progress = SILENT
+) -> Outcome:
+    """Store on the remote all objects that the pointers name and it lacks.
+
+    Args:
+        repo: The repository.
+        tracked: Whose objects; those with ``push: false`` are left out.
+        open_remote: Gives the remote an out is bound to by name, and for None the one the user chose.
+        progress: Told the bytes.
+
+    Raises:
+        SyceeError: If an object could not be stored, after all others were: missing in the cache (NotFound), damaged
+            there (DigestMismatch), or refused by the remote (RemoteError).
+    """
+    outcome = Outcome()
+    for name, items in _by_remote(one for one in tracked if one.out.push).items():
+        outcome.extend(transfer.push(open_remote(name), repo.cache, items, progress))
+    outcome.require_success("push")
+    return outcome
+
+
+def fetch(
+    repo: Repository, tracked: Sequence[Tracked], open_remote: OpenRemote, *, progress: Progress = SILENT
+) -> Outcome:
+    """Bring into the cache all objects that the pointers name and it lacks, each verified on its way in.
+
+    Nothing is asked of a remote when nothing is lacking.
+
+    Raises:
+        SyceeError: If an object could not be fetched, after all others were: absent from the remote (NotFound),
+            damaged there (DigestMismatch), or the remote failed (RemoteError).
+    """
+    outcome = Outcome()
+    with repo.locked():
+        for name, items in _by_remote(tracked).items():
+            if transfer.lacking(repo.cache, items):
+                outcome.extend(transfer.fetch(open_remote(name), repo.cache, items, progress))
+    outcome.require_success("fetch")
+    return outcome
+
+
+def _by_remote(tracked: Iterable[Tracked]) -> dict[str | None, list[Wanted]]:
+    groups: dict[str | None, list[Wanted]] = {}
+    for one in tracked:
+        if item := wanted(one):
+            groups.setdefault(one.out.remote, []).append(item)
+    return groups

@@ -1,0 +1,129 @@
+"""What lies in the work tree where a tracked file or folder belongs, in terms of object ids."""
+
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from sycee.core.progress import SILENT, Progress
+from sycee.digest import FileDigests
+from sycee.errors import Conflict
+from sycee.formats import dirobject
+from sycee.formats.dirobject import Entry
+from sycee.store.layout import md5_of
+from sycee.system.onepass import legacy_md5_file
+from sycee.system.tree import kind_at, scan
+from sycee.workspace.repository import Repository
+from sycee.workspace.tracked import Tracked
+
+NOT_DATA = {".git", ".hg", ".dvc", ".dvcignore"}  # what DVC never puts into a directory object
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a tracked folder.
+
+    Attributes:
+        relpath: Below the folder, with ``/``.
+        path: Absolute.
+        size: In bytes.
+    """
+
+    relpath: str
+    path: Path
+    size: int
+
+
+def members(folder: Path) -> list[Member]:
+    """Return the files that belong to a tracked folder, as DVC sees them: links to files count, links to folders not.
+
+    Raises:
+        Conflict: If something in it is neither file nor folder, or a name is not valid UTF-8.
+    """
+    found = []
+    for entry in scan(folder, enter=lambda relpath: relpath.rpartition("/")[2] not in NOT_DATA):
+        if entry.kind == "dir" or entry.relpath.rpartition("/")[2] in NOT_DATA:
+            continue
+        path = folder / entry.relpath
+        _require_utf8(entry.relpath)
+        if entry.kind == "symlink":
+            if path.is_dir():
+                continue
+            path = path.resolve()
+        if kind_at(path) != "file":
+            raise Conflict(f"{folder / entry.relpath} is not a file", hint="move it out of the folder, then repeat")
+        found.append(Member(entry.relpath, path, path.stat().st_size))
+    return found
+
+
+def _require_utf8(relpath: str) -> None:
+    try:
+        relpath.encode()
+    except UnicodeEncodeError:
+        shown = relpath.encode(errors="backslashreplace").decode()
+        raise Conflict(f"the file name {shown} is not valid UTF-8", hint="rename it, then repeat") from None
+
+
+def current_id(repo: Repository, tracked: Tracked, *, progress: Progress = SILENT) -> str | None:
+    """Return the object id of what lies in the work tree now, or None when nothing does.
+
+    Files that are unchanged since they were hashed last are not read.
+
+    Args:
+        repo: The repository.
+        tracked: The file or folder, whose pointer says which md5 (of DVC 3 or of before) its id is made of.
+        progress: Told the bytes.
+    """
+    kind = kind_at(tracked.path)
+    if kind is None or (kind == "symlink" and not tracked.path.exists()):
+        return None
+    if tracked.path.is_dir():
+        return _folder_id(repo, tracked, progress)
+    if linked := cached_by_symlink(repo, tracked.path):
+        return linked
+    if kind != "file":
+        raise Conflict(f"{tracked.relpath} is a {kind}, where a file is needed", path=tracked.relpath)
+    return file_id(repo, tracked.path, legacy=tracked.out.hash is None, progress=progress)
+
+
+def file_id(repo: Repository, path: Path, *, legacy: bool = False, progress: Progress = SILENT) -> str:
+    """Return the object id of a file of the work tree."""
+    if linked := cached_by_symlink(repo, path):
+        return linked
+    if legacy:
+        return legacy_md5_file(path)
+    return digests_of(repo, path, progress=progress).md5
+
+
+def digests_of(repo: Repository, path: Path, *, progress: Progress = SILENT) -> FileDigests:
+    """Return the digests of a file of the work tree, reading it only if it changed since it was last read."""
+    if known := repo.statcache.get(path):
+        return known
+    with progress.start(f"hashing {path.name}", path.stat().st_size) as task:
+        return repo.statcache.digests_of(path, on_bytes=task.advance)
+
+
+def cached_by_symlink(repo: Repository, path: Path) -> str | None:
+    """Return the object id behind a symbolic link into the cache (``cache.type = symlink``), or None."""
+    if kind_at(path) != "symlink":
+        return None
+    target = path.readlink()
+    if not target.is_absolute() or repo.cache.root.absolute() not in target.parents:
+        return None
+    oid = target.parent.name + target.name
+    if repo.cache.find(oid) != target:
+        return None
+    repo.cache.verified(oid)
+    return oid
+
+
+def _folder_id(repo: Repository, tracked: Tracked, progress: Progress) -> str:
+    legacy = tracked.out.hash is None
+    entries = [
+        Entry(m.relpath, md5_of(file_id(repo, m.path, legacy=legacy, progress=progress))) for m in members(tracked.path)
+    ]
+    return dirobject.object_id(dirobject.render(entries))
+
+
+def is_executable(path: Path) -> bool:
+    """Tell whether the owner may execute a file."""
+    return bool(path.stat().st_mode & stat.S_IXUSR)

@@ -1,0 +1,138 @@
+"""A repository: where it is, how it is configured, where its objects lie."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sycee.errors import Conflict, NotFound
+from sycee.store.cache import Cache
+from sycee.store.statcache import StatCache
+from sycee.system.git import Git, toplevel
+from sycee.system.links import DEFAULT_WAYS, WAYS
+from sycee.system.locks import repository_lock
+from sycee.system.tree import kind_at
+from sycee.workspace.config import Config, load_config
+from sycee.workspace.tracked import Tracked, find_tracked, select
+
+DVC_DIR = ".dvc"
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A DVC repository in a Git work tree (or, with ``core.no_scm``, in a plain folder).
+
+    Attributes:
+        root: The folder that holds ``.dvc``, absolute.
+        git: The Git work tree around it, or None.
+        config: Its configuration, merged from all levels.
+        cache: Its local object store.
+        statcache: Digests of files that have not changed since they were hashed.
+    """
+
+    root: Path
+    git: Git | None
+    config: Config
+    cache: Cache
+    statcache: StatCache
+
+    @property
+    def dvc_dir(self) -> Path:
+        """The ``.dvc`` folder."""
+        return self.root / DVC_DIR
+
+    @property
+    def scratch(self) -> Path:
+        """The folder for what may be lost of sycee's own: ``.dvc/tmp/sycee``."""
+        return self.dvc_dir / "tmp" / "sycee"
+
+    @property
+    def link_ways(self) -> Sequence[str]:
+        """How objects get into the work tree, the preferred way first (``cache.type``)."""
+        ways = [way for way in self.config.get_list("cache", "type") if way in WAYS]
+        return ways or DEFAULT_WAYS
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold DVC's lock on the repository; for everything that writes pointers, cache or work tree.
+
+        Raises:
+            Conflict: If another process holds it for too long.
+        """
+        with repository_lock(self.dvc_dir / "tmp"):
+            yield
+
+    def tracked(self, targets: Sequence[Path] = ()) -> list[Tracked]:
+        """Return what is tracked here, or that part of it which the targets name.
+
+        Args:
+            targets: Absolute paths of outs, pointers or folders; none for everything.
+
+        Raises:
+            NotFound: If a target names nothing that is tracked.
+            FormatError: If a pointer is unreadable.
+        """
+        found = find_tracked(self.root, self.git)
+        return select(found, targets, self.root) if targets else found
+
+    def relpath(self, path: Path) -> str:
+        """Return a path relative to the root, with ``/``.
+
+        Raises:
+            Conflict: If it lies outside.
+        """
+        absolute = Path(os.path.normpath(path.absolute()))
+        if self.root not in absolute.parents:
+            raise Conflict(
+                f"{path} lies outside the repository {self.root}", hint="copy it in, or run sycee in its own repository"
+            )
+        return absolute.relative_to(self.root).as_posix()
+
+    def require_real_folders(self, path: Path) -> None:
+        """Refuse a path below the root one of whose folders is a symbolic link, or a file.
+
+        Raises:
+            Conflict: Since what is written there would land elsewhere.
+        """
+        for folder in path.parents:
+            if folder == self.root:
+                return
+            if (kind := kind_at(folder)) not in {"dir", None}:
+                raise Conflict(f"{self.relpath(folder)} is a {kind}, where a folder is needed", path=str(folder))
+
+    def close(self) -> None:
+        """Write pending records."""
+        self.statcache.close()
+
+
+def find_repository(start: Path, *, environ: Mapping[str, str]) -> Repository:
+    """Open the repository around a folder.
+
+    Args:
+        start: Where to begin; its parents are searched too.
+        environ: The process environment, for the places of the user's and the system's configuration.
+
+    Raises:
+        NotFound: If there is none.
+        FormatError: If its configuration is unreadable.
+    """
+    start = Path(os.path.normpath(start.absolute()))
+    for folder in (start, *start.parents):
+        if (folder / DVC_DIR).is_dir():
+            return open_repository(folder, environ=environ)
+    inside = toplevel(start)
+    raise NotFound(
+        f"{start} is not inside a sycee (DVC) repository",
+        hint=f"make one: cd {inside} && sycee init" if inside else "make one: git init && sycee init",
+    )
+
+
+def open_repository(root: Path, *, environ: Mapping[str, str]) -> Repository:
+    """Open the repository with this root."""
+    config = load_config(root / DVC_DIR, environ=environ)
+    statcache = StatCache(root / DVC_DIR / "tmp" / "sycee" / "statcache.sqlite")
+    cache_dir = Path(config.get("cache", "dir") or root / DVC_DIR / "cache")
+    cache = Cache(cache_dir, statcache, shared=config.get("cache", "shared") == "group")
+    around = None if config.get_bool("core", "no_scm") else toplevel(root)
+    return Repository(root, Git(around) if around else None, config, cache, statcache)

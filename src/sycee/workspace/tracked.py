@@ -1,0 +1,149 @@
+"""Which files and folders a repository tracks: the outs of its pointers and of its pipelines."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from sycee.errors import Fault, FormatError, NotFound
+from sycee.formats import pipeline, pointer
+from sycee.formats.pointer import Out, Pointer
+from sycee.system.git import Git
+
+SUFFIX = ".dvc"
+_LOCK = "dvc.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """One tracked file or folder.
+
+    Attributes:
+        out: What the pointer, or the pipeline's lock, says about it.
+        path: Where it belongs in the work tree, absolute.
+        relpath: The same, relative to the repository's root, with ``/``.
+        origin: The pointer file or ``dvc.lock`` that names it, absolute.
+        pointer: The whole pointer, or None for the output of a pipeline.
+    """
+
+    out: Out
+    path: Path
+    relpath: str
+    origin: Path
+    pointer: Pointer | None
+
+
+def find_tracked(root: Path, git: Git | None) -> list[Tracked]:
+    """Return everything the work tree tracks, in the order of the files that name it.
+
+    Args:
+        root: The repository's root.
+        git: Its Git work tree, which knows which folders need not be searched; None to search all.
+
+    Raises:
+        FormatError: If a pointer or lock file is unreadable, or two of them claim the same path.
+    """
+    found = [tracked for origin in _origins(root, git) for tracked in read_origin(root, origin)]
+    _refuse_overlap(found)
+    return found
+
+
+def select(found: Sequence[Tracked], targets: Iterable[Path], root: Path) -> list[Tracked]:
+    """Return what the targets name: an out, its pointer, or a folder with tracked files in it.
+
+    Raises:
+        NotFound: If a target names nothing that is tracked.
+    """
+    chosen: dict[str, Tracked] = {}
+    for target in targets:
+        matches = [t for t in found if target in {t.path, t.origin} or target in t.path.parents]
+        if not matches:
+            raise _untracked(found, target, root)
+        chosen.update((t.relpath, t) for t in matches)
+    return list(chosen.values())
+
+
+def _untracked(found: Sequence[Tracked], target: Path, root: Path) -> NotFound:
+    shown = os.path.relpath(target, root)
+    inside = next((t for t in found if t.path in target.parents), None)
+    if inside:
+        return NotFound(f"{shown} is a part of {inside.relpath}", hint=f"name the whole: {inside.relpath}")
+    return NotFound(f"{shown} is not tracked here", hint="see what is: sycee status; or track it: sycee add")
+
+
+def read_origin(root: Path, origin: Path) -> list[Tracked]:
+    """Return the outs that a pointer file or a ``dvc.lock`` names.
+
+    Raises:
+        FormatError: If it breaks its format, or names a path outside the repository.
+        NotFound: If it is gone.
+    """
+    try:
+        data = origin.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"{origin} does not exist") from None
+    name = os.path.relpath(origin, root)
+    if origin.name == _LOCK:
+        wdirs = pipeline.working_dirs(_read_if_there(origin.with_name("dvc.yaml")), name)
+        return [_tracked(root, origin, out, wdirs.get(stage, "."), None) for stage, out in pipeline.outs(data, name)]
+    parsed = pointer.parse(data, name)
+    return [_tracked(root, origin, out, parsed.wdir, parsed) for out in parsed.outs]
+
+
+def _read_if_there(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _tracked(root: Path, origin: Path, out: Out, wdir: str, whole: Pointer | None) -> Tracked:
+    path = Path(os.path.normpath(origin.parent / wdir / out.path))
+    if root not in path.parents:
+        name = os.path.relpath(origin, root)
+        fault = Fault("$.outs", f"{out.path!r} lies outside the repository")
+        raise FormatError(f"{name}: {fault.message}", faults=[fault], path=name)
+    return Tracked(out, path, path.relative_to(root).as_posix(), origin, whole)
+
+
+def _refuse_overlap(found: Sequence[Tracked]) -> None:
+    claimed = {tracked.path: tracked for tracked in found}
+    for tracked in found:
+        rivals = [claimed[tracked.path], *(claimed[p] for p in tracked.path.parents if p in claimed)]
+        for rival in rivals:
+            if rival is not tracked:
+                raise FormatError(
+                    f"{tracked.relpath} is tracked twice: by {tracked.origin.name} and by {rival.origin.name}",
+                    hint="remove one of the two pointers",
+                )
+
+
+def _origins(root: Path, git: Git | None) -> Iterator[Path]:
+    names = _listed_by_git(Git(root)) if git else _walk(root)
+    for name in sorted(set(names)):
+        path = root / name
+        if not _in_nested_project(root, PurePosixPath(name)) and path.is_file():
+            yield path
+
+
+def _listed_by_git(git: Git) -> Iterator[str]:
+    # Git already knows which folders are ignored (environments, data) and walks past them.
+    listing = git.run(
+        "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", f"*{SUFFIX}", _LOCK, f"**/{_LOCK}"
+    )
+    for raw in listing.split(b"\0"):
+        if _is_origin(name := os.fsdecode(raw)):
+            yield name
+
+
+def _is_origin(name: str) -> bool:
+    base = name.rpartition("/")[2]
+    return base == _LOCK or (base.endswith(SUFFIX) and base != SUFFIX)
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in {".git", ".dvc", ".hg"})
+        prefix = Path(folder).relative_to(root)
+        yield from ((prefix / name).as_posix() for name in files if _is_origin(name))
+
+
+def _in_nested_project(root: Path, name: PurePosixPath) -> bool:
+    return any((root / parent / ".dvc").is_dir() for parent in name.parents if parent != PurePosixPath())

@@ -1,0 +1,20 @@
+"""From what the work tree tracks to the objects it needs."""
+
+from sycee.formats.pointer import strong_digests
+from sycee.store.cache import Expected
+from sycee.store.transfer import Wanted
+from sycee.workspace.tracked import Tracked
+
+
+def wanted(tracked: Tracked) -> Wanted | None:
+    """Return the object a tracked path stands for, or None if no store keeps it (``cache: false``, never added).
+
+    Its sha256 is required too where the pointer keeps one for exactly this md5; the size of a folder is that of its
+    files, so it says nothing about the directory object.
+    """
+    out = tracked.out
+    if out.md5 is None or not out.cache or out.versioned:
+        return None
+    strong = strong_digests(tracked.pointer, out.md5) if tracked.pointer else None
+    size = None if out.is_dir or out.hash is None else out.size
+    return Wanted(tracked.relpath, Expected(out.md5, size, strong.sha256 if strong else None), legacy=out.hash is None)
