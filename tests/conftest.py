@@ -1,0 +1,106 @@
+"""What every test stands on: an environment that is nobody's, a fresh repository, and the real commands."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["rigs.plugin"]
+
+BIN = Path(sys.executable).parent
+_FOREIGN = ("AWS_", "SYCEE_", "GIT_", "DVC_", "XDG_")
+_GIT_CONFIG = """\
+[user]
+    name = Tester
+    email = tester@example.org
+[init]
+    defaultBranch = main
+[protocol "file"]
+    allow = always
+"""
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Cut a test off from the machine's configuration, credentials and certificates; returns its home folder."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN) or name.endswith("_CA_BUNDLE") or name in {"SSL_CERT_FILE", "SSL_CERT_DIR"}:
+            monkeypatch.delenv(name)
+    (home / "gitconfig").write_text(_GIT_CONFIG)
+    places = {
+        "HOME": home,
+        "XDG_CONFIG_HOME": home / "config",
+        "XDG_CACHE_HOME": home / "cache",
+        "XDG_DATA_HOME": home / "data",
+        "XDG_CONFIG_DIRS": home / "etc",
+        "GIT_CONFIG_GLOBAL": home / "gitconfig",
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "DVC_SITE_CACHE_DIR": home / "dvc-site",
+        "DVC_GLOBAL_CONFIG_DIR": home / "dvc-global",
+        "DVC_SYSTEM_CONFIG_DIR": home / "dvc-system",
+        "DVC_NO_ANALYTICS": "1",
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    }
+    for name, value in places.items():
+        monkeypatch.setenv(name, str(value))
+    return home
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: its exit code and what it printed."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+def command(program: str, cwd: Path) -> Run:
+    """Return a function that runs a program of this environment in ``cwd`` (or in ``cwd=``)."""
+
+    def run(*arguments: str | Path, cwd: Path = cwd, rc: int | None = 0) -> Done:
+        """Run it; its exit code must be ``rc``, unless that is None."""
+        words = [BIN / program if (BIN / program).exists() else program, *arguments]
+        done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        result = Done(done.returncode, done.stdout, done.stderr)
+        assert rc is None or result.rc == rc, result
+        return result
+
+    return run
+
+
+@pytest.fixture
+def repo_dir(tmp_path: Path) -> Path:
+    """A fresh Git repository with ``sycee init`` done."""
+    from sycee.ops.init import InitRequest, init
+
+    root = tmp_path / "repo"
+    subprocess.run(["git", "init", "-q", root], check=True)
+    init(InitRequest(root))
+    return root
+
+
+@pytest.fixture
+def run(repo_dir: Path) -> Run:
+    """The ``sycee`` script, in ``repo_dir``."""
+    return command("sycee", repo_dir)
+
+
+@pytest.fixture
+def dvc(repo_dir: Path) -> Run:
+    """The real ``dvc``, in ``repo_dir``."""
+    return command("dvc", repo_dir)
+
+
+@pytest.fixture
+def git(repo_dir: Path) -> Run:
+    """The real ``git``, in ``repo_dir``."""
+    return command("git", repo_dir)
