@@ -1,0 +1,153 @@
+"""Configurations of every common kind as JSON-like values, and metrics as finite numbers.
+
+What has no value of its own (a function, a device, a class) becomes text that names it and is the same in every run;
+what loses something on the way is noted.
+"""
+
+import argparse
+import dataclasses
+import datetime as dt
+import enum
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import PurePath
+from typing import Any
+
+from sycee.formats.values import MAX_DEPTH, MAX_INT, MAX_KEY, MIN_INT, member
+
+MAX_ITEMS = 64  # numbers of an array that stay in the card; class weights do, an embedding matrix does not
+_ROOM = MAX_DEPTH - 4  # the card itself encloses a configuration
+
+Note = Callable[[str], None]
+
+
+def normalised(value: object, note: Note, path: str = "training_config", depth: int = 0) -> Any:
+    """Return ``value`` as a JSON-like value.
+
+    Args:
+        value: A mapping, ``argparse.Namespace``, dataclass, pydantic model, OmegaConf node, or anything inside of one.
+        note: Called with one sentence for each thing that could not be kept as it was.
+        path: Where the value stands, for the notes.
+        depth: How deep it stands.
+    """
+    if depth > _ROOM:
+        note(f"{path} is nested too deeply and left out")
+        return None
+    if (members := _members(value)) is not None:
+        return _mapping(members, note, path, depth)
+    if isinstance(value, Sequence | AbstractSet) and not isinstance(value, str | bytes | bytearray | memoryview):
+        items = sorted(value, key=repr) if isinstance(value, AbstractSet) else value
+        return [normalised(item, note, member(path, index), depth + 1) for index, item in enumerate(items)]
+    if isinstance(value, enum.Enum):
+        return normalised(value.value, note, path, depth + 1)
+    if hasattr(value, "tolist") and hasattr(value, "shape"):
+        return _array(value, note, path, depth)
+    return _scalar(value, note, path)
+
+
+def _members(value: Any) -> Mapping[Any, Any] | None:
+    """Return the members of anything that has named ones, or None."""
+    if isinstance(value, type):
+        return None
+    if isinstance(value, argparse.Namespace):
+        return vars(value)
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
+    if hasattr(value, "model_dump") and hasattr(type(value), "model_fields"):  # pydantic 2
+        return {name: getattr(value, name) for name in type(value).model_fields}
+    omegaconf = sys.modules.get("omegaconf")
+    if omegaconf is not None and omegaconf.OmegaConf.is_dict(value):
+        container: Mapping[Any, Any] = omegaconf.OmegaConf.to_container(value, resolve=True)
+        return container
+    return value if isinstance(value, Mapping) else None
+
+
+def _mapping(members: Mapping[Any, Any], note: Note, path: str, depth: int) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, item in members.items():
+        name = _key(key)
+        if name in values:
+            note(f"{member(path, name)} is there under two keys that are written alike; the last one is kept")
+        values[name] = normalised(item, note, member(path, name), depth + 1)
+    return values
+
+
+def _key(key: object) -> str:
+    text = str(key.value if isinstance(key, enum.Enum) else key)
+    return _unicode(text)[:MAX_KEY] or "(empty)"
+
+
+def _array(value: Any, note: Note, path: str, depth: int) -> Any:
+    """Numpy scalars, arrays and tensors: small ones as numbers, others as what they are."""
+    shape = tuple(value.shape)
+    if math.prod(shape) <= MAX_ITEMS:
+        return normalised(value.tolist(), note, path, depth + 1)
+    note(f"{path} is an array of shape {shape} and left out")
+    return f"{type(value).__name__} {'x'.join(map(str, shape))} {getattr(value, 'dtype', '')}".rstrip()
+
+
+def _scalar(value: Any, note: Note, path: str) -> Any:
+    match value:
+        case None | bool():
+            return value
+        case int():
+            return int(value) if MIN_INT <= value <= MAX_INT else _as_text(str(int(value)), "too large", note, path)
+        case float():
+            return float(value) if math.isfinite(value) else _as_text(str(float(value)), "not finite", note, path)
+        case str():
+            return _unicode(str.__str__(value))
+        case PurePath():
+            return _unicode(value.as_posix())
+        case dt.date() | dt.time():
+            return value.isoformat()
+    return _named(value, note, path)
+
+
+def _named(value: Any, note: Note, path: str) -> str:
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
+        return f"{value.__module__}.{value.__qualname__}"
+    if type(value).__module__ in {"torch", "numpy", "numpy.dtypes", "jax"}:  # torch.float16, device(type='cuda')
+        return str(value)
+    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    return _as_text(f"<{kind}>", f"of the kind {kind}", note, path)  # never repr(): it may hold an address or a secret
+
+
+def _as_text(text: str, why: str, note: Note, path: str) -> str:
+    note(f"{path} is {why} and kept as the text {text}")
+    return text
+
+
+def _unicode(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def finite_metrics(metrics: Mapping[Any, Any], note: Note, path: str = "metrics") -> dict[str, Any]:
+    """Return the metrics that are finite numbers, nested as they were; the others are noted and left out.
+
+    Args:
+        metrics: Name to number (numpy and torch scalars too) or to a mapping of such.
+        note: Called with one sentence for each one left out.
+        path: Where the mapping stands, for the notes.
+    """
+    return dict(_finite(metrics.items(), note, path))
+
+
+def _finite(items: Iterable[tuple[Any, Any]], note: Note, path: str) -> Iterable[tuple[str, Any]]:
+    for key, value in items:
+        place = member(path, _key(key))
+        if isinstance(value, Mapping):
+            yield _key(key), finite_metrics(value, note, place)
+            continue
+        number = value.item() if hasattr(value, "item") and math.prod(getattr(value, "shape", ())) == 1 else value
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            note(f"{place} is no number but {_shown(number)} and left out")
+        elif not math.isfinite(number):
+            note(f"{place} is {float(number)} and left out")
+        else:
+            yield _key(key), float(number) if isinstance(number, float) or abs(number) > MAX_INT // 2 else int(number)
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, bool | str) else f"a {type(value).__name__}"
