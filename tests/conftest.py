@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from sycee.ops.init import InitRequest, init
+from sycee.workspace.repository import Repository, find_repository
 
 pytest_plugins = ["rigs.plugin"]
 
@@ -80,12 +83,18 @@ def command(program: str, cwd: Path) -> Run:
 @pytest.fixture
 def repo_dir(tmp_path: Path) -> Path:
     """A fresh Git repository with ``sycee init`` done."""
-    from sycee.ops.init import InitRequest, init
-
     root = tmp_path / "repo"
     subprocess.run(["git", "init", "-q", root], check=True)
     init(InitRequest(root))
     return root
+
+
+@pytest.fixture
+def repo(repo_dir: Path) -> Iterator[Repository]:
+    """The same, opened for operations in this process."""
+    opened = find_repository(repo_dir, environ=os.environ)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -87,6 +87,8 @@ class Context:
             NotFound: If there is no such remote, or no default.
         """
         opened = open_backend(repo.config, name, environ=self.environ)
+        for warning in opened.warnings:
+            self.warn(warning)
         return Remote(opened.name, opened.backend, opened.jobs)
 
 

@@ -17,14 +17,12 @@ from sycee.formats.dirobject import Entry
 from sycee.formats.pointer import Out
 from sycee.system.atomic import write_file
 from sycee.system.git import Git
-from sycee.system.links import link
+from sycee.system.links import SHARED_INODE, link
 from sycee.system.onepass import legacy_md5_file
 from sycee.system.tree import kind_at
 from sycee.workspace.content import cached_by_symlink, is_executable, members
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import SUFFIX, Tracked
-
-_SHARED_INODE = {"hardlink", "symlink"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +98,8 @@ def _add(repo: Repository, target: Path, before: Tracked | None, progress: Progr
         digests = repo.cache.verified(oid)
     else:
         digests = ingest(repo, target, progress=progress)
-        _relink(repo, target, digests.md5)
     out = Out(target.name, digests.md5, digests.size, isexec=is_executable(target))
+    _relink(repo, target, digests.md5)
     return _write(repo, target, out, digests, before)
 
 
@@ -119,8 +117,11 @@ def _add_folder(repo: Repository, folder: Path, progress: Progress) -> Out:
 
 
 def _relink(repo: Repository, path: Path, oid: str) -> None:
-    """Replace the file by a link into the cache where the configuration asks for one inode instead of two."""
-    if repo.link_ways[0] in _SHARED_INODE:
+    """Replace the file by a link into the cache where the configuration asks for one inode instead of two.
+
+    An executable file stays: it cannot be one with an object, whose mode is 0444.
+    """
+    if repo.link_ways[0] in SHARED_INODE and kind_at(path) == "file" and not is_executable(path):
         link(repo.cache.path(oid), path, repo.link_ways)
 
 

@@ -1,29 +1,33 @@
 """``sycee checkout``: make the work tree what the pointers say, from objects in the cache.
 
-First everything is looked at and planned; only if nothing is missing and nothing would be lost does the first file
-change. So a refused checkout leaves the work tree as it was.
+First everything is looked at and planned; then, if nothing is missing and nothing would be lost, all files are made
+under temporary names; then they are renamed. So a checkout that is refused, or finds the disk full, leaves the work
+tree as it was.
 """
 
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from sycee.core.progress import SILENT, Progress, Task
 from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
+from sycee.store.cache import Expected
 from sycee.store.layout import is_directory
+from sycee.store.statcache import settle
 from sycee.store.transfer import Wanted, members_of
-from sycee.system.atomic import temp_name
-from sycee.system.links import link
-from sycee.system.tree import kind_at
-from sycee.workspace.content import file_id, is_executable, members
+from sycee.system.links import DEFAULT_WAYS, SHARED_INODE, Prepared, prepare
+from sycee.system.tree import kind_at, scan
+from sycee.workspace.content import cached_by_symlink, file_id, is_executable, members
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import wanted
 
 Mark = Literal["A", "M", "D"]
+NOTHING = Expected("")  # what no file can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Plan:
 
     Attributes:
         place: Files to create or replace.
-        remove: Files of tracked folders that the folder's object does not name.
+        remove: Files that no object names, in tracked folders and in folders that stand where a file belongs.
+        clear: The latter folders.
         folders: Folders to make, even if they stay empty.
         marks: What to report: path (a folder's with ``/`` at its end) and whether it is added, modified or deleted.
         missing: Objects that are not in the cache.
@@ -56,6 +61,7 @@ class Plan:
 
     place: list[Placement] = field(default_factory=list)
     remove: list[Path] = field(default_factory=list)
+    clear: list[Path] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     marks: list[tuple[Mark, str]] = field(default_factory=list)
     missing: list[Wanted] = field(default_factory=list)
@@ -97,11 +103,12 @@ def _require_possible(plan: Plan, *, force: bool) -> None:
             hint="fetch first: sycee fetch, or both at once: sycee pull",
             missing=labels,
         )
-    if plan.unsaved and not force:
+    unsaved = sorted(set(plan.unsaved))
+    if unsaved and not force:
         raise Conflict(
-            f"{_listed(plan.unsaved)} would be overwritten or removed, and the present content is stored nowhere",
+            f"{_listed(unsaved)} would be overwritten or removed, and the present content is stored nowhere",
             hint="keep it: sycee add; or give it up: --force",
-            unsaved=plan.unsaved,
+            unsaved=unsaved,
         )
 
 
@@ -121,12 +128,12 @@ def _plan(repo: Repository, tracked: Tracked, plan: Plan, progress: Progress) ->
 
 
 def _plan_file(repo: Repository, tracked: Tracked, item: Wanted, plan: Plan, progress: Progress) -> None:
-    kind = kind_at(tracked.path)
-    current = _saved_id(repo, tracked.path, item, plan, progress) if kind else None
+    existed = kind_at(tracked.path) is not None
+    current = _saved_id(repo, tracked.path, item, plan, progress)
     if current == item.oid and is_executable(tracked.path) >= tracked.out.isexec:
         return
     _place(repo, Placement(tracked.path, item, tracked.out.isexec), plan)
-    plan.marks.append(("M" if kind else "A", tracked.relpath))
+    plan.marks.append(("M" if existed else "A", tracked.relpath))
 
 
 def _plan_folder(repo: Repository, tracked: Tracked, whole: Wanted, plan: Plan, progress: Progress) -> None:
@@ -135,31 +142,36 @@ def _plan_folder(repo: Repository, tracked: Tracked, whole: Wanted, plan: Plan, 
         return
     parts = {part.label.removeprefix(f"{whole.label}/"): part for part in members_of(repo.cache, whole)}
     existed = kind_at(tracked.path)
-    if existed not in {None, "dir"}:
-        _saved_id(repo, tracked.path, whole, plan, progress)
-        plan.remove.append(tracked.path)
     present = {m.relpath for m in members(tracked.path)} if existed == "dir" else set()
+    extra = [tracked.path / relpath for relpath in sorted(present - parts.keys())]
+    if existed not in {None, "dir"}:
+        extra.append(tracked.path)
+    for path in extra:
+        _saved_id(repo, path, whole, plan, progress)
+        plan.remove.append(path)
     plan.folders.append(tracked.path)
-    changed = list(_outdated(repo, tracked.path, parts, present, plan, progress))
-    extra = sorted(present - parts.keys())
-    for relpath in extra:
-        _saved_id(repo, tracked.path / relpath, whole, plan, progress)
-        plan.remove.append(tracked.path / relpath)
+    _require_ways(repo, {tracked.path / relpath for relpath in parts}, extra)
+    changed = [
+        part for relpath, part in parts.items() if _is_outdated(repo, tracked.path / relpath, part, plan, progress)
+    ]
     if changed or extra or existed != "dir":
         plan.marks.append(("M" if existed else "A", f"{tracked.relpath}/"))
 
 
-def _outdated(
-    repo: Repository, folder: Path, parts: Mapping[str, Wanted], present: set[str], plan: Plan, progress: Progress
-) -> Iterator[str]:
-    """Plan each member that is absent or differs, and yield its path."""
-    for relpath, part in parts.items():
-        path = folder / relpath
-        repo.require_real_folders(path)
-        if relpath in present and _saved_id(repo, path, part, plan, progress) == part.oid:
-            continue
-        _place(repo, Placement(path, part), plan)
-        yield relpath
+def _require_ways(repo: Repository, paths: Iterable[Path], removed: Iterable[Path]) -> None:
+    """Refuse members of a folder that lie beyond a symbolic link, or below a file that is not about to go."""
+    going = set(removed)
+    for folder in {path.parent for path in paths}:
+        if not going.intersection((folder, *folder.parents)):
+            repo.require_real_folders(folder / "member")
+
+
+def _is_outdated(repo: Repository, path: Path, part: Wanted, plan: Plan, progress: Progress) -> bool:
+    """Tell whether a member is absent or differs, and plan it then."""
+    if _saved_id(repo, path, part, plan, progress) == part.oid:
+        return False
+    _place(repo, Placement(path, part), plan)
+    return True
 
 
 def _place(repo: Repository, placement: Placement, plan: Plan) -> None:
@@ -169,15 +181,29 @@ def _place(repo: Repository, placement: Placement, plan: Plan) -> None:
 
 
 def _saved_id(repo: Repository, path: Path, item: Wanted, plan: Plan, progress: Progress) -> str | None:
-    """Return the id of a present file, and note it as unsaved if it is to go and the cache does not hold it."""
-    relpath = repo.relpath(path)
-    if kind_at(path) == "dir" or (kind_at(path) == "symlink" and not path.exists()):
-        plan.unsaved.append(relpath)
+    """Return the id of what stands at a path; note it as unsaved if it is to go and the cache does not hold it."""
+    kind = kind_at(path)
+    if kind is None:
+        return None
+    if kind == "dir":
+        _plan_clearing(repo, path, item, plan, progress)
+        return None
+    if kind != "file" and cached_by_symlink(repo, path) is None:
+        plan.unsaved.append(repo.relpath(path))
         return None
     oid = file_id(repo, path, legacy=item.legacy, progress=progress)
     if oid != item.oid and not _is_saved(repo, path, oid, legacy=item.legacy):
-        plan.unsaved.append(relpath)
+        plan.unsaved.append(repo.relpath(path))
     return oid
+
+
+def _plan_clearing(repo: Repository, folder: Path, item: Wanted, plan: Plan, progress: Progress) -> None:
+    """Plan the removal of all that a folder holds, which stands where a file belongs."""
+    for entry in scan(folder):
+        if entry.kind != "dir":
+            _saved_id(repo, folder / entry.relpath, replace(item, expected=NOTHING), plan, progress)
+            plan.remove.append(folder / entry.relpath)
+    plan.clear.append(folder)
 
 
 def _is_saved(repo: Repository, path: Path, oid: str, *, legacy: bool) -> bool:
@@ -187,37 +213,65 @@ def _is_saved(repo: Repository, path: Path, oid: str, *, legacy: bool) -> bool:
 
 
 def _apply(repo: Repository, plan: Plan, progress: Progress) -> None:
-    # All objects are proved good before the first file changes.
-    digests = [repo.cache.verified(one.item.oid, legacy=one.item.legacy) for one in plan.place]
-    for path in plan.remove:
-        path.unlink()
-    for folder in plan.folders:
-        folder.mkdir(parents=True, exist_ok=True)
-    if plan.place:
-        label = f"checking out {len(plan.place)} files" if len(plan.place) > 1 else plan.place[0].item.label
-        with progress.start(label, sum(one.size for one in digests)) as task:
-            for placement, its_digests in zip(plan.place, digests, strict=True):
-                _put(repo, placement, its_digests, task)
+    """Make every file under a temporary name first; only then, by removals and renames, change the work tree."""
+    digests = [_verified(repo, one.item, progress) for one in plan.place]
+    with ExitStack() as leftovers, progress.start(_label(plan), sum(one.size for one in digests)) as task:
+        ready = []
+        for placement in plan.place:
+            prepared = _prepare(repo, placement, task)
+            leftovers.callback(prepared.temp.unlink, missing_ok=True)
+            ready.append(prepared)
+        _make_room(plan)
+        for placement, prepared, its_digests in zip(plan.place, ready, digests, strict=True):
+            _put(repo, placement.path, prepared, its_digests)
     _prune_empty(plan)
 
 
-def _put(repo: Repository, placement: Placement, digests: FileDigests, task: Task) -> None:
-    path, item = placement.path, placement.item
-    if kind_at(path) == "dir":
-        _move_aside(repo, path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    way = link(repo.cache.path(item.oid, legacy=item.legacy), path, repo.link_ways, on_bytes=task.advance)
-    if way in {"reflink", "copy"}:
+def _verified(repo: Repository, item: Wanted, progress: Progress) -> FileDigests:
+    with progress.start(f"checking {item.label}", repo.cache.path(item.oid, legacy=item.legacy).stat().st_size) as task:
+        return repo.cache.verified(item.oid, legacy=item.legacy, on_bytes=task.advance)
+
+
+def _label(plan: Plan) -> str:
+    return plan.place[0].item.label if len(plan.place) == 1 else f"checking out {len(plan.place)} files"
+
+
+def _prepare(repo: Repository, placement: Placement, task: Task) -> Prepared:
+    # An executable file cannot share an inode with an object, whose mode is 0444.
+    ways = DEFAULT_WAYS if placement.executable else repo.link_ways
+    source = repo.cache.path(placement.item.oid, legacy=placement.item.legacy)
+    prepared = prepare(source, _nearest_folder(placement.path), ways, on_bytes=task.advance)
+    if prepared.way not in SHARED_INODE:
         if placement.executable:
-            path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        repo.statcache.put(path, digests, path.lstat())
+            prepared.temp.chmod(prepared.temp.stat().st_mode | stat.S_IXUSR)
+        settle(prepared.temp)
+    return prepared
 
 
-def _move_aside(repo: Repository, folder: Path) -> None:
-    """Make room for a file; even ``--force`` deletes no folder whose content nobody has listed."""
-    aside = repo.scratch / "aside" / f"{folder.name}{temp_name()}"
-    aside.parent.mkdir(parents=True, exist_ok=True)
-    folder.rename(aside)
+def _nearest_folder(path: Path) -> Path:
+    return next(folder for folder in path.parents if kind_at(folder) == "dir")
+
+
+def _make_room(plan: Plan) -> None:
+    for path in plan.remove:
+        path.unlink(missing_ok=True)
+    for folder in plan.clear:
+        _remove_folders(folder)
+    for folder in plan.folders:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _remove_folders(folder: Path) -> None:
+    for entry in reversed(list(scan(folder))):
+        (folder / entry.relpath).rmdir()
+    folder.rmdir()
+
+
+def _put(repo: Repository, path: Path, prepared: Prepared, digests: FileDigests) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    prepared.temp.replace(path)
+    if prepared.way not in SHARED_INODE:
+        repo.statcache.put(path, digests, path.lstat(), settled=True)
 
 
 def _prune_empty(plan: Plan) -> None:

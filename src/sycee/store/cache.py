@@ -16,7 +16,7 @@ from pathlib import Path
 from sycee.digest import FileDigests, md5_hex
 from sycee.errors import Conflict, DigestMismatch, NotFound
 from sycee.store.layout import PRIVATE, is_directory, md5_of, object_key
-from sycee.store.statcache import StatCache
+from sycee.store.statcache import StatCache, settle
 from sycee.system.atomic import fsync, fsync_dir, temp_name
 from sycee.system.onepass import (
     OnBytes,
@@ -140,8 +140,13 @@ class Cache:
         self._statcache.put(source, digests, after)
         return digests
 
-    def verified(self, oid: str, *, legacy: bool = False) -> FileDigests:
+    def verified(self, oid: str, *, legacy: bool = False, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         """Return the digests of an object, hashing it unless it is known to be unchanged since it was.
+
+        Args:
+            oid: Its id.
+            legacy: Whether its pointer is of the time before DVC 3.0.
+            on_bytes: Called with the number of bytes of each step.
 
         Raises:
             NotFound: If it is not in the cache.
@@ -150,7 +155,7 @@ class Cache:
         path = self.find(oid, legacy=legacy)
         if path is None:
             raise NotFound(f"object {oid} is not in the cache", hint="fetch it: sycee fetch", oid=oid)
-        digests = self._statcache.digests_of(path)
+        digests = self._statcache.digests_of(path, on_bytes=on_bytes)
         address = legacy_md5_file(path) if legacy else digests.md5
         if address != md5_of(oid):
             raise self._quarantine(path, oid, expected=f"md5 {md5_of(oid)}", found=f"md5 {address}")
@@ -176,11 +181,12 @@ class Cache:
         if path.is_file() and self._keep_present(path, digests):
             return
         os.fchmod(fd, OBJECT_MODE)
+        settle(fd)
         fsync(fd)
         self._make_dir(path.parent)
         temp.replace(path)
         fsync_dir(path.parent)
-        self._statcache.put(path, digests, path.lstat())
+        self._statcache.put(path, digests, path.lstat(), settled=True)
 
     def _keep_present(self, path: Path, digests: FileDigests) -> bool:
         """Judge an object that is already there under the name of verified bytes; tell whether it stays."""
@@ -200,9 +206,11 @@ class Cache:
 
     def _make_dir(self, folder: Path) -> Path:
         if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
+            parent = self._make_dir(folder.parent)
+            folder.mkdir(exist_ok=True)
             if self._shared:
                 folder.chmod(0o2775)
+            fsync_dir(parent)  # an object is as durable as the folders above it
         return folder
 
     def _set_aside(self, path: Path) -> Path:

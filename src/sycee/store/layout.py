@@ -24,9 +24,14 @@ def object_key(oid: str, *, legacy: bool = False) -> str:
     Raises:
         FormatError: If ``oid`` is anything else; nothing else may become part of a path.
     """
-    if _OBJECT_ID.fullmatch(oid) is None:
+    if not is_object_id(oid):
         raise FormatError(f"{oid!r} is not the name of an object")
     return f"{oid[:2]}/{oid[2:]}" if legacy else f"files/md5/{oid[:2]}/{oid[2:]}"
+
+
+def is_object_id(text: str) -> bool:
+    """Tell whether a text is an md5 in lower-case hex, with or without ``.dir``."""
+    return _OBJECT_ID.fullmatch(text) is not None
 
 
 def is_directory(oid: str) -> bool:

@@ -7,8 +7,11 @@ soon that its times do not move. Two rules cure it:
 2. An entry is kept only if, when hashing *ended*, the times were older than ``SETTLED``: from then on every write moves
    them, because it exceeds the tick of any kernel clock that stamps files.
 
-The cost: a tiny file that was written an instant ago is hashed again next time. It protects against accidents. Against
-an attacker who writes to the disk behind the file system nothing here helps, so no *verification* ever asks it.
+The cost: a file that was written an instant ago is hashed again next time. For files that sycee itself has just made,
+:func:`settle` avoids it: their mtime is set back by a moment, so that every write to come moves it.
+
+All this protects against accidents. Against an attacker who writes to the disk behind the file system nothing here
+helps, so no *verification* ever asks it.
 """
 
 import os
@@ -31,6 +34,12 @@ CREATE TABLE IF NOT EXISTS digests (
   md5 TEXT NOT NULL, sha256 TEXT NOT NULL, blake3 TEXT NOT NULL
 ) WITHOUT ROWID
 """
+
+
+def settle(file: int | Path) -> None:
+    """Set the times of a file that was just made back by a moment, so that any later write is seen by its mtime."""
+    moment = time.time_ns() - 2 * SETTLED
+    os.utime(file, ns=(moment, moment))
 
 
 class StatCache:
@@ -62,15 +71,17 @@ class StatCache:
             return FileDigests(*row) if row else None
         return None
 
-    def put(self, path: Path, digests: FileDigests, status: os.stat_result) -> None:
+    def put(self, path: Path, digests: FileDigests, status: os.stat_result, *, settled: bool = False) -> None:
         """Remember digests, if the file's times have settled.
 
         Args:
             path: The file.
             digests: What a full read pass over it gave.
             status: Its ``lstat`` or ``fstat``, taken after that pass.
+            settled: Whether sycee made the file and called :func:`settle`: its ctime is then new, and no matter.
         """
-        if self._clock() - max(status.st_mtime_ns, status.st_ctime_ns) < SETTLED:
+        newest = status.st_mtime_ns if settled else max(status.st_mtime_ns, status.st_ctime_ns)
+        if self._clock() - newest < SETTLED:
             return
         values = (*_key(path, status), digests.size, digests.md5, digests.sha256, digests.blake3)
         with suppress(OSError, sqlite3.Error):

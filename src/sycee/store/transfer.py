@@ -5,14 +5,16 @@ whoever finds a directory object finds what it names. What cannot be moved does 
 the end, and the outcome is never success while something is missing.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sycee.core.progress import Progress, Task
 from sycee.errors import NotFound, RemoteError, SyceeError
 from sycee.formats import dirobject
-from sycee.storage.port import Backend
+from sycee.storage.port import Backend, OnBytes
 from sycee.store.cache import Cache, Expected
 from sycee.store.layout import is_directory, object_key
 
@@ -109,8 +111,8 @@ def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Prog
     roots = _unique(wanted)
     folders = [item for item in roots if is_directory(item.oid)]
     _run(remote, _absent(cache, folders), outcome, progress, _fetcher(remote, cache))
-    members = [item for folder in folders for item in _members_if_here(cache, folder)]
-    files = _unique([*(item for item in roots if not is_directory(item.oid)), *members])
+    members = [_members(cache, folder, outcome) for folder in folders if not _absent(cache, [folder])]
+    files = _unique([*(item for item in roots if not is_directory(item.oid)), *_flat(members)])
     _run(remote, _absent(cache, files), outcome, progress, _fetcher(remote, cache))
     return outcome
 
@@ -135,9 +137,13 @@ def push(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progr
 def lacking(cache: Cache, wanted: Iterable[Wanted]) -> bool:
     """Tell whether the cache lacks any of these objects, or of the objects that they name."""
     items = _unique(wanted)
-    if _absent(cache, items):
+    try:
+        return bool(
+            _absent(cache, items)
+            or any(_absent(cache, members_of(cache, item)) for item in items if is_directory(item.oid))
+        )
+    except SyceeError:  # a damaged directory object names nothing
         return True
-    return any(_absent(cache, members_of(cache, item)) for item in items if is_directory(item.oid))
 
 
 def present(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, int]:
@@ -167,10 +173,6 @@ def _members(cache: Cache, folder: Wanted, outcome: Outcome) -> list[Wanted] | N
     except SyceeError as error:
         outcome.failures.append(error.about(folder.label))
         return None
-
-
-def _members_if_here(cache: Cache, folder: Wanted) -> list[Wanted]:
-    return members_of(cache, folder) if cache.find(folder.oid, legacy=folder.legacy) else []
 
 
 def _flat(lists: Iterable[list[Wanted] | None]) -> Iterator[Wanted]:
@@ -208,7 +210,7 @@ def _present_by_listing(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, i
         return {by_key[stored.key]: stored.size for listing in listings for stored in listing if stored.key in by_key}
 
 
-Move = Callable[[Wanted, Task], None]
+Move = Callable[[Wanted, OnBytes], None]
 
 
 def _run(remote: Remote, items: Sequence[Wanted], outcome: Outcome, progress: Progress, move: Move) -> set[str]:
@@ -219,8 +221,8 @@ def _run(remote: Remote, items: Sequence[Wanted], outcome: Outcome, progress: Pr
     sizes = [item.expected.size for item in items]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     label = f"{len(items)} objects" if len(items) > 1 else items[0].label
-    with progress.start(label, total) as task, ThreadPoolExecutor(remote.jobs) as pool:
-        results = pool.map(lambda item: _attempt(move, item, task), items)
+    with progress.start(label, total) as shown, ThreadPoolExecutor(remote.jobs) as pool, _stopping(shown) as task:
+        results = pool.map(lambda item: _attempt(move, item, task.advance), items)
         for item, error in zip(items, results, strict=True):
             if error is None:
                 outcome.moved.append(item.label)
@@ -230,9 +232,37 @@ def _run(remote: Remote, items: Sequence[Wanted], outcome: Outcome, progress: Pr
     return failed
 
 
-def _attempt(move: Move, item: Wanted, task: Task) -> SyceeError | None:
+class _Stopped(Exception):
+    """Ends a transfer in its thread after the command was interrupted."""
+
+
+class _StoppableTask:
+    """A task whose listeners are the way into running transfers: each step asks whether to go on."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self.stop = threading.Event()
+
+    def advance(self, amount: int) -> None:
+        if self.stop.is_set():
+            raise _Stopped
+        self._task.advance(amount)
+
+
+@contextmanager
+def _stopping(task: Task) -> Iterator[_StoppableTask]:
+    """Stop running transfers when the block is left by Ctrl-C; waiting for gigabytes is no answer to it."""
+    stoppable = _StoppableTask(task)
     try:
-        move(item, task)
+        yield stoppable
+    except BaseException:
+        stoppable.stop.set()
+        raise
+
+
+def _attempt(move: Move, item: Wanted, on_bytes: OnBytes) -> SyceeError | None:
+    try:
+        move(item, on_bytes)
     except SyceeError as error:
         return error.about(item.label)
     except OSError as error:
@@ -241,10 +271,10 @@ def _attempt(move: Move, item: Wanted, task: Task) -> SyceeError | None:
 
 
 def _fetcher(remote: Remote, cache: Cache) -> Move:
-    def move(item: Wanted, task: Task) -> None:
+    def move(item: Wanted, on_bytes: OnBytes) -> None:
         try:
             chunks = remote.backend.read(item.key)
-            cache.put_stream(item.expected, chunks, on_bytes=task.advance, legacy=item.legacy)
+            cache.put_stream(item.expected, chunks, on_bytes=on_bytes, legacy=item.legacy)
         except NotFound:
             raise NotFound(
                 f"object {item.oid} is neither in the cache nor on remote {remote.name!r}",
@@ -257,10 +287,10 @@ def _fetcher(remote: Remote, cache: Cache) -> Move:
 
 
 def _pusher(remote: Remote, cache: Cache) -> Move:
-    def move(item: Wanted, task: Task) -> None:
+    def move(item: Wanted, on_bytes: OnBytes) -> None:
         digests = cache.verified(item.oid, legacy=item.legacy)
         path = cache.path(item.oid, legacy=item.legacy)
-        remote.backend.write(item.key, path, digests.size, on_bytes=task.advance)
+        remote.backend.write(item.key, path, digests.size, on_bytes=on_bytes)
         stored = remote.backend.size(item.key)
         if stored != digests.size:
             raise RemoteError(

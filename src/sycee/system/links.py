@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sycee.errors import SyceeError
@@ -18,10 +19,52 @@ _NOT_HERE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.EN
 _CANNOT_COPY_IN_KERNEL = {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 
 
-def link(source: Path, target: Path, ways: Sequence[str], *, on_bytes: OnBytes = ignore_bytes) -> str:
-    """Make ``target`` have the content of ``source`` by the first way that works here.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A file that is complete under a temporary name, and needs only a rename.
 
-    The target appears whole, replacing what is there.
+    Attributes:
+        temp: Its present path.
+        way: How it was made, a name from ``WAYS``.
+    """
+
+    temp: Path
+    way: str
+
+
+def prepare(source: Path, folder: Path, ways: Sequence[str], *, on_bytes: OnBytes = ignore_bytes) -> Prepared:
+    """Make a file with the content of ``source`` by the first way that works here, under a temporary name.
+
+    Args:
+        source: An object in the cache.
+        folder: Where to make it; on the file system it is to be renamed on.
+        ways: Names from ``WAYS``, the preferred first.
+        on_bytes: Called with bytes copied.
+
+    Raises:
+        SyceeError: If none works.
+    """
+    temp = folder / temp_name()
+    for way in ways:
+        try:
+            WAYS[way](source, temp, on_bytes)
+        except OSError as error:
+            temp.unlink(missing_ok=True)
+            if error.errno not in _NOT_HERE:
+                raise
+        except BaseException:
+            temp.unlink(missing_ok=True)
+            raise
+        else:
+            return Prepared(temp, way)
+    raise SyceeError(
+        f"no link type of {', '.join(ways)} works between {source.parent} and {folder}",
+        hint="add copy to the list: sycee config cache.type reflink,copy",
+    )
+
+
+def link(source: Path, target: Path, ways: Sequence[str], *, on_bytes: OnBytes = ignore_bytes) -> str:
+    """Make ``target`` have the content of ``source``; it appears whole, replacing what is there.
 
     Args:
         source: An object in the cache.
@@ -35,24 +78,12 @@ def link(source: Path, target: Path, ways: Sequence[str], *, on_bytes: OnBytes =
     Raises:
         SyceeError: If none works.
     """
-    temp = target.with_name(temp_name())
-    for way in ways:
-        try:
-            WAYS[way](source, temp, on_bytes)
-            temp.replace(target)
-        except OSError as error:
-            temp.unlink(missing_ok=True)
-            if error.errno not in _NOT_HERE:
-                raise
-        except BaseException:
-            temp.unlink(missing_ok=True)
-            raise
-        else:
-            return way
-    raise SyceeError(
-        f"no link type of {', '.join(ways)} works between {source.parent} and {target.parent}",
-        hint="add copy to the list: sycee config cache.type reflink,copy",
-    )
+    prepared = prepare(source, target.parent, ways, on_bytes=on_bytes)
+    try:
+        prepared.temp.replace(target)
+    finally:
+        prepared.temp.unlink(missing_ok=True)  # also after a rename between two links to one inode, which does nothing
+    return prepared.way
 
 
 def _reflink(source: Path, target: Path, on_bytes: OnBytes) -> None:
@@ -112,4 +143,5 @@ WAYS: dict[str, Callable[[Path, Path, OnBytes], None]] = {
     "symlink": _symlink,
     "copy": _copy,
 }
+SHARED_INODE = frozenset({"hardlink", "symlink"})  # ways whose file is the object itself, with its mode 0444
 DEFAULT_WAYS = ("reflink", "copy")

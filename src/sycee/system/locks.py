@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sycee.errors import Conflict
+from sycee.system.tree import kind_at
 
 DEFAULT_WAIT = 60.0  # seconds; longer than any command holds it except a long transfer of a colleague on the same disk
 _POLL = 0.05
@@ -26,11 +27,10 @@ def repository_lock(tmp_dir: Path, *, wait: float = DEFAULT_WAIT) -> Iterator[No
         wait: Seconds to wait for another process.
 
     Raises:
-        Conflict: If it is still held after that time.
+        Conflict: If it is still held after that time, or the repository leads it elsewhere by a symbolic link.
     """
-    tmp_dir.mkdir(parents=True, exist_ok=True)
     path = tmp_dir / "lock"
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    fd = _open(path)
     try:
         _acquire(fd, path, wait)
         os.ftruncate(fd, 0)
@@ -38,6 +38,15 @@ def repository_lock(tmp_dir: Path, *, wait: float = DEFAULT_WAIT) -> Iterator[No
         yield
     finally:
         os.close(fd)  # closing releases the lock, as does the death of the process
+
+
+def _open(path: Path) -> int:
+    # A cloned repository may contain anything: a link here would have us write into a file of its choice.
+    for place in (path.parent, path):
+        if kind_at(place) == "symlink":
+            raise Conflict(f"{place} is a symbolic link", hint="remove it; sycee makes the file anew", path=str(place))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
 
 
 def _acquire(fd: int, path: Path, wait: float) -> None:

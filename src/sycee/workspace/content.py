@@ -9,7 +9,7 @@ from sycee.digest import FileDigests
 from sycee.errors import Conflict
 from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
-from sycee.store.layout import md5_of
+from sycee.store.layout import is_object_id, md5_of
 from sycee.system.onepass import legacy_md5_file
 from sycee.system.tree import kind_at, scan
 from sycee.workspace.repository import Repository
@@ -110,7 +110,7 @@ def cached_by_symlink(repo: Repository, path: Path) -> str | None:
     if not target.is_absolute() or repo.cache.root.absolute() not in target.parents:
         return None
     oid = target.parent.name + target.name
-    if repo.cache.find(oid) != target:
+    if not is_object_id(oid) or repo.cache.find(oid) != target:
         return None
     repo.cache.verified(oid)
     return oid

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from sycee.errors import Fault, FormatError, NotFound
 from sycee.formats import pipeline, pointer
+from sycee.formats.paths import path_fault
 from sycee.formats.pointer import Out, Pointer
 from sycee.system.git import Git
 
@@ -96,11 +97,23 @@ def _read_if_there(path: Path) -> bytes:
 
 def _tracked(root: Path, origin: Path, out: Out, wdir: str, whole: Pointer | None) -> Tracked:
     path = Path(os.path.normpath(origin.parent / wdir / out.path))
-    if root not in path.parents:
+    if reason := _misplaced(root, path):
         name = os.path.relpath(origin, root)
-        fault = Fault("$.outs", f"{out.path!r} lies outside the repository")
-        raise FormatError(f"{name}: {fault.message}", faults=[fault], path=name)
+        fault = Fault("$.outs", f"{out.path!r} {reason}")
+        raise FormatError(f"{name}: {fault.message}", hint="do not use this pointer", faults=[fault], path=name)
     return Tracked(out, path, path.relative_to(root).as_posix(), origin, whole)
+
+
+def _misplaced(root: Path, path: Path) -> str | None:
+    """Say why no tracked file may lie at this path, or None."""
+    if root not in path.parents:
+        return "lies outside the repository"
+    relpath = path.relative_to(root).as_posix()
+    if fault := path_fault(relpath):  # the pointer's folders count too: wdir may lead into .git
+        return fault
+    if any(part.casefold() == SUFFIX for part in relpath.split("/")):
+        return "lies in .dvc, where settings are kept"
+    return None
 
 
 def _refuse_overlap(found: Sequence[Tracked]) -> None:
