@@ -103,7 +103,7 @@ class Git:
 
     def stage(self, paths: Iterable[Path]) -> None:
         """Put files into the index, as ``git add`` does."""
-        self.run("add", "--", *map(str, paths))
+        self.run("add", "--", *(f":(literal){path}" for path in paths))
 
 
 def _nul_separated(output: bytes) -> set[str]:
