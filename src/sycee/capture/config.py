@@ -32,6 +32,14 @@ def normalised(value: object, note: Note, path: str = "training_config", depth: 
         path: Where the value stands, for the notes.
         depth: How deep it stands.
     """
+    try:
+        return _value(value, note, path, depth)
+    except Exception as error:  # noqa: BLE001 - a value that raises when it is looked at must not cost the others
+        note(f"{path} could not be read ({type(error).__name__}) and is left out")
+        return None
+
+
+def _value(value: object, note: Note, path: str, depth: int) -> Any:
     if depth > _ROOM:
         note(f"{path} is nested too deeply and left out")
         return None
@@ -136,18 +144,26 @@ def finite_metrics(metrics: Mapping[Any, Any], note: Note, path: str = "metrics"
 
 def _finite(items: Iterable[tuple[Any, Any]], note: Note, path: str) -> Iterable[tuple[str, Any]]:
     for key, value in items:
-        place = member(path, _key(key))
+        name = _key(key)
+        place = member(path, name)
         if isinstance(value, Mapping):
-            yield _key(key), finite_metrics(value, note, place)
+            yield name, finite_metrics(value, note, place)
             continue
-        number = value.item() if hasattr(value, "item") and math.prod(getattr(value, "shape", ())) == 1 else value
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            note(f"{place} is no number but {_shown(number)} and left out")
-        elif not math.isfinite(number):
-            note(f"{place} is {float(number)} and left out")
+        try:
+            number = _number(value)
+        except Exception as error:  # noqa: BLE001 - a metric that raises when it is looked at must not cost the others
+            number = f"unreadable ({type(error).__name__})"
+        if isinstance(number, str):
+            note(f"{place} is {number} and left out")
         else:
-            yield _key(key), float(number) if isinstance(number, float) or abs(number) > MAX_INT // 2 else int(number)
+            yield name, number
 
 
-def _shown(value: object) -> str:
-    return repr(value) if isinstance(value, bool | str) else f"a {type(value).__name__}"
+def _number(value: Any) -> float | str:
+    """Return a finite number, an integer if it is one and fits, or else what it is."""
+    number = value.item() if hasattr(value, "item") and math.prod(getattr(value, "shape", ())) == 1 else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return f"no number but {repr(number) if isinstance(number, bool | str) else f'a {type(number).__name__}'}"
+    if isinstance(number, int) and MIN_INT <= number <= MAX_INT:
+        return int(number)
+    return float(number) if math.isfinite(number) else str(float(number))

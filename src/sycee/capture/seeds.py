@@ -139,7 +139,7 @@ def _hang_behind(loader: Any) -> None:
     execute = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
-        del loader.exec_module
+        vars(loader).pop("exec_module", None)  # a loader of zip files serves many modules, and may be asked twice
         execute(module)
         if module.__name__ in _WATCHED:
             _watch(module)

@@ -1,0 +1,69 @@
+"""Where files go that no longer hold: moved, named, never deleted."""
+
+import datetime as dt
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from sycee.core import modelfolder
+from sycee.formats import bundle, sums
+from sycee.system.tree import scan
+from sycee.workspace.repository import Repository
+
+
+class Aside:
+    """Moves files of one model folder out of the way.
+
+    Inside a repository they go below ``.dvc/tmp/sycee/aside/<time>/``, outside of one into a hidden folder beside the
+    model's.
+
+    Args:
+        folder: The model's folder, absolute.
+        repo: The repository around it, or None.
+        now: Names the place.
+
+    Attributes:
+        taken: Each file's former and present path.
+    """
+
+    def __init__(self, folder: Path, repo: Repository | None, now: dt.datetime) -> None:
+        stamp = now.strftime("%Y%m%dT%H%M%SZ")
+        self._folder = folder
+        if repo is not None and repo.root in folder.parents:
+            self._place = repo.scratch / "aside" / stamp / folder.relative_to(repo.root)
+        else:
+            self._place = folder.parent / f".sycee-aside-{stamp}" / folder.name
+        self.taken: list[tuple[Path, Path]] = []
+
+    def take(self, paths: Iterable[Path]) -> None:
+        """Move these files, which lie in the model's folder.
+
+        Raises:
+            OSError: If one cannot be moved.
+        """
+        for path in paths:
+            target = self._free(self._place / path.relative_to(self._folder))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)
+            self.taken.append((path, target))
+
+    @staticmethod
+    def _free(target: Path) -> Path:
+        number, free = 1, target
+        while free.exists():
+            number, free = number + 1, target.with_name(f"{target.name}.{number + 1}")
+        return free
+
+
+def stale_signatures(folder: Path) -> list[Path]:
+    """Return every signature of a model folder: none holds for a new card. Records name their version, and stay."""
+    return [
+        folder / entry.relpath
+        for entry in scan(folder, enter=lambda relpath: relpath != modelfolder.RECORDS)
+        if entry.kind != "dir" and _is_signature(entry.relpath)
+    ]
+
+
+def _is_signature(relpath: str) -> bool:
+    own = relpath in {bundle.NAME, sums.NAME} or relpath.startswith(f"{sums.NAME}.")
+    return own or (relpath.endswith(modelfolder.SIGNATURE_SUFFIX) and not relpath.startswith("context/"))

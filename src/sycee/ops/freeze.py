@@ -1,0 +1,321 @@
+"""``sycee.freeze``: make one versioned model of what a training leaves: weights, card, context.
+
+Nothing that goes wrong on the way loses the training. What cannot be captured or tracked becomes a warning in the card;
+what stands in the way is moved aside and named, never deleted.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from sycee.capture.steps import Steps
+from sycee.core import modelfolder
+from sycee.core.progress import Progress
+from sycee.digest import FileDigests, sha256_hex
+from sycee.errors import FormatError, NotFound, SyceeError, UsageError
+from sycee.formats import card
+from sycee.ops.add import ingest, track
+from sycee.ops.aside import Aside, stale_signatures
+from sycee.ops.frozen import Frozen, FrozenFile, Kept, Request
+from sycee.ops.gather import LOCK, Project, card_values, context_lock, finished, model_values
+from sycee.ops.place import Bring, gather_weights
+from sycee.system.atomic import write_file
+from sycee.system.git import Git, toplevel
+from sycee.system.onepass import digest_file
+from sycee.system.tree import kind_at
+from sycee.workspace.content import cached_by_symlink, digests_of
+from sycee.workspace.repository import Repository, find_repository
+
+AnyPath = str | os.PathLike[str]
+
+
+class Options(TypedDict, total=False):
+    """What :func:`freeze` and :func:`sycee.ops.training.training` take beside path and task; all of it is optional.
+
+    Attributes:
+        metrics: Name to finite number, groups may be nested.
+        training_config: A mapping, ``argparse.Namespace``, dataclass, pydantic model or OmegaConf node.
+        data: Path or paths of the data, whose pointers give its version.
+        data_version: A label for the data; made of the pointers when left out.
+        weights: Files and folders; what lies outside of the model's folder is copied in. Looked for when left out.
+        seeds: Generator to seed; those seen since ``import sycee`` when left out.
+        name: The model's name; the folder's when left out.
+        version: A version such as ``1.4.0``.
+        description: A sentence or more.
+        license: An SPDX identifier.
+        extra: Any further fields of the card, ``x_*`` among them.
+        now: The time of the freeze, in UTC; the clock's when left out.
+        progress: Told the bytes of the weights.
+    """
+
+    metrics: Mapping[str, Any]
+    training_config: object
+    data: AnyPath | Sequence[AnyPath]
+    data_version: str | None
+    weights: AnyPath | Sequence[AnyPath] | None
+    seeds: Mapping[str, object] | None
+    name: str | None
+    version: str | None
+    description: str | None
+    license: str | None
+    extra: Mapping[str, Any]
+    now: dt.datetime
+    progress: Progress
+
+
+def freeze(path: AnyPath, *, task: str, **options: Unpack[Options]) -> Frozen:
+    """Freeze a model: write its card and context, and track its weights.
+
+    Args:
+        path: The model's folder; it is made if it is not there.
+        task: What the model does: ``ner``, ``image-classification``.
+        **options: ``metrics``, ``training_config``, ``data``, ``weights`` and others, see :class:`Options`.
+
+    Returns:
+        The frozen model, which shows itself in a terminal and in a notebook.
+
+    Raises:
+        UsageError: If ``path`` is a file, or an option or a field of ``extra`` is none.
+        OSError: If the folder cannot be written.
+    """
+    return run(make_request(path, task, options))
+
+
+def make_request(path: AnyPath, task: str, options: Mapping[str, Any]) -> Request:
+    """Return the request that the arguments of :func:`freeze` describe.
+
+    Raises:
+        UsageError: If an option, or a field of ``extra``, is none.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    fields: dict[str, Any] = {
+        key: given.pop(key) for key in ("name", "version", "description", "license") if key in given
+    }
+    fields |= given.pop("extra", {})
+    _require_known(given, fields)
+    for key in given.keys() & {"data", "weights"}:
+        one = isinstance(given[key], str | os.PathLike)
+        given[key] = tuple(map(absolute, [given[key]] if one else given[key]))
+    return Request(path=absolute(path), task=task, fields=fields, environ=os.environ, **given)
+
+
+def _require_known(given: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+    if unknown := given.keys() - Options.__annotations__.keys():
+        raise UsageError(
+            f"unknown option {', '.join(sorted(unknown))}",
+            hint="further fields of the card go into extra={…}, your own ones with names that begin with x_",
+        )
+    if faults := [fault for key in fields for fault in card.faults({key: None}) if "is not a field" in fault.message]:
+        raise UsageError("; ".join(map(str, faults)), hint="`sycee card schema` prints the fields of a card")
+
+
+def absolute(path: AnyPath) -> Path:
+    """Return a path as absolute and without ``..``; links in it are not followed."""
+    return Path(os.path.normpath(Path(path).absolute()))
+
+
+def run(request: Request) -> Frozen:
+    """Freeze what a request describes.
+
+    Each step is durable before the next:
+
+    1. The folder, and the weights in it.
+    2. Weights into the cache, hashed in the same pass.
+    3. Signatures that no longer hold go aside.
+    4. The context, then the card that binds it.
+    5. Pointers, which name the card.
+
+    Raises:
+        UsageError: If the folder is a file.
+        OSError: If the folder cannot be written.
+    """
+    make_folder(request.path)
+    steps = Steps()
+    project = open_project(request, steps)
+    with ExitStack() as stack:
+        return _Freeze(request, _locked(project, stack, steps), steps).run()
+
+
+def make_folder(folder: Path) -> None:
+    """Make the model's folder if it is not there.
+
+    Raises:
+        UsageError: If something else stands there.
+        OSError: If it cannot be made.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(
+            f"{folder} is a file, and a model is a folder", hint="give its folder, and the file as weights=…"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def open_project(request: Request, steps: Steps) -> Project:
+    """Return what surrounds the model's folder, with a warning for what is missing or unreadable."""
+    around = toplevel(request.path)
+    git = Git(around) if around else None
+    try:
+        repo = find_repository(request.path, environ=request.environ)
+    except NotFound:
+        steps.warn("not in a sycee repository: the weights are not tracked")
+        return Project(None, git)
+    except SyceeError as error:
+        steps.complete = False
+        steps.warn(f"the repository cannot be used, so the weights are not tracked: {error.message}")
+        return Project(None, git)
+    return Project(repo, git, steps.run("what this repository tracks", lambda: tuple(repo.tracked()), ()))
+
+
+def _locked(project: Project, stack: ExitStack, steps: Steps) -> Project:
+    """Hold the repository's lock; without it go on, and leave the repository alone."""
+    if project.repo is None:
+        return project
+    stack.callback(project.repo.close)
+    try:
+        stack.enter_context(project.repo.locked())
+    except SyceeError as error:
+        steps.complete = False
+        steps.warn(f"the weights are not tracked: {error.message}")
+        return replace(project, repo=None)
+    return project
+
+
+@dataclass(slots=True)
+class _Freeze:
+    """One freeze on its way."""
+
+    request: Request
+    project: Project
+    steps: Steps
+    changed: list[Path] = field(default_factory=list)
+
+    def run(self) -> Frozen:
+        folder, repo = self.request.path, self.project.repo
+        aside = Aside(folder, repo, self.request.now)
+        lock = context_lock(self.steps)
+        values = card_values(self.request, self.project, self._previous(aside), lock, self.steps)
+        weights = gather_weights(folder, self.request.weights, Bring(folder, repo, aside, self.steps))
+        files = tuple(file for name in weights.files if (file := self._digested(name)))
+        if not files:
+            self.steps.complete = False
+            self.steps.warn("no weights were found; name them: weights=…")
+        values["model"] = model_values(files, values.get("model"))
+        aside.take(stale_signatures(folder))
+        self._write(LOCK, lock)
+        self._write_attributes()
+        written, files = self._write_card_and_pointers(values, files)
+        changed = tuple(dict.fromkeys(self.changed))
+        left_out = weights.left_out
+        hints = tuple(_hints(folder, self.project, files, left_out))
+        return Frozen(folder, written, files, changed, tuple(aside.taken), left_out, hints)
+
+    def _previous(self, aside: Aside) -> Mapping[str, Any]:
+        path = self.request.path / card.FILE_NAME
+        if kind_at(path) is None:
+            return {}
+        try:
+            return card.parse(path.read_bytes(), card.FILE_NAME).values
+        except (FormatError, OSError) as error:
+            self.steps.warn(f"what was written in the card before is not kept, since it was no valid card: {error}")
+            aside.take([path])
+            return {}
+
+    def _digested(self, name: str) -> FrozenFile | None:
+        path = self.request.path / name
+        kept = self._keeper(path)
+        try:
+            if self.project.repo and kept != "no":
+                return FrozenFile(name, self._into_repository(self.project.repo, path, kept), kept)
+        except (SyceeError, OSError) as error:
+            self._not_tracked(name, error)
+        try:
+            return FrozenFile(name, digest_file(path.resolve()), "no")
+        except (SyceeError, OSError) as error:
+            self.steps.complete = False
+            self.steps.warn(f"the weights {name} could not be read: {_words(error)}")
+            return None
+
+    def _into_repository(self, repo: Repository, path: Path, kept: Kept) -> FileDigests:
+        if oid := cached_by_symlink(repo, path):
+            return repo.cache.verified(oid)
+        if kept == "pointer":
+            return ingest(repo, path, progress=self.request.progress)
+        return digests_of(repo, path, progress=self.request.progress)
+
+    def _keeper(self, path: Path) -> Kept:
+        """Say who keeps the pointer of a weights file: one path has one."""
+        if self.project.repo is None:
+            return "no"
+        for tracked in self.project.tracked:
+            if tracked.path == path or tracked.path in path.parents:
+                if tracked.pointer is None:
+                    return "pipeline"
+                return "pointer" if tracked.path == path else "folder"
+        root = self.request.environ.get("DVC_ROOT")  # set, with DVC_STAGE, for the command of a stage
+        in_stage = "DVC_STAGE" in self.request.environ and root and absolute(root) == self.project.repo.root
+        return "pipeline" if in_stage else "pointer"
+
+    def _not_tracked(self, name: str, error: Exception) -> None:
+        self.steps.complete = False
+        self.steps.warn(f"{name} is not tracked: {_words(error)}")
+
+    def _write(self, name: str, data: bytes) -> None:
+        path = self.request.path / name
+        path.parent.mkdir(exist_ok=True)
+        write_file(path, data)
+        self.changed.append(path)
+
+    def _write_attributes(self) -> None:
+        path = self.request.path / modelfolder.ATTRIBUTES
+        if kind_at(path) is None:
+            self._write(modelfolder.ATTRIBUTES, modelfolder.ATTRIBUTES_BYTES)
+        elif path.read_bytes() != modelfolder.ATTRIBUTES_BYTES:
+            self.steps.warn(".gitattributes is not '* -text' alone: Git may alter bytes of the model")
+
+    def _write_card_and_pointers(
+        self, values: dict[str, Any], files: tuple[FrozenFile, ...]
+    ) -> tuple[card.Card, tuple[FrozenFile, ...]]:
+        """Write the card, then the pointers that name it; what could not be tracked is told in the card too."""
+        while True:
+            known = len(self.steps.warnings)
+            data = card.render(finished(values, self.steps))
+            self._write(card.FILE_NAME, data)
+            files = tuple(self._tracked(file, sha256_hex(data)) for file in files)
+            if len(self.steps.warnings) == known:
+                return card.parse(data), files
+
+    def _tracked(self, file: FrozenFile, card_sha256: str) -> FrozenFile:
+        if file.kept != "pointer" or self.project.repo is None:
+            return file
+        try:
+            path = self.request.path / file.path
+            added = track(self.project.repo, path, file.digests, card_sha256=card_sha256)
+        except (SyceeError, OSError) as error:
+            self._not_tracked(file.path, error)
+            return replace(file, kept="no")
+        self.changed.extend(added.changed)
+        return file
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, SyceeError):
+        return f"{error.message} ({error.hint})" if error.hint else error.message
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _hints(folder: Path, project: Project, files: Sequence[FrozenFile], left_out: Sequence[str]) -> Iterator[str]:
+    shown = os.path.relpath(folder)
+    if left_out:
+        yield f"move what is no part of the model out of its folder before it is signed: {', '.join(left_out)}"
+    if project.repo is None:
+        begin = "" if project.git else "git init && "
+        yield f"track the weights: {begin}sycee init, then freeze again"
+        return
+    if any(file.kept == "folder" for file in files):
+        yield f"add the folder again, which holds the new card: sycee add {shown}"
+    yield f"sign it: sycee sign {shown} --key release.key"
+    yield f"then commit it: git add {shown} && git commit"

@@ -1,0 +1,211 @@
+"""The values of a card, gathered from a request, this process, and what a person wrote into the card before."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sycee.capture import code, environment, frameworks, seeds
+from sycee.capture.config import Note, finite_metrics, normalised
+from sycee.capture.data import UNKNOWN, DataVersion, data_version
+from sycee.capture.steps import Steps
+from sycee.digest import sha256_hex
+from sycee.errors import NotFound
+from sycee.formats import card, requirements
+from sycee.formats.card import REQUIRED, SCHEMA_VERSION
+from sycee.ops.frozen import FrozenFile, Request
+from sycee.system.git import Git, toplevel
+from sycee.workspace.repository import Repository
+from sycee.workspace.tracked import Tracked
+
+LOCK = "context/requirements.lock"
+# What a person writes and new weights do not make wrong; version, evaluations and the like belong to the old weights.
+KEPT = ("name", "description", "license", "authors", "tags", "languages", "lineage", "considerations", "links")
+NO_SEED = "no seeding call was seen; call sycee.seed(n), or import sycee before seeding, to make a run repeatable"
+NO_GIT = "not in a Git repository: the version of the code is not known"
+
+_FORMATS = {".safetensors": "safetensors", ".onnx": "onnx", ".gguf": "gguf", ".h5": "keras-h5", ".keras": "keras",
+            ".tflite": "tflite", ".npz": "numpy", ".npy": "numpy", ".pkl": "pickle", ".joblib": "joblib",
+            ".msgpack": "msgpack", ".pb": "tensorflow", ".pt": "torch", ".pth": "torch", ".bin": "torch"}  # fmt: skip
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What surrounds a model.
+
+    Attributes:
+        repo: The repository, or None outside of one.
+        git: The Git work tree, or None outside of one.
+        tracked: What the repository tracks.
+    """
+
+    repo: Repository | None
+    git: Git | None
+    tracked: Sequence[Tracked] = ()
+
+
+def context_lock(steps: Steps) -> bytes:
+    """Return ``requirements.lock`` of this process."""
+    return steps.run(
+        "the installed packages", lambda: requirements.render(environment.distributions()), requirements.render(())
+    )
+
+
+def data_versions(request: Request, project: Project, steps: Steps) -> list[DataVersion]:
+    """Return the versions of the request's data, with a warning for each that is not tracked."""
+    return [_data_version(path, project, steps) for path in request.data]
+
+
+def _data_version(path: Path, project: Project, steps: Steps) -> DataVersion:
+    target = path.with_name(path.name.removesuffix(".dvc")) if path.suffix == ".dvc" else path
+    for tracked in project.tracked:
+        if tracked.path == target or tracked.path in target.parents:
+            return DataVersion(tracked.relpath, tracked.out.md5, tracked.out.size, tracked.out.nfiles)
+    root = project.repo.root if project.repo else project.git.root if project.git else Path.cwd()
+    name = target.relative_to(root).as_posix() if root in target.parents else target.name
+    steps.warn(f"the data {name} is not tracked, so its version is not known")
+    return DataVersion(name)
+
+
+def card_values(
+    request: Request, project: Project, previous: Mapping[str, Any], lock: bytes, steps: Steps
+) -> dict[str, Any]:
+    """Return all fields of the card but the weights and the warnings.
+
+    Args:
+        request: What was asked for; it wins over what is found.
+        project: What surrounds the model.
+        previous: The values of the card that was there before.
+        lock: The bytes of ``requirements.lock``.
+        steps: Collects what fails.
+    """
+    data = data_versions(request, project, steps)
+    code_state: dict[str, Any] = steps.run("the state of the code", lambda: _code(project, steps), {})
+    values = {
+        **{key: value for key, value in previous.items() if key in KEPT or key.startswith("x_")},
+        **_required(request, data, steps),
+        "schema_version": SCHEMA_VERSION,
+        "created": request.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "code": code_state,
+        "data": [version.entry() for version in data],
+        "seeds": _seeds(request, steps),
+        "environment": _environment(lock, steps),
+        "context": [{"path": LOCK, "sha256": sha256_hex(lock), "size": len(lock), "role": "lock"}],
+        **given_fields(request, steps.warn),
+    }
+    if (name := default_name(request.path)) and "name" not in values:
+        values["name"] = name
+    return {key: value for key, value in values.items() if key in REQUIRED or value not in ({}, [])}
+
+
+def given_fields(request: Request, note: Note) -> dict[str, Any]:
+    """Return the fields of the card that were given by name, as JSON-like values."""
+    fields = {key: normalised(value, note, key) for key, value in request.fields.items() if value is not None}
+    if isinstance(fields.get("version"), str):
+        fields["version"] = fields["version"].removeprefix("v")  # the form of a Git tag, NAME@v1.0.0
+    return fields
+
+
+def default_name(folder: Path) -> str:
+    """Return a model's name by its folder: ``models/My BERT`` gives ``My-BERT``; empty if nothing remains."""
+    return _NOT_IN_NAMES.sub("-", folder.name).strip("-_")
+
+
+def _required(request: Request, data: Iterable[DataVersion], steps: Steps) -> dict[str, Any]:
+    config: Any = steps.run("training_config", lambda: normalised(request.training_config, steps.warn), None)
+    metrics: dict[str, Any] = steps.run("metrics", lambda: finite_metrics(request.metrics, steps.warn), {})
+    label = request.data_version or data_version(data)
+    if label == UNKNOWN:
+        steps.warn("neither data nor data_version was given: the version of the data is not known")
+    return {
+        "task": request.task,
+        "metrics": metrics,
+        "training_config": config if isinstance(config, dict) else {} if config is None else {"value": config},
+        "data_version": label,
+        "framework_version": steps.run("the frameworks", frameworks.framework_version, "unknown"),
+    }
+
+
+def _code(project: Project, steps: Steps) -> dict[str, Any]:
+    git = project.git
+    if git is None and (around := toplevel(Path.cwd())):
+        git = Git(around)
+    if git is None:
+        steps.warn(NO_GIT)
+    script = code.running_script()
+    try:
+        state = code.code_state(git, script)
+    except NotFound as error:  # no git program
+        steps.warn(f"{error.message}: the version of the code is not known")
+        return code.code_state(None, script)
+    if git is not None and "commit" not in state:
+        steps.warn("the Git repository has no commit yet: the version of the code is not known")
+    return state
+
+
+def _seeds(request: Request, steps: Steps) -> dict[str, Any]:
+    given = seeds.seen() if request.seeds is None else request.seeds
+    values: dict[str, Any] = steps.run("the seeds", lambda: normalised(given, steps.warn, "seeds"), {})
+    if all(value is None for value in values.values()):
+        steps.warn(NO_SEED)
+    return values
+
+
+def _environment(lock: bytes, steps: Steps) -> dict[str, Any]:
+    return {
+        "python": steps.run("the Python version", environment.python_version, "unknown"),
+        "platform": steps.run("the platform", environment.platform_name, "unknown"),
+        "lock": LOCK,
+        "lock_sha256": sha256_hex(lock),
+    }
+
+
+def model_values(files: Sequence[FrozenFile], given: object) -> dict[str, Any]:
+    """Return the card's ``model``: format and files, and what was given beside them."""
+    suffixes = (f".{file.path.rpartition('.')[2]}" for file in files)
+    known = [_FORMATS[suffix] for suffix in suffixes if suffix in _FORMATS]
+    guessed = {"format": known[0]} if known else {}
+    return {**guessed, **(given if isinstance(given, dict) else {}), "files": [_file_entry(file) for file in files]}
+
+
+def _file_entry(file: FrozenFile) -> dict[str, Any]:
+    digests = file.digests
+    return {
+        "path": file.path,
+        "size": digests.size,
+        "sha256": digests.sha256,
+        "md5": digests.md5,
+        "blake3": digests.blake3,
+    }
+
+
+def valid(values: dict[str, Any], steps: Steps) -> dict[str, Any]:
+    """Return the values without the fields that break the schema: a training is not lost for a wrong licence.
+
+    The five required fields are there in any case, at worst empty.
+    """
+    for name in [key for key in values if card.faults({**_EMPTY, key: values[key]})]:
+        fault = card.faults({**_EMPTY, name: values[name]})[0]
+        steps.complete = False
+        steps.warn(f"the field {name!r} is left out of the card: {fault}")
+        values = {key: value for key, value in values.items() if key != name}
+    return {**_EMPTY, **values}
+
+
+_EMPTY: Mapping[str, Any] = {
+    "task": UNKNOWN,
+    "metrics": {},
+    "training_config": {},
+    "data_version": UNKNOWN,
+    "framework_version": UNKNOWN,
+}
+
+
+def finished(values: dict[str, Any], steps: Steps) -> dict[str, Any]:
+    """Return the values with ``status`` and ``warnings``: the last thing that is added to a card."""
+    values = valid(values, steps)
+    status = "complete" if steps.complete else "partial"
+    warnings = [warning.encode("utf-8", "backslashreplace").decode() for warning in steps.warnings]
+    return {**values, "status": status, **({"warnings": warnings} if warnings else {})}

@@ -1,0 +1,158 @@
+"""``with sycee.training(...) as run``: checks before the first epoch that the freeze after the last one will work."""
+
+import datetime as dt
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Unpack
+
+from sycee.capture.steps import Steps
+from sycee.errors import FormatError, NotFound, SyceeError
+from sycee.formats import card
+from sycee.formats.card import REQUIRED
+from sycee.ops.freeze import AnyPath, Options, make_folder, make_request, open_project
+from sycee.ops.freeze import run as run_freeze
+from sycee.ops.frozen import Frozen, Request, utc_now
+from sycee.ops.gather import Project, given_fields
+from sycee.system.git import Git
+
+MIN_FREE = 64 << 20  # bytes; weights that do not fit into this are caught when they are written, not sooner
+
+
+class Training:
+    """A training under way.
+
+    Attributes:
+        config: The configuration that goes into the card; assign or update it at any time before the end.
+        metrics: What was logged; the last value of each name goes into the card.
+        warnings: What will be missing, known since the beginning.
+        frozen: The frozen model, once the block has ended without an error.
+    """
+
+    def __init__(self, request: Request, warnings: tuple[str, ...]) -> None:
+        self.config: Any = request.training_config
+        self.metrics: dict[str, Any] = dict(request.metrics)
+        self.warnings = warnings
+        self.frozen: Frozen | None = None
+
+    def log(self, **metrics: Any) -> None:
+        """Note metrics by name; a later value of the same name takes the place of the earlier one."""
+        self.metrics.update(metrics)
+
+
+@contextmanager
+def training(path: AnyPath, *, task: str, **options: Unpack[Options]) -> Iterator[Training]:
+    """Freeze a model when the block ends; if it raises, nothing is frozen and the error goes on.
+
+    Args:
+        path: The model's folder; it is made if it is not there.
+        task: What the model does.
+        **options: As for :func:`sycee.ops.freeze.freeze`.
+
+    Yields:
+        The running training, to log metrics and configuration.
+
+    Raises:
+        UsageError: If ``path`` is a file, or an option is none.
+        FormatError: If the card that is there, a pointer, or a given field of the card is malformed.
+        NotFound: If data is neither there nor tracked.
+        SyceeError: If the folder or the cache cannot be written, or the disk is full.
+    """
+    request = make_request(path, task, options)
+    running = Training(request, check(request))
+    started = request.now
+    yield running
+    ended = utc_now()
+    running.frozen = run_freeze(
+        replace(
+            request,
+            metrics=running.metrics,
+            training_config=running.config,
+            now=ended,
+            fields={"training": _times(started, ended), **request.fields},
+        )
+    )
+
+
+def _times(started: dt.datetime, ended: dt.datetime) -> dict[str, Any]:
+    form = "%Y-%m-%dT%H:%M:%SZ"
+    seconds = round((ended - started).total_seconds(), 3)
+    return {"started": started.strftime(form), "finished": ended.strftime(form), "duration_s": max(seconds, 0.0)}
+
+
+def check(request: Request) -> tuple[str, ...]:
+    """Try everything that the freeze at the end will need.
+
+    1. The given fields make a valid card.
+    2. The folder can be written, and there is room.
+    3. The card that is there can be read.
+    4. The cache can be written, pointers can be read, Git runs.
+    5. The data is there, or tracked.
+
+    Returns:
+        What will be missing though nothing fails.
+
+    Raises:
+        SyceeError: If one of these does not hold.
+    """
+    _require_valid_fields(request)
+    make_folder(request.path)
+    _require_writable(request.path)
+    if (present := request.path / card.FILE_NAME).exists():
+        card.parse(present.read_bytes(), str(present))
+    steps = Steps()
+    project = open_project(request, steps)
+    if project.repo:
+        project.repo.tracked()  # raises what open_project only notes
+        _require_writable(project.repo.cache.root)
+        project.repo.close()
+    _check_git(project, steps)
+    _require_data(request, project)
+    return tuple(steps.warnings)
+
+
+def _require_valid_fields(request: Request) -> None:
+    required = dict.fromkeys(REQUIRED, "-") | {"metrics": {}, "training_config": {}, "task": request.task}
+    if faults := card.faults({**required, **given_fields(request, lambda _note: None)}):
+        raise FormatError(
+            f"the card would not be valid: {'; '.join(map(str, faults))}",
+            faults=faults,
+            hint="`sycee card schema` prints what each field may hold",
+        )
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"sycee")
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise SyceeError(
+            f"{folder} cannot be written: {error.strerror}", hint="choose another folder, or change its permissions"
+        ) from error
+    if free < MIN_FREE:
+        raise SyceeError(
+            f"only {free >> 20} MB are free at {folder}", hint="make room before the training; weights need more"
+        )
+
+
+def _check_git(project: Project, steps: Steps) -> None:
+    if project.git is None:
+        steps.warn("not in a Git repository: the version of the code will not be known")
+        return
+    try:
+        Git(project.git.root).head()
+    except SyceeError as error:
+        steps.warn(f"{error.message}: the version of the code will not be known")
+
+
+def _require_data(request: Request, project: Project) -> None:
+    tracked = {one.path for one in project.tracked}
+    for path in request.data:
+        if not os.path.lexists(path) and path not in tracked and not tracked & set(path.parents):
+            raise NotFound(f"the data {path} is neither there nor tracked", hint="look for a misspelt path in data=…")

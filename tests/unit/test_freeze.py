@@ -1,0 +1,396 @@
+"""Freezing: what is written, what is kept, what goes aside, and that no training is lost."""
+
+import datetime as dt
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sycee.capture import environment, seeds
+from sycee.digest import digest_bytes, sha256_hex
+from sycee.errors import UsageError
+from sycee.formats import card, pointer
+from sycee.ops.freeze import freeze
+from sycee.ops.init import InitRequest, init
+from sycee.system.git import Git
+from sycee.workspace.repository import find_repository
+
+NOW = dt.datetime(2026, 1, 31, 12, 0, 0, tzinfo=dt.UTC)
+WEIGHTS = b"weights " * 1000
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """An empty working folder, outside of Git."""
+    for name in ("DVC_ROOT", "DVC_STAGE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(seeds, "_seen", {"python": 7})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def repo(folder) -> Path:
+    """A repository with one commit."""
+    git = Git(folder)
+    git.run("init", "-q", "-b", "main")
+    git.run("config", "user.email", "ada@example.com")
+    git.run("config", "user.name", "Ada")
+    init(InitRequest(folder))
+    git.run("commit", "-q", "-m", "begin")
+    return folder
+
+
+def put(path: Path, data: bytes = WEIGHTS) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def read(path: Path) -> card.Card:
+    return card.parse((path / card.FILE_NAME).read_bytes())
+
+
+def test_a_model_in_a_repository(repo):
+    put(repo / "models/bert/model.pt")
+    frozen = freeze("models/bert", task="ner", metrics={"val_f1": 0.892}, training_config={"lr": 2e-5},
+                    data_version="v3", now=NOW, license="MIT")  # fmt: skip
+    model = repo / "models/bert"
+    written = read(model)
+    digests = digest_bytes(WEIGHTS)
+    assert written.values == {
+        "task": "ner", "metrics": {"val_f1": 0.892}, "training_config": {"lr": 2e-5}, "data_version": "v3",
+        "framework_version": written.framework_version, "schema_version": 1, "name": "bert",
+        "created": "2026-01-31T12:00:00Z", "status": "complete", "license": "MIT",
+        "model": {"format": "torch", "files": [{"path": "model.pt", "size": digests.size, "sha256": digests.sha256,
+                                               "md5": digests.md5, "blake3": digests.blake3}]},
+        "code": written.values["code"], "seeds": {"python": 7}, "environment": written.values["environment"],
+        "context": written.values["context"],
+    }  # fmt: skip
+    assert written.values["code"]["commit"] == Git(repo).head()
+    assert written.values["code"]["dirty"] is False
+    lock = (model / "context/requirements.lock").read_bytes()
+    assert written.context[0].sha256 == sha256_hex(lock) == written.values["environment"]["lock_sha256"]
+    assert f"pytest=={pytest.__version__}\n".encode() in lock
+    assert (model / ".gitattributes").read_bytes() == b"* -text\n"
+    kept = pointer.parse((model / "model.pt.dvc").read_bytes(), "p")
+    assert kept.outs[0].md5 == digests.md5
+    assert kept.meta["sycee"]["card"] == sha256_hex(written.raw)
+    assert kept.meta["sycee"][digests.md5] == {"sha256": digests.sha256, "blake3": digests.blake3}
+    assert (model / ".gitignore").read_bytes() == b"/model.pt\n"
+    assert find_repository(repo, environ={}).cache.find(digests.md5)
+    assert frozen.card.raw == written.raw
+    assert [(file.path, file.kept) for file in frozen.files] == [("model.pt", "pointer")]
+    assert {path.relative_to(model).as_posix() for path in frozen.changed} == {
+        "model_card.yaml", "context/requirements.lock", ".gitattributes", "model.pt.dvc", ".gitignore",
+    }  # fmt: skip
+
+
+def test_no_name_of_the_machine_is_written(repo):
+    put(repo / "m/model.pt")
+    freeze("m", task="t", training_config={"n": 1})
+    text = (repo / "m/model_card.yaml").read_text() + (repo / "m/context/requirements.lock").read_text()
+    for private in (str(repo), str(Path.home()), os.uname().nodename, "://"):
+        assert private not in text
+
+
+def test_data_is_known_by_its_pointer(repo, monkeypatch):
+    from sycee.ops.add import add
+
+    put(repo / "data/conll/train.txt", b"1")
+    put(repo / "data/raw.csv", b"2")
+    put(repo / "data/loose.csv", b"3")
+    opened = find_repository(repo, environ={})
+    add(opened, [repo / "data/conll", repo / "data/raw.csv"])
+    opened.close()
+    put(repo / "m/model.pt")
+    monkeypatch.chdir(repo / "data")
+    frozen = freeze("../m", task="t", data=["conll/train.txt", "raw.csv.dvc", "loose.csv", "/etc/hosts"])
+    conll, raw, loose, far = frozen.card.values["data"]
+    assert conll["path"] == "data/conll"
+    assert conll["dvc"]["md5"].endswith(".dir")
+    assert raw == {"path": "data/raw.csv", "dvc": {"md5": digest_bytes(b"2").md5, "size": 1}}
+    assert (loose, far) == ({"path": "data/loose.csv"}, {"path": "hosts"})
+    assert frozen.card.data_version == (
+        f"data/conll@md5:{conll['dvc']['md5']}, data/raw.csv@md5:{raw['dvc']['md5']}, data/loose.csv, hosts"
+    )
+    assert "the data data/loose.csv is not tracked, so its version is not known" in frozen.warnings
+
+
+def test_what_a_person_wrote_survives_and_the_rest_does_not(repo):
+    put(repo / "m/model.pt")
+    freeze("m", task="t", license="MIT", version="v1.0.0", metrics={"old": 1}, extra={"x_ticket": 7, "tags": ["a"]})
+    path = repo / "m/model_card.yaml"
+    assert read(repo / "m").version == "1.0.0"
+    path.write_text(path.read_text() + "considerations:\n  limitations: [English only]\ndescription: by hand\n")
+    put(repo / "m/model.pt", b"new")
+    values = freeze("m", task="u", metrics={"new": 2}).card.values
+    assert (values["license"], values["description"], values["tags"]) == ("MIT", "by hand", ["a"])
+    assert (values["x_ticket"], values["considerations"]) == (7, {"limitations": ["English only"]})
+    assert (values["task"], values["metrics"], "version" in values) == ("u", {"new": 2}, False)
+
+
+def test_a_card_that_is_none_goes_aside(repo):
+    put(repo / "m/model.pt")
+    put(repo / "m/model_card.yaml", b"task: [\n")
+    frozen = freeze("m", task="t", now=NOW)
+    ((old, new),) = frozen.set_aside
+    assert old == repo / "m/model_card.yaml"
+    assert new == repo / ".dvc/tmp/sycee/aside/20260131T120000Z/m/model_card.yaml"
+    assert new.read_bytes() == b"task: [\n"
+    assert "since it was no valid card" in frozen.warnings[0]
+
+
+def test_signatures_that_no_longer_hold_go_aside(repo):
+    names = ["model.pt.sig", "SHA256SUMS", "SHA256SUMS.sig", "model.sig", "shards/a.pt.sig"]
+    for name in [*names, "records/eval.sig", "context/x.sig"]:
+        put(repo / "m" / name, name.encode())
+    put(repo / "m/model.pt")
+    frozen = freeze("m", task="t", now=NOW)
+    assert sorted(old.relative_to(repo / "m").as_posix() for old, _ in frozen.set_aside) == sorted(names)
+    for old, new in frozen.set_aside:
+        assert not old.exists()
+        assert new.read_bytes().decode() == old.relative_to(repo / "m").as_posix()
+    assert (repo / "m/records/eval.sig").exists()
+    put(repo / "m/model.sig", b"again")
+    ((_, again),) = freeze("m", task="t", now=NOW).set_aside
+    assert (again.name, again.read_bytes()) == ("model.sig.2", b"again")
+
+
+def test_outside_of_a_repository(folder):
+    put(folder / "m/model.pt")
+    put(folder / "m/model.sig", b"old")
+    frozen = freeze("m", task="t", metrics={"f1": 1}, now=NOW)
+    assert [(file.path, file.kept) for file in frozen.files] == [("model.pt", "no")]
+    assert read(folder / "m").files[0].sha256 == digest_bytes(WEIGHTS).sha256
+    assert set(frozen.warnings) == {
+        "not in a sycee repository: the weights are not tracked",
+        "neither data nor data_version was given: the version of the data is not known",
+        "not in a Git repository: the version of the code is not known",
+    }
+    assert frozen.hints == ("track the weights: git init && sycee init, then freeze again",)
+    assert not (folder / "m/model.pt.dvc").exists()
+    assert frozen.set_aside == ((folder / "m/model.sig", folder / ".sycee-aside-20260131T120000Z/m/model.sig"),)
+
+
+def test_weights_from_elsewhere_are_copied_in(repo, tmp_path):
+    put(tmp_path / "out/model.safetensors", b"a")
+    put(tmp_path / "out/config.json", b"{}")
+    put(tmp_path / "out/checkpoint-1/model.safetensors", b"c")
+    put(tmp_path / "one/head.pt", b"h")
+    frozen = freeze("m", task="t", weights=[tmp_path / "out", "../one/head.pt"])
+    assert [file.path for file in frozen.files] == ["model.safetensors", "head.pt"]
+    assert (repo / "m/model.safetensors").read_bytes() == b"a"
+    assert (repo / "m/config.json").read_bytes() == b"{}"
+    assert frozen.left_out == ("checkpoint-1/",)
+    assert (tmp_path / "one/head.pt").read_bytes() == b"h"
+
+
+def test_weights_that_are_replaced_are_kept_somewhere(repo, tmp_path):
+    put(repo / "m/model.pt", b"tracked")
+    freeze("m", task="t")
+    put(tmp_path / "new/model.pt", b"new")
+    assert freeze("m", task="t", weights=tmp_path / "new/model.pt").set_aside == ()  # the cache has the old ones
+    put(repo / "m/model.pt", b"unsaved")
+    put(tmp_path / "new/model.pt", b"newer")
+    ((_, kept),) = freeze("m", task="t", weights=tmp_path / "new/model.pt").set_aside
+    assert kept.read_bytes() == b"unsaved"
+    assert (repo / "m/model.pt").read_bytes() == b"newer"
+
+
+def test_named_weights_inside_of_the_folder(repo):
+    put(repo / "m/a/one.pt", b"1")
+    put(repo / "m/two.custom", b"2")
+    put(repo / "m/three.pt", b"3")
+    frozen = freeze("m", task="t", weights=["m/a", "m/two.custom"])
+    assert [file.path for file in frozen.files] == ["a/one.pt", "two.custom"]
+
+
+def test_many_shards_are_one_model(repo):
+    for number in range(1, 15):
+        put(repo / f"m/model-{number:05}-of-00014.safetensors", bytes([number]))
+    put(repo / "m/model.safetensors.index.json", b"{}")
+    frozen = freeze("m", task="t")
+    assert len(frozen.files) == len(frozen.card.files) == 14
+    assert len(list((repo / "m").glob("*.dvc"))) == 14
+    assert frozen.card.values["model"]["format"] == "safetensors"
+
+
+def test_missing_weights_do_not_lose_the_metrics(repo):
+    frozen = freeze("m", task="t", metrics={"f1": 1.0}, weights="out/nothing.pt")
+    assert read(repo / "m").metrics == {"f1": 1.0}
+    assert frozen.card.values["status"] == "partial"
+    assert frozen.warnings[-2:] == (
+        "the weights nothing.pt are not there",
+        "no weights were found; name them: weights=…",
+    )
+
+
+def test_a_capture_that_fails_is_a_warning(repo, monkeypatch):
+    put(repo / "m/model.pt")
+    monkeypatch.setattr(environment, "distributions", lambda: 1 / 0)
+    frozen = freeze("m", task="t", metrics={"f1": 1.0, "loss": float("nan")}, training_config={"x": object()})
+    assert frozen.card.values["status"] == "partial"
+    assert "the installed packages could not be captured: ZeroDivisionError: division by zero" in frozen.warnings
+    assert "metrics.loss is nan and left out" in frozen.warnings
+    assert frozen.files[0].kept == "pointer"
+    assert frozen.card.metrics == {"f1": 1.0}
+
+
+def test_a_field_that_is_wrong_is_left_out_and_named(repo):
+    put(repo / "m/model.pt")
+    frozen = freeze("m", task="", name="no good", extra={"tags": "a", "seeds": {"python": 1}})
+    assert frozen.card.task == "unknown"
+    assert frozen.card.values["seeds"] == {"python": 1}
+    assert [warning.partition(":")[0] for warning in frozen.warnings if "left out" in warning] == [
+        "the field 'task' is left out of the card", "the field 'name' is left out of the card",
+        "the field 'tags' is left out of the card",
+    ]  # fmt: skip
+
+
+def test_weights_that_cannot_be_tracked_are_told_in_the_card(repo):
+    put(repo / "m/model.pt")
+    put(repo / "m/other.pt", b"o")
+    Git(repo).run("add", "-f", "m/model.pt")
+    frozen = freeze("m", task="t")
+    assert [(file.path, file.kept) for file in frozen.files] == [("model.pt", "no"), ("other.pt", "pointer")]
+    assert any(
+        warning.startswith("model.pt is not tracked: m/model.pt is tracked by Git") for warning in frozen.warnings
+    )
+    kept = pointer.parse((repo / "m/other.pt.dvc").read_bytes(), "p")
+    assert kept.meta["sycee"]["card"] == sha256_hex(read(repo / "m").raw)
+    assert not (repo / "m/model.pt.dvc").exists()
+
+
+def test_a_stage_of_a_pipeline_keeps_its_pointer(repo, monkeypatch):
+    put(repo / "m/model.pt")
+    monkeypatch.setenv("DVC_STAGE", "train")
+    monkeypatch.setenv("DVC_ROOT", str(repo))
+    frozen = freeze("m", task="t")
+    assert [file.kept for file in frozen.files] == ["pipeline"]
+    assert not (repo / "m/model.pt.dvc").exists()
+    assert frozen.card.files[0].md5 == digest_bytes(WEIGHTS).md5
+    monkeypatch.setenv("DVC_ROOT", str(repo.parent))  # somebody else's pipeline
+    assert freeze("m", task="t").files[0].kept == "pointer"
+
+
+def test_an_output_in_dvc_lock_keeps_its_pointer(repo):
+    put(repo / "m/model.pt")
+    (repo / "dvc.yaml").write_text("stages:\n  train:\n    cmd: x\n    outs:\n    - m/model.pt\n")
+    md5 = digest_bytes(WEIGHTS).md5
+    out = f"    - path: m/model.pt\n      hash: md5\n      md5: {md5}\n"
+    (repo / "dvc.lock").write_text(f"schema: '2.0'\nstages:\n  train:\n    cmd: x\n    outs:\n{out}")
+    assert freeze("m", task="t").files[0].kept == "pipeline"
+    assert not (repo / "m/model.pt.dvc").exists()
+
+
+def test_a_folder_tracked_as_a_whole_stays_so(repo):
+    from sycee.ops.add import add
+
+    put(repo / "m/model.pt")
+    opened = find_repository(repo, environ={})
+    add(opened, [repo / "m"])
+    opened.close()
+    frozen = freeze("m", task="t")
+    assert frozen.files[0].kept == "folder"
+    assert frozen.hints[0] == "add the folder again, which holds the new card: sycee add m"
+    assert not (repo / "m/model.pt.dvc").exists()
+
+
+def test_no_seed_is_a_warning(repo, monkeypatch):
+    put(repo / "m/model.pt")
+    monkeypatch.setattr(seeds, "_seen", {"python": None})
+    assert any("no seeding call was seen" in warning for warning in freeze("m", task="t").warnings)
+    frozen = freeze("m", task="t", seeds={"jax": 3})
+    assert frozen.card.values["seeds"] == {"jax": 3}
+    assert not any("seeding" in warning for warning in frozen.warnings)
+
+
+def test_it_shows_itself(repo):
+    put(repo / "m/model.pt")
+    put(repo / "m/runs/x.pt")
+    frozen = freeze("m", task="<script>alert(1)</script>", metrics={"f1": 0.5, "by": {"dev": 0.25}}, now=NOW)
+    shown = repr(frozen)
+    assert re.search(r"^ +metrics +f1 0\.5, by\.dev 0\.25$", shown, re.MULTILINE)
+    assert re.search(r"^ +weights +model\.pt  8,000 bytes  sha256 [0-9a-f]{12}…$", shown, re.MULTILINE)
+    assert re.search(r"^ +left out +runs/$", shown, re.MULTILINE)
+    page = frozen._repr_html_()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_wrong_use_is_told_before_anything_is_done(repo):
+    put(repo / "model.pt")
+    with pytest.raises(UsageError, match="is a file, and a model is a folder"):
+        freeze("model.pt", task="t")
+    with pytest.raises(UsageError, match="unknown option metric"):
+        freeze("m", task="t", metric={"f1": 1})
+    with pytest.raises(UsageError, match="licence: is not a field of the card; did you mean license"):
+        freeze("m", task="t", extra={"licence": "MIT"})
+    assert not (repo / "m").exists()
+
+
+def test_a_repository_without_commits(folder):
+    Git(folder).run("init", "-q")
+    init(InitRequest(folder))
+    put(folder / "m/model.pt")
+    frozen = freeze("m", task="t", data_version="v")
+    assert frozen.warnings == ("the Git repository has no commit yet: the version of the code is not known",)
+
+
+def test_without_a_git_program(repo, monkeypatch):
+    put(repo / "m/model.pt")
+    monkeypatch.setenv("PATH", "/nonexistent")
+    frozen = freeze("m", task="t", metrics={"f1": 1.0})
+    assert "git is not installed: the version of the code is not known" in frozen.warnings
+    assert frozen.card.metrics == {"f1": 1.0}
+    assert frozen.card.files[0].sha256 == digest_bytes(WEIGHTS).sha256
+
+
+def test_in_a_notebook(repo):
+    put(repo / "out/checkpoint-3/model.pt")
+    put(repo / "out/model.pt")
+    cell = (
+        "import sys; sys.argv = ['/x/ipykernel_launcher.py', '-f', '/home/ada/kernel.json']\n"
+        "from sycee.ops.freeze import freeze\n"
+        "print(freeze('m', task='t', weights='out')._repr_html_())"
+    )
+    page = subprocess.run([sys.executable, "-c", cell], capture_output=True, text=True, check=True).stdout
+    assert page.startswith("<table><tr><th")
+    assert "checkpoint-3/" in page
+    assert "argv" not in read(repo / "m").values["code"]
+    assert "entrypoint" not in read(repo / "m").values["code"]
+
+
+def test_weights_linked_from_the_cache_are_frozen_again(repo):
+    put(repo / "m/model.pt")
+    first = freeze("m", task="t").files[0]
+    cached = find_repository(repo, environ={}).cache.path(first.digests.md5)
+    (repo / "m/model.pt").unlink()
+    (repo / "m/model.pt").symlink_to(cached)  # as cache.type = symlink does
+    again = freeze("m", task="t").files[0]
+    assert again == first
+    assert (repo / "m/model.pt").is_symlink()
+
+
+def test_further_fields_of_the_model_are_kept_beside_its_files(repo):
+    put(repo / "m/model.pt")
+    model = freeze("m", task="t", extra={"model": {"architecture": "BERT"}}).card.values["model"]
+    assert model["architecture"] == "BERT"
+    assert [file["path"] for file in model["files"]] == ["model.pt"]
+    assert freeze("m", task="t", extra={"model": "nonsense"}).card.files[0].path == "model.pt"
+
+
+def test_all_that_happens_beside_hashing_takes_less_than_a_second(repo):
+    put(repo / "m/model.pt")
+    freeze("m", task="t")  # imports
+    begin = time.perf_counter()
+    freeze("m", task="t")
+    assert time.perf_counter() - begin < 1
