@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import Run, compare, median, run
+from measure import Comparison, Run, compare, median, run
 
 BIN = Path(sys.executable).parent
 SYCEE, DVC = BIN / "sycee", BIN / "dvc"
@@ -140,6 +140,8 @@ def move(bench: Bench) -> Iterator[Row]:
         os.sync()
 
     for verb, before in (("push", empty_remotes), ("pull", empty_clones)):
+        for tool, root in roots.items():  # a pull needs what the last emptying of the remotes took away
+            bench.sh(tool, "push", cwd=root)
         result = compare(
             lambda verb=verb: bench.sh(SYCEE, verb, cwd=roots[SYCEE]),
             lambda verb=verb: bench.sh(DVC, verb, "-q", cwd=roots[DVC]),
@@ -175,15 +177,15 @@ def verify(bench: Bench) -> Iterator[Row]:
     yield _memory("verify", size, verifying.peak)
 
 
-def _beside(what: str, result: object) -> Row:
+def _beside(what: str, result: Comparison) -> Row:
     return Row(f"{what}, beside dvc", *_figures(result), "", met=True)
 
 
-def _against(what: str, result: object, peer: str) -> Row:
+def _against(what: str, result: Comparison, peer: str) -> Row:
     return Row(f"{what}, beside `{peer}`", *_figures(result), "", met=True)
 
 
-def _figures(result: object) -> tuple[str, str, str]:
+def _figures(result: Comparison) -> tuple[str, str, str]:
     return f"{median(result.ours):.2f} s", f"{median(result.peer):.2f} s", f"{result.ratio:.2f}"
 
 
