@@ -1,0 +1,258 @@
+"""A store in a bucket: S3 and what speaks like it, through obstore.
+
+Objects go up in one request when they are small, in parts that become visible together when they are large. They
+come down in ranges that are fetched in parallel and handed out in order. No checksum trailers are sent: compatible
+stores stumble over them, and every object is verified by its digest anyway.
+
+The first call *knocks*: it lists a folder that does not exist. That is one quick request whose answer names what is
+wrong (bucket, key, secret, region), which the answer to a HEAD request cannot: it has no body.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sycee.errors import NotFound, RemoteError, SyceeError
+from sycee.formats.paths import path_fault
+from sycee.storage.budget import Budget, return_large_blocks
+from sycee.storage.port import (
+    MAX_CHUNK,
+    MEMORY_BUDGET,
+    OnBytes,
+    Source,
+    Stored,
+    check_key,
+    check_prefix,
+    opened,
+    pieces,
+)
+from sycee.storage.storeerrors import Action, error_code, translated
+
+READ_AHEAD = 8  # ranges of MAX_CHUNK fetched ahead by all iterators of a backend together
+PART = 16 << 20  # bytes: smaller objects are one request; S3 takes parts from 5 MiB
+MAX_PARTS = 9_000  # S3 takes 10 000
+LISTED_AT_ONCE = 1_000  # the length of an S3 page
+
+_KNOCK = "files/no-such-folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Four obstore clients of one bucket, which differ in their patience.
+
+    Attributes:
+        reader: Gives up on a transfer that stalls, and resumes it.
+        writer: Lets a part take as long as a slow line needs.
+        knocker: Gives up soon, so that a wrong endpoint does not take minutes to be told.
+        creator: Never repeats a request: "the key is taken" must not be said of the caller's own first attempt.
+    """
+
+    reader: Any
+    writer: Any
+    knocker: Any
+    creator: Any
+
+
+class ObjectStoreBackend:
+    """Objects in a bucket.
+
+    Args:
+        clients: See :class:`Clients`; keys are relative to their prefix.
+        url: For messages; must not hold a credential.
+        name: Of the remote, for hints.
+    """
+
+    def __init__(self, clients: Clients, url: str, *, name: str = "NAME") -> None:
+        return_large_blocks()
+        self._clients = clients
+        self._url = url.rstrip("/")
+        self._name = name
+        self._outgoing = Budget(MEMORY_BUDGET)
+        self._ahead = threading.Semaphore(READ_AHEAD)
+        self._pool = ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="sycee-read")
+        self._knocked = False
+        self._knocking = threading.Lock()
+
+    def size(self, key: str) -> int | None:
+        """See :meth:`sycee.storage.port.Backend.size`."""
+        import obstore
+
+        check_key(key)
+        try:
+            with self._speaking("look at", key):
+                return int(obstore.head(self._clients.reader, key)["size"])
+        except NotFound:
+            return None
+
+    def read(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """See :meth:`sycee.storage.port.Backend.read`."""
+        if length is not None and length <= 0:
+            return
+        wanted = MAX_CHUNK if length is None else min(MAX_CHUNK, length)
+        first, total = self._first(check_key(key), start, wanted)
+        if first:
+            yield first
+        end = total if length is None else min(total, start + length)
+        position = start + len(first)
+        del first
+        yield from self._rest(key, position, end)
+
+    def _first(self, key: str, start: int, length: int) -> tuple[bytes, int]:
+        """Return the first bytes of a range and the size of the whole object, by one request."""
+        import obstore
+
+        with self._speaking("read", key):
+            try:
+                answer = obstore.get(self._clients.reader, key, options={"range": (start, start + length)})
+            except obstore.exceptions.BaseError as error:
+                if error_code(error) not in {"InvalidRange", "416"}:
+                    raise
+                return b"", 0  # the object ends before the range starts
+            total = int(answer.meta["size"])
+            data = bytes(answer.bytes())
+        return self._complete(key, data, min(length, total - start)), total
+
+    def _rest(self, key: str, position: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes up to ``end``, fetching ahead while the shared allowance lasts.
+
+        The range that is due is fetched whether or not there is an allowance, so that two iterators of one thread
+        cannot wait for each other.
+        """
+        window: deque[Future[bytes]] = deque()
+        due = position
+        try:
+            while position < end:
+                while due < end and self._ahead.acquire(blocking=False):
+                    window.append(self._pool.submit(self._range, key, due, min(due + MAX_CHUNK, end)))
+                    due += MAX_CHUNK
+                if window:
+                    data = self._landed(window.popleft())
+                else:
+                    data = self._range(key, position, min(position + MAX_CHUNK, end))
+                    due = position + MAX_CHUNK
+                position += len(data)
+                yield data
+                del data
+        finally:
+            while window:
+                self._dropped(window.popleft())
+
+    def _range(self, key: str, start: int, end: int) -> bytes:
+        import obstore
+
+        with self._speaking("read", key):
+            data = bytes(obstore.get_range(self._clients.reader, key, start=start, end=end))
+        return self._complete(key, data, end - start)
+
+    def _complete(self, key: str, data: bytes, expected: int) -> bytes:
+        if len(data) == expected:
+            return data
+        raise RemoteError(
+            f"{self.describe(key)} came incomplete: expected {expected} bytes, found {len(data)}",
+            hint="run the command again; what arrived was not kept",
+            key=key,
+        )
+
+    def _landed(self, future: Future[bytes]) -> bytes:
+        try:
+            return future.result()
+        finally:
+            self._ahead.release()
+
+    def _dropped(self, future: Future[bytes]) -> None:
+        """Give back the allowance of a range that nobody wants any more, once it is no longer in memory."""
+        future.add_done_callback(lambda _: self._ahead.release())
+        future.cancel()
+
+    def write(self, key: str, source: Source, size: int, *, on_bytes: OnBytes | None = None) -> None:
+        """See :meth:`sycee.storage.port.Backend.write`."""
+        check_key(key)
+        part = max(PART, -(-size // MAX_PARTS))
+        parallel = max(1, MEMORY_BUDGET // part)
+        with opened(source) as file, self._outgoing.taken(min(size, part * parallel)):
+            parts = pieces(file, size, part, on_bytes)
+            if size <= part:
+                self._put(key, b"".join(parts), use_multipart=False)
+            else:
+                # A failing source ends the upload: nothing becomes visible, and its parts are given up.
+                self._put(key, parts, use_multipart=True, chunk_size=part, max_concurrency=parallel)
+
+    def _put(self, key: str, body: bytes | Iterator[bytes], **options: Any) -> None:
+        import obstore
+
+        with self._speaking("write", key):
+            obstore.put(self._clients.writer, key, body, **options)
+
+    def write_new(self, key: str, data: bytes) -> bool:
+        """See :meth:`sycee.storage.port.Backend.write_new`."""
+        import obstore
+
+        check_key(key)
+        with self._speaking("write", key):
+            try:
+                obstore.put(self._clients.creator, key, data, mode="create")
+            except obstore.exceptions.AlreadyExistsError:
+                return False
+            # Some servers ignore the condition: reading it back tells who came last.
+            return bytes(obstore.get(self._clients.reader, key).bytes()) == data
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """See :meth:`sycee.storage.port.Backend.list`."""
+        import obstore
+
+        folder = check_prefix(prefix)
+        with self._speaking("list", folder):
+            for page in obstore.list(self._clients.reader, folder or None, chunk_size=LISTED_AT_ONCE):
+                yield from (Stored(one["path"], one["size"]) for one in page if path_fault(one["path"]) is None)
+
+    def delete(self, key: str) -> None:
+        """See :meth:`sycee.storage.port.Backend.delete`."""
+        import obstore
+
+        check_key(key)
+        try:
+            with self._speaking("delete", key):
+                obstore.delete(self._clients.writer, key)
+        except NotFound:
+            return
+
+    def describe(self, key: str = "") -> str:
+        """See :meth:`sycee.storage.port.Backend.describe`."""
+        return f"{self._url}/{key}" if key else self._url
+
+    def close(self) -> None:
+        """See :meth:`sycee.storage.port.Backend.close`."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def _speaking(self, verb: str, key: str) -> Iterator[None]:
+        """Knock if nobody did, then turn what the client library says into what the port promises."""
+        from obstore.exceptions import BaseError
+
+        action = Action(verb, self.describe(key), key, self._name)
+        try:
+            self._knock()
+            yield
+        except SyceeError:
+            raise
+        except (BaseError, OSError, ValueError) as error:
+            raise translated(error, action) from error
+
+    def _knock(self) -> None:
+        import obstore
+
+        if self._knocked:
+            return
+        with self._knocking:
+            if self._knocked:
+                return
+            try:
+                next(iter(obstore.list(self._clients.knocker, _KNOCK)), None)
+            except obstore.exceptions.BaseError as error:
+                if error_code(error) not in {"AccessDenied", "403"}:  # may read objects, may not list: a common policy
+                    raise
+            self._knocked = True

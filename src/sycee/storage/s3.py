@@ -1,0 +1,198 @@
+"""S3 and MinIO as DVC's remote options describe them: options in, backend out.
+
+Everything the client needs is passed to it. What it would otherwise pick up from the process's environment (an
+endpoint, a stale session token) cannot decide where a push goes. The one exception are the credentials that a cloud
+machine hands to its programs (web identity, container, instance): the client library fetches and renews those itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from sycee.errors import RemoteError, UsageError
+from sycee.storage.awskeys import AwsFiles, Provider, credentials
+from sycee.storage.objectstore import Clients, ObjectStoreBackend
+from sycee.storage.port import Backend
+from sycee.storage.readonly import ReadOnlyBackend
+
+T = TypeVar("T")
+
+DEFAULT_REGION = "us-east-1"  # also what compatible servers expect that have no regions
+CONNECT_SECONDS = 10
+STALL_SECONDS = 60  # a download that delivers nothing for so long is resumed
+PART_SECONDS = 3_600  # a part may take this long on a slow line
+KNOCK_SECONDS = 30
+
+# Options without which objects would be stored otherwise than the bucket's owner wants. Reading needs none of them.
+_CANNOT_WRITE = ("acl", "grant_read", "grant_read_acp", "grant_write_acp", "grant_full_control")
+_CANNOT_AT_ALL = ("sse_customer_algorithm", "sse_customer_key")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Request:
+    """What opening an S3 remote takes.
+
+    Attributes:
+        url: ``s3://bucket/prefix``.
+        options: DVC's options of the remote, names in lower case, paths absolute.
+        environ: The environment of the process.
+        name: Of the remote, for hints.
+    """
+
+    url: str
+    options: Mapping[str, str]
+    environ: Mapping[str, str]
+    name: str = "NAME"
+
+
+def open_s3(request: S3Request) -> Backend:
+    """Return a backend for an S3 remote. Nothing is sent yet.
+
+    Raises:
+        UsageError: For options that contradict each other or that sycee cannot honour.
+        RemoteError: If the credentials the options name cannot be found.
+    """
+    bucket, prefix = _place(request.url)
+    _refuse(request)
+    settings = _Settings(request, bucket, prefix)
+    url = f"s3://{bucket}" + (f"/{prefix}" if prefix else "")
+    backend = ObjectStoreBackend(settings.clients(), url, name=request.name)
+    if unwritable := [name for name in _CANNOT_WRITE if name in request.options]:
+        return ReadOnlyBackend(backend, f"sycee cannot set `{unwritable[0]}` on what it stores", hint=_ACL_HINT)
+    return backend
+
+
+_ACL_HINT = (
+    "push with `dvc push`, which works on the same cache, or give the bucket a policy instead of access lists "
+    "and drop the option: `sycee remote modify -u NAME acl`"
+)
+
+
+def _place(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    if not parts.netloc or parts.username is not None:
+        raise UsageError(f"{_hidden(url)} names no bucket", hint="write it as s3://BUCKET/PREFIX")
+    return parts.netloc, parts.path.strip("/")
+
+
+def _hidden(url: str) -> str:
+    return f"{url.partition('://')[0]}://…{url.rpartition('@')[2]}" if "@" in url else url
+
+
+def _refuse(request: S3Request) -> None:
+    for name in _CANNOT_AT_ALL:
+        if name in request.options:
+            raise UsageError(
+                f"sycee cannot use `{name}`: keys that are sent along with each request",
+                hint="use `sse = aws:kms` with `sse_kms_key_id`, or `dvc push -r NAME`, which works on the same cache",
+            )
+
+
+class _Settings:
+    """One remote's options, turned into what the client library calls them."""
+
+    def __init__(self, request: S3Request, bucket: str, prefix: str) -> None:
+        self._options = request.options
+        self._environ = request.environ
+        self._bucket = bucket
+        self._prefix = prefix or None
+
+    def clients(self) -> Clients:
+        files = AwsFiles(self._options, self._environ)
+        region = self._region(files)
+        endpoint = self._endpoint(region)
+        config = {
+            "region": region,
+            "endpoint": endpoint,
+            "virtual_hosted_style_request": False,
+            "skip_signature": self._flag("allow_anonymous_login", default=False),
+            **self._encryption(),
+        }
+        provider = None if config["skip_signature"] else credentials(files)
+        return self._make(config, self._transport(endpoint), provider)
+
+    def _make(self, config: dict[str, Any], transport: dict[str, Any], provider: Provider | None) -> Clients:
+        from obstore.store import S3Store
+
+        def client(retries: int, **timeouts: str) -> Any:
+            return S3Store(
+                self._bucket,
+                prefix=self._prefix,
+                config=config,
+                client_options={**transport, **timeouts},
+                retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=180)},
+                credential_provider=provider,
+            )
+
+        stall = f"{self._seconds('read_timeout', STALL_SECONDS)}s"
+        return Clients(
+            reader=client(10, timeout=f"{PART_SECONDS}s", read_timeout=stall),
+            writer=client(10, timeout=f"{PART_SECONDS}s"),
+            knocker=client(2, timeout=f"{KNOCK_SECONDS}s"),
+            creator=client(0, timeout=f"{KNOCK_SECONDS}s"),
+        )
+
+    def _region(self, files: AwsFiles) -> str:
+        named = (
+            self._options.get("region") or self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
+        )
+        return named or files.region() or DEFAULT_REGION
+
+    def _endpoint(self, region: str) -> str:
+        named = self._options.get("endpointurl")
+        if named is None:
+            scheme = "https" if self._flag("use_ssl", default=True) else "http"
+            return f"{scheme}://s3.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
+        parts = urlsplit(named)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(
+                f"endpointurl {named!r} is no http or https address", hint="write it as https://HOST[:PORT]"
+            )
+        if parts.username is not None:
+            raise UsageError("endpointurl holds a user name", hint="use access_key_id and secret_access_key instead")
+        return named.rstrip("/")
+
+    def _transport(self, endpoint: str) -> dict[str, Any]:
+        seconds = self._seconds("connect_timeout", CONNECT_SECONDS)
+        transport: dict[str, Any] = {"connect_timeout": f"{seconds}s"}
+        if endpoint.startswith("http://"):
+            return {**transport, "allow_http": True}  # certificates of this machine have no say
+        verify = self._options.get("ssl_verify", "true")
+        if verify.lower() == "false":
+            return {**transport, "allow_invalid_certificates": True}
+        authority = self._environ.get("AWS_CA_BUNDLE") if verify.lower() == "true" else verify
+        return {**transport, "root_certificate": _certificate(authority)} if authority else transport
+
+    def _encryption(self) -> dict[str, str]:
+        key = self._options.get("sse_kms_key_id")
+        algorithm = self._options.get("sse") or ("aws:kms" if key else None)
+        found = {"server_side_encryption": algorithm, "sse_kms_key_id": key}
+        return {name: value for name, value in found.items() if value}
+
+    def _flag(self, name: str, *, default: bool) -> bool:
+        return self._parsed(name, {"true": True, "false": False}.__getitem__, default)
+
+    def _seconds(self, name: str, default: int) -> int:
+        return self._parsed(name, int, default)
+
+    def _parsed(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        text = self._options.get(name)
+        try:
+            return default if text is None else parse(text.lower())
+        except (ValueError, KeyError):
+            raise UsageError(
+                f"the option {name} has the value {text!r}", hint=f"see `sycee remote modify NAME {name}`"
+            ) from None
+
+
+def _certificate(path: str) -> bytes:
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise RemoteError(
+            f"cannot read the certificates in {path}: {error.strerror}",
+            hint="correct `ssl_verify` of the remote, or the environment variable AWS_CA_BUNDLE",
+        ) from error

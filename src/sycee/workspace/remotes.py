@@ -1,0 +1,151 @@
+"""Named remotes: from a name in the configuration to a backend."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sycee.errors import FormatError, NotFound, SyceeError
+from sycee.formats.dvcoptions import option_fault, scheme_of
+from sycee.storage.local import LocalBackend
+from sycee.storage.port import Backend
+from sycee.storage.s3 import S3Request, open_s3
+from sycee.workspace.config import Config, Options, Setting, guarded, remote_title
+
+DEFAULT_JOBS = 8
+MAX_REFERENCES = 10  # of `remote://` to another remote, so that a circle ends
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSettings:
+    """A remote as configured, references resolved.
+
+    Attributes:
+        name: In lower case, as DVC keeps it.
+        url: A folder's absolute path, or ``scheme://…``.
+        options: All other options.
+        warnings: What a person should be told.
+    """
+
+    name: str
+    url: str
+    options: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+    def flag(self, option: str) -> bool:
+        """Return an option that is true or false; false if it is not set."""
+        return self.options.get(option, "").lower() == "true"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRemote:
+    """A remote that can be used.
+
+    Attributes:
+        name: In lower case.
+        backend: To be closed by the caller.
+        jobs: How many objects may move at once.
+        warnings: What a person should be told.
+    """
+
+    name: str
+    backend: Backend
+    jobs: int
+    warnings: tuple[str, ...] = ()
+
+
+def open_backend(config: Config, name: str | None = None, *, environ: Mapping[str, str]) -> OpenedRemote:
+    """Open a remote. Nothing is sent yet.
+
+    Args:
+        config: The configuration that applies.
+        name: Of the remote, in any case; None for the default one.
+        environ: The environment of the process, for credentials.
+
+    Raises:
+        NotFound: If there is no such remote, or no default.
+        UsageError: If its options contradict each other or cannot be honoured.
+        SyceeError: If sycee cannot talk to its kind of store.
+        RemoteError: If the credentials it names cannot be found.
+    """
+    settings = remote_settings(config, name)
+    opener = _OPENERS.get(scheme_of(settings.url))
+    if opener is None:
+        raise SyceeError(
+            f"sycee cannot talk to {scheme_of(settings.url)}:// yet, where the remote {settings.name!r} lies",
+            hint=f"`dvc push -r {settings.name}` and `dvc pull -r {settings.name}` work on the same cache",
+        )
+    for option in ("version_aware", "worktree"):
+        if settings.flag(option):
+            raise SyceeError(
+                f"the remote {settings.name!r} is set to {option}: it keeps files by name, not objects by digest",
+                hint=f"use `dvc push -r {settings.name}` and `dvc pull -r {settings.name}`, or another remote",
+            )
+    jobs = settings.options.get("jobs")
+    return OpenedRemote(
+        settings.name, opener(settings, environ), int(jobs) if jobs else DEFAULT_JOBS, settings.warnings
+    )
+
+
+def remote_settings(config: Config, name: str | None = None) -> RemoteSettings:
+    """Return the settings of a remote, ``remote://`` references to others resolved.
+
+    Raises:
+        NotFound: If there is no such remote, or no default.
+        FormatError: If it has no url, refers to itself, or has an option that its kind of store does not know.
+    """
+    chosen = (name or config.default_remote or "").lower()
+    if not chosen:
+        raise NotFound("there is no default remote", hint=_suggestion(config, "name one with -r"))
+    options, warnings = _resolved(config, chosen, MAX_REFERENCES)
+    url = options["url"].text
+    texts = {option: setting.text for option, setting in options.items() if option != "url"}
+    for option in texts:
+        if fault := option_fault(remote_title(chosen), option, url):
+            raise FormatError(
+                f"{options[option].file}: {fault}, whose url is {_shown(url)}",
+                hint=f"unset it: `sycee remote modify --unset {chosen} {option}`",
+            )
+    return RemoteSettings(chosen, url, texts, warnings)
+
+
+def _resolved(config: Config, name: str, left: int) -> tuple[Options, tuple[str, ...]]:
+    """Return the options of a remote, on top of those of the remote it refers to."""
+    options = config.remotes().get(name)
+    if options is None:
+        raise NotFound(f"there is no remote {name!r}", hint=_suggestion(config, "use one of these"), remote=name)
+    if "url" not in options:
+        raise FormatError(f"the remote {name!r} has no url", hint=f"set it: `sycee remote add -f {name} URL`")
+    url = options["url"].text
+    if scheme_of(url) != "remote":
+        return options, ()
+    if left == 0:
+        raise FormatError(f"the remote {name!r} refers to itself", hint="give one of the remotes a real url")
+    base_name, _, below = url.removeprefix("remote://").partition("/")
+    base, warnings = _resolved(config, base_name.lower(), left - 1)
+    joined = "/".join(part for part in (base["url"].text.rstrip("/"), below.strip("/")) if part)
+    merged = {**base, **options, "url": Setting(joined, base["url"].level, base["url"].file)}
+    kept, warning = guarded(merged, base)
+    return kept, (*warnings, f'remote "{name}": {warning}') if warning else warnings
+
+
+def _suggestion(config: Config, otherwise: str) -> str:
+    names = sorted(config.remotes())
+    if not names:
+        return "add one: `sycee remote add -d NAME URL`"
+    return f"{otherwise}: {', '.join(names)}"
+
+
+def _shown(url: str) -> str:
+    return f"{scheme_of(url)}://…" if "@" in url else url
+
+
+def _open_local(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
+    del environ
+    return LocalBackend(Path(settings.url), shared=settings.options.get("shared", "").lower() == "group")
+
+
+def _open_s3(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
+    return open_s3(S3Request(settings.url, settings.options, environ, settings.name))
+
+
+_OPENERS: Mapping[str, Callable[[RemoteSettings, Mapping[str, str]], Backend]] = {"": _open_local, "s3": _open_s3}

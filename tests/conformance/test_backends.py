@@ -1,0 +1,122 @@
+"""The suite of `backend_suite.py`, run on every backend there is."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from backend_suite import BackendSuite, listed, load, save
+
+from sycee.errors import RemoteError
+from sycee.storage.local import LocalBackend
+from sycee.storage.memory import MemoryBackend
+from sycee.storage.port import Backend
+from sycee.storage.s3 import S3Request, open_s3
+
+
+class TestMemory(BackendSuite):
+    @pytest.fixture
+    def backend(self) -> Backend:
+        return MemoryBackend("test")
+
+
+class TestLocal(BackendSuite):
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> Backend:
+        return LocalBackend(tmp_path / "new" / "remote")
+
+    def test_objects_are_files_as_dvc_writes_them(self, backend: Backend, tmp_path: Path) -> None:
+        save(backend, "files/md5/ab/cd", b"x")
+        assert backend.write_new("files/md5/ab/ef", b"y")
+        folder = tmp_path / "new/remote/files/md5/ab"
+        assert sorted(path.name for path in folder.iterdir()) == ["cd", "ef"]
+        assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o444, 0o444]
+
+    def test_shared_folders_belong_to_the_group(self, tmp_path: Path) -> None:
+        save(LocalBackend(tmp_path / "r", shared=True), "a/b", b"x")
+        assert (tmp_path / "r/a").stat().st_mode & 0o7777 == 0o2775
+
+    def test_unfinished_objects_are_not_listed(self, backend: Backend, tmp_path: Path) -> None:
+        save(backend, "a/b", b"x")
+        (tmp_path / "new/remote/a/.Zm9vYmFyYmF6cXV4cXV1eA.tmp").write_bytes(b"half")
+        (tmp_path / "new/remote/a/line\nbreak").write_bytes(b"foreign")
+        assert [one.key for one in backend.list()] == ["a/b"]
+
+    def test_links_do_not_lead_out(self, backend: Backend, tmp_path: Path) -> None:
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        (outside / "passwd").write_bytes(b"root")
+        save(backend, "a/b", b"x")
+        root = tmp_path / "new/remote"
+        (root / "linked").symlink_to(outside)
+        (root / "a/file").symlink_to(outside / "passwd")
+        assert [one.key for one in backend.list()] == ["a/b"]
+        for key in ("linked/passwd", "a/file"):
+            with pytest.raises(RemoteError, match="symbolic link"):
+                load(backend, key)
+        assert backend.size("a/file") is None
+        with pytest.raises(RemoteError, match="symbolic link"):
+            save(backend, "linked/new", b"x")
+        with pytest.raises(RemoteError, match="symbolic link"):
+            list(backend.list("linked"))
+        save(backend, "a/file", b"mine")  # replaces the link, not what it points to
+        assert (outside / "passwd").read_bytes() == b"root"
+        assert load(backend, "a/file") == b"mine"
+        assert sorted(path.name for path in outside.iterdir()) == ["passwd"]
+
+    def test_a_pipe_is_not_waited_for(self, backend: Backend, tmp_path: Path) -> None:
+        import os
+
+        save(backend, "a", b"x")
+        os.mkfifo(tmp_path / "new/remote/pipe")
+        with pytest.raises(Exception, match="does not exist"):
+            load(backend, "pipe")
+
+    def test_a_missing_folder_is_named(self, backend: Backend, tmp_path: Path) -> None:
+        with pytest.raises(Exception, match="there is no folder"):
+            load(backend, "a")
+
+    def test_a_file_in_the_way_is_named(self, backend: Backend, tmp_path: Path) -> None:
+        save(backend, "a", b"x")
+        with pytest.raises(RemoteError, match=r"cannot write .*a/b: ") as caught:
+            save(backend, "a/b", b"x")
+        assert caught.value.exit_code == 20
+        assert listed(backend)[0].key == "a"
+
+    def test_without_hard_links_new_objects_still_appear_once(
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import errno
+        import os
+
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(errno.EPERM, "no hard links here")
+
+        monkeypatch.setattr(os, "link", refuse)
+        self.test_only_one_of_many_stores_a_new_object(backend)
+
+
+@pytest.mark.slow
+class TestS3(BackendSuite):
+    many = 300  # each costs a request; paging over 1000 is checked once, below
+
+    @pytest.fixture
+    def backend(self, s3_server) -> Iterator[Backend]:
+        url = f"s3://models/{uuid.uuid4().hex}/é & x"
+        with closing(open_s3(S3Request(url, s3_server.options(), {}))) as backend:
+            yield backend
+
+    def test_pages_are_joined(self, backend: Backend, s3_server, monkeypatch: pytest.MonkeyPatch) -> None:
+        from sycee.storage import objectstore
+
+        monkeypatch.setattr(objectstore, "LISTED_AT_ONCE", 7)
+        self.test_lists_more_than_a_page(backend)
+
+    def test_keys_are_below_the_prefix_of_the_url(self, s3_server) -> None:
+        import obstore
+
+        with closing(open_s3(S3Request("s3://second/pre/fix/", s3_server.options(), {}))) as backend:
+            save(backend, "files/md5/ab/cd", b"x")
+            assert bytes(obstore.get(s3_server.store("second"), "pre/fix/files/md5/ab/cd").bytes()) == b"x"
+            assert backend.describe("a") == "s3://second/pre/fix/a"

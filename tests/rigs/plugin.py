@@ -1,0 +1,14 @@
+"""Fixtures shared by all test folders; `tests/conftest.py` loads them with ``pytest_plugins = ["rigs.plugin"]``."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from rigs.s3 import S3Server, running_s3
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A SeaweedFS with the buckets ``models`` and ``second``, one per test process."""
+    with running_s3(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server

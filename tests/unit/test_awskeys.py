@@ -1,0 +1,123 @@
+from pathlib import Path
+
+import pytest
+
+from sycee.errors import RemoteError, UsageError
+from sycee.storage.awskeys import AwsFiles, credentials
+
+SECRET = "s3cr3t"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/credentials").write_text(
+        f"[default]\naws_access_key_id = DEFAULT\naws_secret_access_key = {SECRET}\n"
+        f"[work]\naws_access_key_id = WORK\naws_secret_access_key = {SECRET}%x\naws_session_token = T\n"
+        "[half]\naws_access_key_id = HALF\n"
+    )
+    (tmp_path / ".aws/config").write_text(
+        "[default]\nregion = eu-west-1\n[profile work]\nregion = eu-north-1\ns3 =\n    max_queue_size = 3\n"
+        "[profile tool]\ncredential_process = /bin/false\n[profile empty]\nregion = x\n"
+    )
+    return tmp_path
+
+
+def keys(
+    options: dict[str, str], environ: dict[str, str], home: Path | None = None
+) -> tuple[str, str, str | None] | None:
+    provider = credentials(AwsFiles(options, {**environ, **({"HOME": str(home)} if home else {})}))
+    if provider is None:
+        return None
+    found = provider()
+    return found["access_key_id"], found["secret_access_key"], found["token"]
+
+
+OPTIONS = {"access_key_id": "OPTION", "secret_access_key": SECRET}
+ENVIRON = {"AWS_ACCESS_KEY_ID": "ENVIRON", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": "ET"}
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "expected"),
+    [
+        (OPTIONS, ENVIRON, ("OPTION", SECRET, None)),
+        ({**OPTIONS, "session_token": "OT"}, ENVIRON, ("OPTION", SECRET, "OT")),
+        ({**OPTIONS, "profile": "work"}, ENVIRON, ("OPTION", SECRET, None)),
+        ({"profile": "work"}, ENVIRON, ("WORK", f"{SECRET}%x", "T")),
+        ({}, ENVIRON, ("ENVIRON", SECRET, "ET")),
+        ({}, {**ENVIRON, "AWS_PROFILE": "work"}, ("ENVIRON", SECRET, "ET")),
+        ({}, {"AWS_PROFILE": "work"}, ("WORK", f"{SECRET}%x", "T")),
+        ({}, {}, ("DEFAULT", SECRET, None)),
+        ({}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}, None),
+    ],
+)
+def test_who_wins(home: Path, options: dict[str, str], environ: dict[str, str], expected: object) -> None:
+    assert keys(options, environ, home) == expected
+
+
+def test_nothing_found_is_left_to_the_cloud_machine(tmp_path: Path) -> None:
+    assert keys({}, {}, tmp_path) is None
+    with pytest.raises(RemoteError, match="there are no credentials"):
+        keys({}, {"AWS_EC2_METADATA_DISABLED": "true"}, tmp_path)
+
+
+def test_region_comes_from_the_profile(home: Path) -> None:
+    assert AwsFiles({}, {"HOME": str(home)}).region() == "eu-west-1"
+    assert AwsFiles({"profile": "work"}, {"HOME": str(home)}).region() == "eu-north-1"
+
+
+def test_files_can_lie_elsewhere(home: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text(f"[default]\naws_access_key_id = OTHER\naws_secret_access_key = {SECRET}\n")
+    assert keys({"credentialpath": str(other)}, {}, home) == ("OTHER", SECRET, None)
+    environ = {"AWS_SHARED_CREDENTIALS_FILE": str(home / ".aws/credentials")}
+    assert keys({"credentialpath": str(other)}, environ, home) == ("DEFAULT", SECRET, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"profile": "nobody"}, RemoteError, "there is no AWS profile 'nobody'"),
+        ({"profile": "empty"}, RemoteError, "the AWS profile 'empty' has no keys"),
+        ({"profile": "half"}, UsageError, "have aws_access_key_id but no aws_secret_access_key"),
+        ({"access_key_id": "x"}, UsageError, "have access_key_id but no secret_access_key"),
+    ],
+)
+def test_what_is_missing_is_named(home: Path, options: dict[str, str], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message) as caught:
+        keys(options, {}, home)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_repository_starts_no_program(home: Path, tmp_path: Path) -> None:
+    trap = tmp_path / "ran"
+    config = tmp_path / "config"
+    config.write_text(f"[profile evil]\ncredential_process = /usr/bin/touch {trap}\n")
+    with pytest.raises(RemoteError, match="would start a program or a log-in"):
+        keys({"profile": "evil", "configpath": str(config)}, {}, home)
+    assert not trap.exists()
+
+
+def test_a_broken_file_is_named_and_not_shown(home: Path) -> None:
+    (home / ".aws/credentials").write_text(f"aws_secret_access_key = {SECRET}\n")
+    with pytest.raises(RemoteError, match=r"cannot read .*/\.aws/credentials: MissingSectionHeaderError") as caught:
+        keys({}, {}, home)
+    assert SECRET not in f"{caught.value}{caught.value.__cause__}"
+
+
+def test_other_profiles_are_left_to_botocore(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    helper = home / "helper"
+    helper.write_text(
+        '#!/bin/sh\necho \'{"Version": 1, "AccessKeyId": "HELPER", "SecretAccessKey": "s", "SessionToken": "t"}\'\n'
+    )
+    helper.chmod(0o700)
+    (home / ".aws/config").write_text(f"[profile tool]\ncredential_process = {helper}\n")
+    monkeypatch.setenv("HOME", str(home))  # botocore looks by itself
+    assert keys({"profile": "tool"}, {}, home) == ("HELPER", "s", "t")
+
+
+def test_without_botocore_such_profiles_say_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "botocore.session", None)
+    with pytest.raises(RemoteError, match="only botocore can do") as caught:
+        keys({"profile": "tool"}, {}, home)
+    assert "pip install botocore" in str(caught.value.hint)
