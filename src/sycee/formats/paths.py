@@ -12,7 +12,7 @@ from sycee.errors import Fault, FormatError
 MAX_PATH_BYTES = 4096  # PATH_MAX on Linux; longer names cannot be created anyway
 MAX_NAME_BYTES = 255  # NAME_MAX of every common file system
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
 _WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
 # Code points that HFS+ ignores when it compares names, so that ".g\u200cit" opens ".git" (the list Git itself uses).
