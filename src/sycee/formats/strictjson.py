@@ -1,0 +1,151 @@
+"""JSON in which every text means one thing: what two readers would understand differently is refused.
+
+RFC 8259 leaves open what a repeated member means, and Python reads ``NaN``; a checker and a loader that disagree about
+either see two files in the same bytes.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from sycee.errors import Fault, FormatError
+
+
+class Reader:
+    """Walks a parsed value, gathering every fault with its ``$.path`` instead of stopping at the first."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.faults: list[Fault] = []
+
+    def fault(self, path: str, message: str) -> None:
+        """Record one thing wrong."""
+        self.faults.append(Fault(path, message))
+
+    def mapping(
+        self, value: object, path: str, *, required: Sequence[str] = (), optional: Sequence[str] | None = None
+    ) -> Mapping[str, Any]:
+        """Return ``value`` as a mapping; an empty one, and a fault, when it is none.
+
+        Args:
+            value: The value found.
+            path: Where it was found.
+            required: Members that must be there.
+            optional: Members that may be there besides; None allows any.
+        """
+        if not isinstance(value, dict):
+            self.fault(path, f"must be an object, not {_kind(value)}")
+            return {}
+        for name in required:
+            if name not in value:
+                self.fault(f"{path}.{name}", "is missing")
+        if optional is not None:
+            for name in value.keys() - {*required, *optional}:
+                self.fault(f"{path}.{_member(name)}", "is not a member this format knows")
+        return value
+
+    def array(self, value: object, path: str) -> Sequence[Any]:
+        """Return ``value`` as a sequence; an empty one, and a fault, when it is none."""
+        if isinstance(value, list):
+            return value
+        self.fault(path, f"must be an array, not {_kind(value)}")
+        return ()
+
+    def text(self, value: object, path: str) -> str:
+        """Return ``value`` as text; empty, and a fault, when it is none."""
+        if not isinstance(value, str):
+            self.fault(path, f"must be a string, not {_kind(value)}")
+        elif _LONE_SURROGATE.search(value):
+            self.fault(path, "is not valid Unicode")  # JSON can escape half a pair; no file and no terminal can show it
+        else:
+            return value
+        return ""
+
+    def constant(self, value: object, path: str, expected: object) -> None:
+        """Demand one certain value, of the same type."""
+        if value != expected or type(value) is not type(expected):
+            self.fault(path, f"must be {json.dumps(expected)}, not {_shorten(value)}")
+
+    def base64(self, value: object, path: str) -> bytes:
+        """Return the bytes of a base64 text in the standard or URL-safe alphabet, canonically padded."""
+        text = self.text(value, path)
+        try:
+            data = base64.b64decode(text.encode("ascii"), altchars=_alphabet(text), validate=True)
+        except (binascii.Error, UnicodeEncodeError, ValueError):
+            self.fault(path, "is not base64")
+            return b""
+        if base64.b64encode(data, altchars=_alphabet(text)).decode("ascii") != text:
+            self.fault(path, "is not canonical base64")  # unused bits that are not zero: two texts for the same bytes
+        return data
+
+    def finish(self) -> None:
+        """End the walk.
+
+        Raises:
+            FormatError: With every fault, if there was one.
+        """
+        if self.faults:
+            raise FormatError(f"{self.what} is malformed: {self.faults[0]}", faults=self.faults)
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _alphabet(text: str) -> bytes:
+    return b"-_" if "-" in text or "_" in text else b"+/"
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
+def _member(name: str) -> str:
+    return name if name.isidentifier() and name.isascii() and len(name) <= 80 else _shorten(name)
+
+
+def _shorten(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def parse(data: bytes, what: str) -> Any:
+    """Parse one JSON text.
+
+    Args:
+        data: All bytes of it: UTF-8, no byte order mark.
+        what: What it is, for the message.
+
+    Returns:
+        The value; objects are dicts in document order.
+
+    Raises:
+        FormatError: If it is not JSON, repeats a member, or holds NaN, Infinity or an absurdly deep or long value.
+    """
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
+    except RecursionError:
+        raise FormatError(f"{what} is nested too deeply") from None
+    except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, _Refused, an integer of thousands of digits
+        raise FormatError(f"{what} is not strict JSON: {error}", faults=[Fault("$", str(error))]) from None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise ValueError(f"the member {name!r} is there twice")
+        members[name] = value
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def render(value: object) -> bytes:
+    """Return the compact form: no space, members in the order given, UTF-8."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

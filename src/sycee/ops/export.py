@@ -1,0 +1,151 @@
+"""``sycee export``: a model folder that needs neither Git nor pointers, for a container or a server.
+
+Every byte is hashed while it is copied, and compared before the new folder gets its name: it appears whole and right,
+or not at all.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sycee.core.modelfolder import Names, Part
+from sycee.core.progress import SILENT, Progress
+from sycee.digest import Algorithm, sha256_hex
+from sycee.errors import Conflict, DigestMismatch, NotFound
+from sycee.formats import sums
+from sycee.formats.statement import Resource, Statement
+from sycee.system.atomic import default_mode, fsync, fsync_dir, temp_name, write_all
+from sycee.system.onepass import OnBytes, hash_fd
+from sycee.trust import content
+from sycee.trust.content import Signed
+from sycee.trust.folder import Folder
+from sycee.trust.keys import PublicKey, load_public
+from sycee.trust.verify import Request, verify
+
+# Beside the signed files: what proves them, and what was recorded about them. No pointers: there is nothing to pull.
+_BESIDE = (Part.BUNDLE, Part.SIGNATURE, Part.ATTRIBUTES, Part.RECORD)
+_MAX_BESIDE = 256 << 20  # bytes of one such file
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        folder: The new folder.
+        identity: sha256 of its sums file, 64 hex digits.
+        files: How many files it has.
+        verified: Whether the signature was checked, not only the digests.
+    """
+
+    folder: Path
+    identity: str
+    files: int
+    verified: bool
+
+
+class _Copying:
+    """The reader that writes what it hashed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def take(self, folder: Folder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
+        with folder.opened(name) as source, self._created(name) as sink:
+            return hash_fd(source, algorithm, sink=sink, on_bytes=on_bytes)
+
+    def keep(self, name: str, data: bytes) -> None:
+        with self._created(name) as sink:
+            write_all(sink, data)
+
+    @contextmanager
+    def _created(self, name: str) -> Iterator[int]:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, default_mode())
+        try:
+            yield fd
+            fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def export(model: Path, target: Path, *, key: Path | PublicKey | None = None, progress: Progress = SILENT) -> Exported:
+    """Copy a model folder without what only Git and DVC need.
+
+    Args:
+        model: The model folder.
+        target: The folder to make; it must not exist.
+        key: The key that must have signed, or its file. Without it only SHA256SUMS is checked, which anybody can write.
+        progress: Where to announce the bytes copied.
+
+    Raises:
+        Conflict: If the target exists, or lies in the model.
+        VerificationError: If the model is not what was signed; nothing is left behind.
+        NotFound: If model or key are not there, or the model has no SHA256SUMS.
+    """
+    _require_new(model, target)
+    temporary = target.with_name(temp_name())
+    temporary.mkdir()
+    try:
+        identity, weights = _copy_signed(model, temporary, key, progress)
+        with Folder(model) as folder:
+            _copy_beside(folder, _Copying(temporary), weights)
+        files = sum(1 for path in temporary.rglob("*") if path.is_file())
+        for path in [temporary, *(path for path in temporary.rglob("*") if path.is_dir())]:
+            fsync_dir(path)
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    fsync_dir(target.parent)
+    return Exported(target, identity, files, verified=key is not None)
+
+
+def _require_new(model: Path, target: Path) -> None:
+    if target.exists() or target.is_symlink():
+        raise Conflict(f"{target} exists", hint="export into a folder that does not", path=str(target))
+    if not target.parent.is_dir():
+        raise NotFound(f"there is no folder {target.parent}")
+    if model.resolve() in target.parent.resolve().parents or model.resolve() == target.parent.resolve():
+        raise Conflict(f"{target} lies in the model that is exported", path=str(target))
+
+
+def _copy_signed(
+    model: Path, root: Path, key: Path | PublicKey | None, progress: Progress
+) -> tuple[str, frozenset[str]]:
+    if key is None:
+        return _copy_by_sums(model, root, progress)
+    public = key if isinstance(key, PublicKey) else load_public(key)
+    verified = verify(Request(model, public), reader=_Copying(root), progress=progress)
+    return verified.identity, verified.weights
+
+
+def _copy_by_sums(model: Path, root: Path, progress: Progress) -> tuple[str, frozenset[str]]:
+    with Folder(model) as folder:
+        try:
+            text = folder.read(sums.NAME, sums.MAX_SIZE)
+        except NotFound:
+            raise NotFound(f"{model} has no {sums.NAME}", hint="sign it first: sycee sign", path=str(model)) from None
+        listed = {**sums.parse(text), sums.NAME: sha256_hex(text)}
+        signed = Signed.of(Statement("", tuple(Resource(*pair) for pair in listed.items()), (), {}))
+        listing = folder.scan()
+        problems = content.set_problems(folder, signed, listing)
+        reader = _Copying(root)
+        found = content.read_all(folder, signed, listing, reader, skip=frozenset(), progress=progress)
+    if problems := [*problems, *found.problems]:
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        raise DigestMismatch(
+            f"{model} is not what its {sums.NAME} says:{lines}", problems=[problem.as_json() for problem in problems]
+        )
+    return sums.identity(text), signed.weights
+
+
+def _copy_beside(folder: Folder, reader: _Copying, weights: frozenset[str]) -> None:
+    files = folder.scan().files
+    for name in Names.make(files, weights).of(*_BESIDE):
+        if not (reader.root / name).exists():  # another tool's bundle may have signed it
+            reader.keep(name, folder.read(name, _MAX_BESIDE))

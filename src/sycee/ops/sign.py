@@ -1,0 +1,78 @@
+"""``sycee sign``: the stamp on a model folder; see :mod:`sycee.trust.sign` for the steps."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+from sycee.core.progress import SILENT, Progress
+from sycee.digest import FileDigests
+from sycee.system.git import Git, toplevel
+from sycee.system.onepass import OnBytes, digest_file
+from sycee.trust import sign as trust
+from sycee.trust.keys import GetPassword, PrivateKey, parse_private, read_private_pem
+from sycee.trust.sign import Result
+from sycee.workspace.repository import Repository
+
+
+def load_private(
+    path: Path, get_password: GetPassword | None = None, *, allow_insecure_permissions: bool = False
+) -> PrivateKey:
+    """Read a private key file.
+
+    Args:
+        path: The file.
+        get_password: Asked for the password only if the key is encrypted.
+        allow_insecure_permissions: Accept a file that others may read.
+
+    Raises:
+        NotFound: If it is not there.
+        Conflict: If others may read it.
+        UsageError: If it is no private key, or the password is missing or wrong.
+    """
+    pem = read_private_pem(path, allow_insecure_permissions=allow_insecure_permissions)
+    return parse_private(pem, str(path), get_password)
+
+
+def sign(
+    folder: Path,
+    key: PrivateKey,
+    *,
+    repo: Repository | None = None,
+    replace: bool = False,
+    progress: Progress = SILENT,
+) -> Result:
+    """Sign a model folder: detached signatures, sums, bundle, and the pointers' record of them.
+
+    Args:
+        folder: The model folder.
+        key: The key to sign with.
+        repo: The repository around it; with it, files that are unchanged since they were digested are not read again.
+        replace: Put this signature in the place of another signer's.
+        progress: Where to announce the bytes read.
+
+    Raises:
+        SyceeError: See :func:`sycee.trust.sign.sign`.
+    """
+    git = repo.git if repo else _git_around(folder)
+    request = trust.Request(folder, key, _digests_of(repo), git, replace, _is_tracked_in(repo))
+    with repo.locked() if repo else nullcontext():
+        return trust.sign(request, progress=progress)
+
+
+def _is_tracked_in(repo: Repository | None) -> Callable[[Path], bool]:
+    def is_tracked(path: Path) -> bool:  # asked only when a warning is due: it reads every pointer
+        return repo is not None and any(path.absolute() == tracked.path for tracked in repo.tracked())
+
+    return is_tracked
+
+
+def _digests_of(repo: Repository | None) -> trust.DigestsOf:
+    def digests_of(path: Path, on_bytes: OnBytes) -> FileDigests:
+        return repo.statcache.digests_of(path, on_bytes=on_bytes) if repo else digest_file(path, on_bytes=on_bytes)
+
+    return digests_of
+
+
+def _git_around(folder: Path) -> Git | None:
+    around = toplevel(folder.absolute())
+    return Git(around) if around else None

@@ -1,0 +1,1 @@
+"""Floor 6: keys, signatures, and the verifier whose word `load` and `replay` take."""

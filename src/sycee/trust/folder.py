@@ -1,0 +1,186 @@
+"""A model folder on disk, opened once: every file is reached from this descriptor, through no link.
+
+A path that is resolved anew at each step can lead elsewhere at each step. Here the folder is held open, each component
+below it is opened without following links, and what was opened is asked what it is.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sycee.core import modelfolder
+from sycee.errors import Conflict, NotFound
+from sycee.system import tree
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One name of a model folder that is not as it should be.
+
+    Attributes:
+        path: The name, below the folder.
+        message: What is wrong with it, as the end of a sentence that begins with the name.
+        expected: What was signed, or would be allowed; empty when the message says it.
+        found: What is here.
+    """
+
+    path: str
+    message: str
+    expected: str = ""
+    found: str = ""
+
+    def __str__(self) -> str:
+        compared = f": expected {self.expected}, found {self.found}" if self.expected else ""
+        return f"{shown(self.path)} {self.message}{compared}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the problem for ``--json``."""
+        facts = {"path": shown(self.path), "message": self.message, "expected": self.expected, "found": self.found}
+        return {name: value for name, value in facts.items() if value}
+
+
+def shown(name: str) -> str:
+    """Return a file name in a form that can be printed, whatever bytes it has."""
+    return name.encode(errors="backslashreplace").decode() if name.isprintable() else ascii(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a look at the folder found.
+
+    Attributes:
+        files: Regular files: path below the folder to size, modification time (ns) and inode.
+        problems: Everything that is neither a regular file nor a folder, and folders that stand in a file's place.
+    """
+
+    files: dict[str, tuple[int, int, int]]
+    problems: tuple[Problem, ...]
+
+
+class Folder:
+    """The open folder; a context manager.
+
+    Raises:
+        NotFound: If there is no such folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # the folder itself may be a link
+        except (FileNotFoundError, NotADirectoryError):
+            hint = "for a lone file use --weights-only" if path.is_file() else None
+            raise NotFound(f"{path} is not a model folder", hint=hint, path=str(path)) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the folder go."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def scan(self) -> Listing:
+        """Look at every name below the folder, following no link."""
+        files: dict[str, tuple[int, int, int]] = {}
+        problems: list[Problem] = []
+        for entry in tree.scan(self._root(), enter=_worth_entering):
+            if entry.kind == "file":
+                files[entry.relpath] = (entry.stat.st_size, entry.stat.st_mtime_ns, entry.stat.st_ino)
+            elif entry.kind == "dir":
+                problems += _folder_problem(entry.relpath)
+            else:
+                what = "a symbolic link" if entry.kind == "symlink" else "neither a file nor a folder"
+                problems.append(Problem(entry.relpath, f"is {what}, where only regular files may stand"))
+        return Listing(files, tuple(problems))
+
+    def _root(self) -> Path:
+        """Return a path of the very folder that is open, even if another one has taken its name meanwhile."""
+        held = Path(f"/proc/self/fd/{self._fd}")
+        return held if held.exists() else self.path
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[int]:
+        """Give a descriptor of a regular file of the folder.
+
+        Args:
+            name: Its path below the folder, judged safe before.
+
+        Raises:
+            NotFound: If it is gone.
+            Conflict: If it, or a folder above it, is not what a look at the folder found.
+        """
+        fd = self._open(name)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _open(self, name: str) -> int:
+        *parents, last = name.split("/")
+        at = self._fd
+        try:
+            for parent in parents:
+                below = os.open(parent, _DIRECTORY, dir_fd=at)
+                self._leave(at)
+                at = below
+            fd = os.open(last, _FILE, dir_fd=at)
+        except FileNotFoundError:
+            raise NotFound(f"{shown(name)} is not there any more", path=name) from None
+        except OSError as error:
+            raise Conflict(f"{shown(name)} cannot be opened: {error.strerror}", path=name) from error
+        finally:
+            self._leave(at)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise Conflict(f"{shown(name)} is not a regular file", path=name)
+        return fd
+
+    def _leave(self, fd: int) -> None:
+        if fd != self._fd:
+            os.close(fd)
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Return the bytes of a small file.
+
+        Args:
+            name: Its path below the folder.
+            limit: Greatest size that is read, in bytes.
+
+        Raises:
+            Conflict: If it is longer, besides what :meth:`opened` raises.
+        """
+        with self.opened(name) as fd, os.fdopen(os.dup(fd), "rb") as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise Conflict(f"{shown(name)} is longer than {limit} bytes", path=name)
+        return data
+
+
+def _worth_entering(name: str) -> bool:
+    return name not in {".git", ".github"}
+
+
+def _folder_problem(name: str) -> list[Problem]:
+    last = name.rpartition("/")[2]
+    if not _worth_entering(name):
+        return [Problem(name, "stands in the model folder, and no reader of the bundle would look into it")]
+    if last == "__pycache__":
+        return [Problem(name, "holds Python bytecode, which would run in place of the source that was signed")]
+    if last in _FILES_ONLY or last.endswith((modelfolder.SIGNATURE_SUFFIX, modelfolder.POINTER_SUFFIX)):
+        return [Problem(name, "is a folder, where only a regular file may stand")]
+    return []
+
+
+_FILES_ONLY = {modelfolder.IGNORE_FILE, modelfolder.ATTRIBUTES, modelfolder.CARD, *modelfolder.PIPELINE}

@@ -1,0 +1,290 @@
+"""Loading a model: what is handed out is exactly what was hashed.
+
+``verify`` and then ``torch.load(path)`` reads a file twice, and between the two it may become another file. Here each
+file is copied into sealed memory *while* it is hashed; the copy is compared with the signed digest, and every reader
+gets the copy. Writing to, renaming or truncating the file afterwards changes nothing that is handed out.
+"""
+
+import io
+import os
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO, Self
+
+from sycee.core.progress import SILENT, Progress
+from sycee.digest import Algorithm, hasher
+from sycee.errors import DigestMismatch, NotFound, UsageError
+from sycee.formats.card import Card
+from sycee.formats.statement import Resource
+from sycee.system.onepass import OnBytes, ignore_bytes
+from sycee.system.sealed import SealedFile, seal
+from sycee.trust import content, frameworks
+from sycee.trust.folder import Folder
+from sycee.trust.frameworks import SAFETENSORS_SUFFIX, TORCH_SUFFIXES, Framework
+from sycee.trust.keys import PublicKey, load_public
+from sycee.trust.privatecopy import PrivateCopy
+from sycee.trust.verify import Request, Verified, verify
+
+_NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
+
+
+_SMALL = 1 << 20  # bytes; kept as bytes objects, since each sealed file costs one of some thousand descriptors
+
+
+class _Sealing:
+    """The reader that keeps what it hashed."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, SealedFile] = {}
+        self.small: dict[str, bytes] = {}
+
+    def take(self, folder: Folder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
+        with folder.opened(name) as fd:
+            if os.fstat(fd).st_size <= _SMALL:
+                return self._take_small(name, fd, algorithm, on_bytes)
+            sealed, digest = seal(name, fd, algorithm, on_bytes=on_bytes)
+        self.files[name] = sealed
+        return sealed.size, digest
+
+    def _take_small(self, name: str, fd: int, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
+        with os.fdopen(os.dup(fd), "rb") as file:
+            data = file.read(_SMALL + 1)  # one that grows meanwhile has another digest than the signed one
+        one = hasher(algorithm)
+        one.update(data)
+        self.small[name] = data
+        on_bytes(len(data))
+        return len(data), one.hexdigest()
+
+    def keep(self, name: str, data: bytes) -> None:
+        self.small[name] = data
+
+    def sealed(self, name: str) -> SealedFile:
+        """Return a kept file as one with a descriptor."""
+        if name not in self.files:
+            with tempfile.TemporaryFile() as file:  # private and without a name
+                file.write(self.small[name])
+                file.seek(0)
+                self.files[name] = seal(name, file.fileno(), "blake3")[0]
+        return self.files[name]
+
+    def drop(self, name: str) -> None:
+        self.small.pop(name, None)
+        if name in self.files:
+            self.files.pop(name).close()
+
+    def close(self) -> None:
+        for sealed in self.files.values():
+            sealed.close()
+        self.files.clear()
+        self.small.clear()
+
+
+class VerifiedModel:
+    """A model whose every byte was verified; made by :func:`open_verified`, closed by ``with`` or :meth:`close`."""
+
+    def __init__(self, verified: Verified, folder: Folder, kept: _Sealing, environ: Mapping[str, str]) -> None:
+        self._verified = verified
+        self._folder = folder
+        self._kept = kept
+        self._environ = environ
+        self._lock = threading.Lock()
+        self._copies: list[PrivateCopy] = []
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        label = f"{self.name}@{self._verified.version}" if self._verified.version else self.name
+        return f"<VerifiedModel {label} sycee:{self.identity[:12]} signed by {self.signer.fingerprint[:12]}>"
+
+    @property
+    def card(self) -> Card | None:
+        """The card that was verified; None when the folder has none."""
+        return self._verified.card
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._verified.name
+
+    @property
+    def version(self) -> str | None:
+        """The version label, where one was signed."""
+        return self._verified.version
+
+    @property
+    def identity(self) -> str:
+        """The version's identity, 64 hex digits."""
+        return self._verified.identity
+
+    @property
+    def signer(self) -> PublicKey:
+        """The key that signed."""
+        return self._verified.signer
+
+    @property
+    def files(self) -> Mapping[str, Resource]:
+        """Every signed file, by name."""
+        return self._verified.files
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What did not matter for the verdict and may matter to a person."""
+        return self._verified.warnings
+
+    def shards(self) -> tuple[str, ...]:
+        """Return the names of the weights files, sorted."""
+        return tuple(sorted(self._verified.weights))
+
+    def open(self, name: str) -> BinaryIO:
+        """Return a new file over the verified bytes of a signed file.
+
+        Args:
+            name: Its path below the model folder.
+
+        Raises:
+            NotFound: If no such file was signed.
+            DigestMismatch: If it was left to be read later, and has changed.
+        """
+        with self._lock:
+            self._require_kept(name)
+            small = self._kept.small.get(name)
+            return self._kept.sealed(name).open() if small is None else io.BytesIO(small)
+
+    def read(self, name: str) -> bytes:
+        """Return the verified bytes of a signed file; see :meth:`open`."""
+        with self.open(name) as file:
+            return file.read()
+
+    def torch(self, name: str | None = None, *, map_location: Any = "cpu") -> Any:
+        """Load weights that ``torch.save`` wrote, never more than tensors and plain values.
+
+        Args:
+            name: Which file; None for the only one, or for all shards of one model, merged.
+            map_location: As ``torch.load`` takes it.
+
+        Returns:
+            What was saved, usually the state dict.
+
+        Raises:
+            PolicyDenied: If torch is older than 2.10, or told to load unsafely by the environment.
+            FormatError: If the file needs more than ``weights_only=True`` gives.
+        """
+        names = [name] if name else self._one_or_shards(TORCH_SUFFIXES, "torch")
+        parts = {one: frameworks.load_torch(self._sealed(one), map_location, self._environ) for one in names}
+        return parts[names[0]] if len(parts) == 1 else frameworks.merge(parts)
+
+    def safetensors(self, name: str | None = None, *, framework: Framework = "torch") -> dict[str, Any]:
+        """Load safetensors weights.
+
+        Args:
+            name: Which file; None for all of them, merged.
+            framework: What kind of tensors to return.
+
+        Returns:
+            Tensor name to tensor.
+        """
+        names = [name] if name else [one for one in self.shards() if one.endswith(SAFETENSORS_SUFFIX)]
+        if not names:
+            raise NotFound(f"{self.name} has no safetensors weights", hint=f"it has: {', '.join(self.shards())}")
+        return frameworks.merge({one: frameworks.load_safetensors(self._sealed(one), framework) for one in names})
+
+    def path(self, *, parent: Path | None = None) -> PrivateCopy:
+        """Write a private copy of all signed files, for libraries that insist on a path.
+
+        Args:
+            parent: Where to make it; the system's folder for temporary files when None.
+
+        Returns:
+            A context manager that gives the folder; it is removed at its end, or when the model is closed.
+        """
+        copy = PrivateCopy(self.files, self.open, parent=parent, name=self._folder.path.absolute().name or "model")
+        self._copies.append(copy)
+        return copy
+
+    def close(self) -> None:
+        """Give memory and private copies back; tensors that were loaded stay valid."""
+        self._closed = True
+        for copy in self._copies:
+            copy.close()
+        self._kept.close()
+        self._folder.close()
+
+    def _one_or_shards(self, suffixes: Sequence[str], what: str) -> list[str]:
+        names = [name for name in self.shards() if name.endswith(tuple(suffixes))]
+        if not names:
+            raise NotFound(f"{self.name} has no weights for {what}", hint=f"it has: {', '.join(self.shards())}")
+        if len(names) > 1 and not all("-of-" in name for name in names):
+            raise UsageError(f"{self.name} has several weights files: {', '.join(names)}", hint="name one of them")
+        return names
+
+    def _sealed(self, name: str) -> SealedFile:
+        with self._lock:
+            self._require_kept(name)
+            return self._kept.sealed(name)
+
+    def _require_kept(self, name: str) -> None:
+        if self._closed:
+            raise UsageError(f"{self.name} was closed", hint="open it again")
+        if name in self._kept.small or name in self._kept.files:
+            return
+        if name not in self._verified.unread:
+            hint = f"signed are: {', '.join(sorted(self.files))}"
+            raise NotFound(f"{name} is not a file of {self.name}", hint=hint, path=name)
+        self._take_late(self.files[name])
+
+    def _take_late(self, resource: Resource) -> None:
+        algorithm = content.algorithm_for(resource)
+        size, digest = self._kept.take(self._folder, resource.name, algorithm, ignore_bytes)
+        if problems := content.content_problems(resource, algorithm, size, digest):
+            self._kept.drop(resource.name)
+            raise DigestMismatch(
+                f"{self._folder.path} is not what was signed:\n  {problems[0]}",
+                hint="do not use it; restore the signed version (git checkout, sycee checkout)",
+                problems=[problem.as_json() for problem in problems],
+            )
+
+
+def open_verified(
+    folder: Path,
+    public_key: Path | PublicKey,
+    *,
+    expect: str | None = None,
+    lazy: bool = False,
+    environ: Mapping[str, str] = _NO_ENVIRONMENT,
+    progress: Progress = SILENT,
+) -> VerifiedModel:
+    """Verify a model folder and hold its bytes.
+
+    Args:
+        folder: The model folder.
+        public_key: The key that must have signed, or its file.
+        expect: ``NAME@VERSION`` or ``sycee:<identity>`` that it must be, or None.
+        lazy: Read weights only when they are asked for. Each is then hashed in the pass that hands it out; until then
+            nothing is known of it but its size. Without it the weights stand in memory once from here on.
+        environ: The process environment, which may tell torch to load unsafely (and is refused then).
+        progress: Where to announce the bytes read.
+
+    Raises:
+        VerificationError: See :func:`sycee.trust.verify.verify`.
+        NotFound: If folder or key are not there.
+    """
+    key = public_key if isinstance(public_key, PublicKey) else load_public(public_key)
+    identity = expect if expect and expect.startswith("sycee:") else None
+    request = Request(folder, key, None if identity else expect, identity, postpone_weights=lazy)
+    kept = _Sealing()
+    held = Folder(folder)
+    try:
+        verified = verify(request, reader=kept, progress=progress)
+    except BaseException:
+        kept.close()
+        held.close()
+        raise
+    return VerifiedModel(verified, held, kept, environ)

@@ -1,0 +1,128 @@
+"""Loading with the real torch and safetensors, from sealed bytes."""
+
+import pickle
+
+import pytest
+
+from rigs.signed import CARD, fixed_key, sign_folder
+from sycee.errors import FormatError, NotFound, UsageError
+from sycee.trust.verified import open_verified
+
+pytestmark = pytest.mark.slow
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    (folder / "model_card.yaml").write_bytes(CARD)
+    return folder
+
+
+def opened(folder, **options):
+    sign_folder(folder)
+    return open_verified(folder, fixed_key().public, **options)
+
+
+STATE = {"weight": torch.arange(2_000_000, dtype=torch.float32).reshape(1000, 2000), "bias": torch.ones(10)}
+
+
+def same(found, wanted=STATE):
+    return found.keys() == wanted.keys() and all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_state_dict(folder, lazy):
+    torch.save(STATE, folder / "model.pt")
+    with opened(folder, lazy=lazy) as model:
+        state = model.torch()
+    assert same(state)  # also after close
+
+
+@pytest.mark.parametrize("size", [10, 2_000_000])
+def test_file_is_overwritten_between_load_and_torch(folder, size):
+    state = {"weight": torch.arange(size, dtype=torch.float32)}
+    evil = {"weight": torch.full((size,), 666.0)}
+    torch.save(state, folder / "model.pt")
+    with opened(folder) as model:
+        torch.save(evil, folder / "model.pt")
+        first = model.torch()
+        (folder / "model.pt").write_bytes(b"")
+        second = model.torch("model.pt")
+    assert same(first, state)
+    assert same(second, state)
+
+
+def test_file_in_the_old_format(folder):
+    torch.save(STATE, folder / "model.pt", _use_new_zipfile_serialization=False)
+    with opened(folder) as model:
+        assert same(model.torch())
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+def test_nothing_is_executed(folder, capfd):
+    torch.save({"weight": Evil()}, folder / "model.pt")
+    with opened(folder) as model, pytest.raises(FormatError, match="cannot be loaded with weights_only=True"):
+        model.torch()
+    (folder / "model.pt").write_bytes(pickle.dumps(Evil()))
+    with opened(folder) as model, pytest.raises(FormatError):
+        model.torch()
+    assert "executed" not in capfd.readouterr().out
+
+
+def test_several_files(folder):
+    torch.save(STATE, folder / "a.pt")
+    torch.save(STATE, folder / "b.pt")
+    with opened(folder) as model:
+        with pytest.raises(UsageError, match=r"a\.pt, b\.pt"):
+            model.torch()
+        assert same(model.torch("b.pt"))
+        with pytest.raises(NotFound, match="no safetensors"):
+            model.safetensors()
+
+
+def test_fourteen_safetensors_shards(folder):
+    from safetensors.torch import save_file
+
+    tensors = {f"layer.{number}.weight": torch.full((300, 1000), float(number)) for number in range(14)}
+    for number, (name, tensor) in enumerate(tensors.items(), 1):
+        save_file({name: tensor}, folder / f"model-{number:05}-of-00014.safetensors")
+    with opened(folder) as model:
+        for path in folder.glob("*.safetensors"):
+            path.write_bytes(b"")
+        assert len(model.shards()) == 14
+        one = model.safetensors("model-00003-of-00014.safetensors", framework="numpy")
+        assert one["layer.2.weight"].max() == 2.0
+        assert same(model.safetensors(), tensors)
+        with pytest.raises(NotFound, match="no weights for torch"):
+            model.torch()
+
+
+def test_torch_shards_are_merged(folder):
+    for number in (1, 2):
+        torch.save({f"w{number}": torch.ones(3)}, folder / f"pytorch_model-{number:05}-of-00002.bin")
+    with opened(folder) as model:
+        assert model.torch().keys() == {"w1", "w2"}
+
+
+def test_damaged_safetensors(folder):
+    (folder / "model.safetensors").write_bytes(b"\xff" * 100)
+    with opened(folder) as model, pytest.raises(FormatError, match="cannot be loaded"):
+        model.safetensors()
+
+
+def test_memory_holds_the_model_once(folder):
+    import resource
+
+    torch.save({"weight": torch.zeros(64 << 20, dtype=torch.float32)}, folder / "model.pt")  # 256 MiB
+    with opened(folder) as model:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        state = model.torch()
+        assert state["weight"].shape == (64 << 20,)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10  # KiB: mapped, not copied
