@@ -14,7 +14,9 @@ from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
 from sycee.formats import dirobject, ignorefile, pointer
 from sycee.formats.dirobject import Entry
+from sycee.formats.foldersums import FileSums
 from sycee.formats.pointer import Out
+from sycee.store import sums
 from sycee.system.atomic import write_file
 from sycee.system.git import Git
 from sycee.system.links import SHARED_INODE, link
@@ -71,27 +73,57 @@ def ingest(repo: Repository, path: Path, *, progress: Progress = SILENT) -> File
         return repo.cache.ingest(path, on_bytes=task.advance)
 
 
-def track(repo: Repository, path: Path, digests: FileDigests, *, card_sha256: str | None = None) -> Added:
+def track(
+    repo: Repository,
+    path: Path,
+    digests: FileDigests,
+    *,
+    tracked: Sequence[Tracked] | None = None,
+    card_sha256: str | None = None,
+) -> Added:
     """Write the pointer of a file whose object is in the cache.
 
     Args:
         repo: The repository; its lock is held by the caller.
         path: The file, absolute.
         digests: What :func:`ingest` returned for it.
+        tracked: What is tracked already, if the caller knows; it saves a search for each file.
         card_sha256: The sha256 of the model card that belongs to it, kept in the pointer.
 
     Raises:
         Conflict: If the file cannot be tracked.
     """
-    known = {tracked.path: tracked for tracked in repo.tracked()}
+    known = {one.path: one for one in (repo.tracked() if tracked is None else tracked)}
     _require_addable(repo, path, known)
     out = Out(path.name, digests.md5, digests.size, isexec=is_executable(path))
-    return _write(repo, path, out, digests, known.get(path), card_sha256)
+    record = _strong(digests) | ({"card": card_sha256} if card_sha256 else {})
+    return _write(repo, _Artifact(path, out, record, digests), known.get(path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Artifact:
+    """What is to be written into a pointer.
+
+    Attributes:
+        path: The file or folder, absolute.
+        out: Its out.
+        record: What belongs into ``meta.sycee``.
+        digests: All digests of a file; None for a folder.
+    """
+
+    path: Path
+    out: Out
+    record: Mapping[str, Any]
+    digests: FileDigests | None = None
+
+
+def _strong(digests: FileDigests) -> dict[str, Any]:
+    return {digests.md5: {"sha256": digests.sha256, "blake3": digests.blake3}}
 
 
 def _add(repo: Repository, target: Path, before: Tracked | None, progress: Progress) -> Added:
     if target.is_dir():
-        return _write(repo, target, _add_folder(repo, target, progress), None, before)
+        return _write(repo, _add_folder(repo, target, progress), before)
     if before and before.out.hash is None and legacy_md5_file(target) == before.out.md5:
         return Added(target, before.origin, before.out, None, ())  # as DVC: an unchanged old pointer stays as it is
     if oid := cached_by_symlink(repo, target):
@@ -100,20 +132,22 @@ def _add(repo: Repository, target: Path, before: Tracked | None, progress: Progr
         digests = ingest(repo, target, progress=progress)
     out = Out(target.name, digests.md5, digests.size, isexec=is_executable(target))
     _relink(repo, target, digests.md5)
-    return _write(repo, target, out, digests, before)
+    return _write(repo, _Artifact(target, out, _strong(digests), digests), before)
 
 
-def _add_folder(repo: Repository, folder: Path, progress: Progress) -> Out:
+def _add_folder(repo: Repository, folder: Path, progress: Progress) -> _Artifact:
+    """Store the files of a folder, its directory object and its sums."""
     found = members(folder)
-    entries, size = [], 0
+    files = []
     with progress.start(f"adding {folder.name}/", sum(member.size for member in found)) as task:
         for member in found:
-            digests = repo.cache.ingest(member.path, on_bytes=task.advance)
-            entries.append(Entry(member.relpath, digests.md5))
-            size += digests.size
-            _relink(repo, folder / member.relpath, digests.md5)
-    oid = repo.cache.put_bytes(dirobject.render(entries), suffix=dirobject.SUFFIX)
-    return Out(folder.name, oid, size, nfiles=len(entries))
+            one = repo.cache.ingest(member.path, on_bytes=task.advance)
+            files.append(FileSums(member.relpath, one.size, one.md5, one.sha256, one.blake3))
+            _relink(repo, folder / member.relpath, one.md5)
+    listing = dirobject.render(Entry(file.relpath, file.md5) for file in files)
+    oid = repo.cache.put_bytes(listing, suffix=dirobject.SUFFIX)
+    out = Out(folder.name, oid, sum(file.size for file in files), nfiles=len(files))
+    return _Artifact(folder, out, {oid: {"sums": sums.keep(repo.cache, files)}})
 
 
 def _relink(repo: Repository, path: Path, oid: str) -> None:
@@ -125,40 +159,24 @@ def _relink(repo: Repository, path: Path, oid: str) -> None:
         link(repo.cache.path(oid), path, repo.link_ways)
 
 
-def _write(
-    repo: Repository,
-    path: Path,
-    out: Out,
-    digests: FileDigests | None,
-    before: Tracked | None,
-    card_sha256: str | None = None,
-) -> Added:
+def _write(repo: Repository, artifact: _Artifact, before: Tracked | None) -> Added:
+    path, out = artifact.path, artifact.out
     ignored = _ignore(repo, path)
     origin = before.origin if before else path.with_name(path.name + SUFFIX)
-    data = _pointer_bytes(origin, out, before, _record(out, digests, before, card_sha256))
+    data = _pointer_bytes(origin, artifact, before)
     changed = [] if before and before.pointer and data == before.pointer.raw else [origin]
     if changed:
         write_file(origin, data)
-    return Added(path, origin, out, digests, (*changed, *ignored))
+    return Added(path, origin, out, artifact.digests, (*changed, *ignored))
 
 
-def _record(
-    out: Out, digests: FileDigests | None, before: Tracked | None, card_sha256: str | None
-) -> Mapping[str, Any]:
-    """Return what goes into ``meta.sycee``; card and signature of other content are taken out of it."""
-    record: dict[str, Any] = {}
-    if digests and out.md5:
-        record[out.md5] = {"sha256": digests.sha256, "blake3": digests.blake3}
-    if card_sha256:
-        record["card"] = card_sha256
-    if before and before.out.md5 != out.md5:
-        record = {"card": None, "sig": None, **record}
-    return record
-
-
-def _pointer_bytes(origin: Path, out: Out, before: Tracked | None, record: Mapping[str, Any]) -> bytes:
+def _pointer_bytes(origin: Path, artifact: _Artifact, before: Tracked | None) -> bytes:
+    out = artifact.out
     if before is None or before.pointer is None:
-        return pointer.render(out, {key: value for key, value in record.items() if value is not None})
+        return pointer.render(out, artifact.record)
+    # Card and signature of other content do not belong to this one any more.
+    stale = {"card": None, "sig": None} if before.out.md5 != out.md5 else {}
+    record = {**stale, **artifact.record}
     return pointer.patch(before.pointer.raw, origin.name, replace(out, path=before.out.path), record)
 
 

@@ -289,11 +289,11 @@ class _Freeze:
                 return card.parse(data), files
 
     def _tracked(self, file: FrozenFile, card_sha256: str) -> FrozenFile:
-        if file.kept != "pointer" or self.project.repo is None:
+        repo, path = self.project.repo, self.request.path / file.path
+        if file.kept != "pointer" or repo is None:
             return file
         try:
-            path = self.request.path / file.path
-            added = track(self.project.repo, path, file.digests, card_sha256=card_sha256)
+            added = track(repo, path, file.digests, tracked=self.project.tracked, card_sha256=card_sha256)
         except (SyceeError, OSError) as error:
             self._not_tracked(file.path, error)
             return replace(file, kept="no")

@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from sycee.core.progress import Progress, Task
 from sycee.errors import NotFound, RemoteError, SyceeError
 from sycee.formats import dirobject
+from sycee.formats.dirobject import Entry
+from sycee.formats.foldersums import FileSums
 from sycee.storage.port import Backend, OnBytes
+from sycee.store import sums
 from sycee.store.cache import Cache, Expected
 from sycee.store.layout import is_directory, object_key
 
@@ -29,11 +32,13 @@ class Wanted:
         label: The path it stands for, for messages.
         expected: What the object must be.
         legacy: Whether its pointer is of the time before DVC 3.0.
+        sums: For a directory object, the id of its folder sums, where the pointer names them.
     """
 
     label: str
     expected: Expected
     legacy: bool = False
+    sums: str | None = None
 
     @property
     def oid(self) -> str:
@@ -111,6 +116,8 @@ def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Prog
     roots = _unique(wanted)
     folders = [item for item in roots if is_directory(item.oid)]
     _run(remote, _absent(cache, folders), outcome, progress, _fetcher(remote, cache))
+    for folder in folders:
+        _attempt_sums(sums.fetch, remote, cache, folder, outcome)
     members = [_members(cache, folder, outcome) for folder in folders if not _absent(cache, [folder])]
     files = _unique([*(item for item in roots if not is_directory(item.oid)), *_flat(members)])
     _run(remote, _absent(cache, files), outcome, progress, _fetcher(remote, cache))
@@ -131,6 +138,8 @@ def push(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progr
     incomplete = _run(remote, _unstored(remote, cache, files), outcome, progress, _pusher(remote, cache))
     complete = [f for f in folders if _all_there(members[f.oid], incomplete)]
     _run(remote, _unstored(remote, cache, complete), outcome, progress, _pusher(remote, cache))
+    for folder in complete:
+        _attempt_sums(sums.push, remote, cache, folder, outcome)
     return outcome
 
 
@@ -158,13 +167,36 @@ def present(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, int]:
 def members_of(cache: Cache, folder: Wanted) -> list[Wanted]:
     """Return what a directory object names, as wanted objects labelled by their paths.
 
+    Where the folder's sums are known, each must have the size and sha256 that they keep for its md5.
+
     Raises:
         NotFound: If the directory object is not in the cache.
         DigestMismatch: If it is damaged.
         FormatError: If it breaks its format.
     """
     entries = dirobject.parse(cache.read(folder.oid, legacy=folder.legacy))
-    return [Wanted(f"{folder.label}/{entry.relpath}", Expected(entry.md5), folder.legacy) for entry in entries]
+    known = sums.known(cache, folder.sums)
+    return [
+        Wanted(f"{folder.label}/{entry.relpath}", _expected(entry, known.get(entry.relpath)), folder.legacy)
+        for entry in entries
+    ]
+
+
+def _expected(entry: Entry, known: FileSums | None) -> Expected:
+    if known is None or known.md5 != entry.md5:
+        return Expected(entry.md5)
+    return Expected(entry.md5, known.size, known.sha256)
+
+
+def _attempt_sums(
+    act: Callable[[Backend, Cache, str], None], remote: Remote, cache: Cache, folder: Wanted, outcome: Outcome
+) -> None:
+    if folder.sums is None:
+        return
+    try:
+        act(remote.backend, cache, folder.sums)
+    except SyceeError as error:
+        outcome.failures.append(error.about(folder.label))
 
 
 def _members(cache: Cache, folder: Wanted, outcome: Outcome) -> list[Wanted] | None:

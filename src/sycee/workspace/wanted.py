@@ -1,6 +1,6 @@
 """From what the work tree tracks to the objects it needs."""
 
-from sycee.formats.pointer import strong_digests
+from sycee.formats.pointer import strong_digests, sums_object
 from sycee.store.cache import Expected
 from sycee.store.transfer import Wanted
 from sycee.workspace.tracked import Tracked
@@ -15,6 +15,8 @@ def wanted(tracked: Tracked) -> Wanted | None:
     out = tracked.out
     if out.md5 is None or not out.cache or out.versioned:
         return None
+    legacy = out.hash is None
     strong = strong_digests(tracked.pointer, out.md5) if tracked.pointer else None
-    size = None if out.is_dir or out.hash is None else out.size
-    return Wanted(tracked.relpath, Expected(out.md5, size, strong.sha256 if strong else None), legacy=out.hash is None)
+    sums = sums_object(tracked.pointer, out.md5) if tracked.pointer and out.is_dir else None
+    size = None if out.is_dir or legacy else out.size
+    return Wanted(tracked.relpath, Expected(out.md5, size, strong.sha256 if strong else None), legacy, sums)

@@ -1,0 +1,86 @@
+"""Where folder sums lie, and how they move: small objects named by sha256, in sycee's private corner of every store."""
+
+from collections.abc import Iterable, Mapping
+
+from sycee.digest import is_hex, sha256_hex
+from sycee.errors import DigestMismatch, FormatError, NotFound
+from sycee.formats import foldersums
+from sycee.formats.foldersums import FileSums
+from sycee.storage.port import Backend
+from sycee.store.cache import Cache
+from sycee.store.layout import PRIVATE
+from sycee.system.atomic import write_file
+
+_MODE = 0o444
+
+
+def key_of(sums_id: str) -> str:
+    """Return the key of folder sums in a cache or remote.
+
+    Args:
+        sums_id: Their sha256, 64 lower-case hex digits.
+
+    Raises:
+        FormatError: If it is anything else.
+    """
+    if not is_hex(sums_id, "sha256"):
+        raise FormatError(f"{sums_id!r} is not the name of folder sums")
+    return f"{PRIVATE}/sums/{sums_id[:2]}/{sums_id[2:]}"
+
+
+def keep(cache: Cache, files: Iterable[FileSums]) -> str:
+    """Store the sums of a folder in the cache and return their id."""
+    data = foldersums.render(files)
+    sums_id = sha256_hex(data)
+    _store(cache, sums_id, data)
+    return sums_id
+
+
+def known(cache: Cache, sums_id: str | None) -> Mapping[str, FileSums]:
+    """Return the sums of a folder by path; empty if the cache does not hold them, whole and well-formed."""
+    if sums_id is None:
+        return {}
+    path = cache.root / key_of(sums_id)
+    if not path.is_file():
+        return {}
+    data = path.read_bytes()
+    try:
+        return foldersums.parse(data) if sha256_hex(data) == sums_id else {}
+    except FormatError:
+        return {}
+
+
+def fetch(backend: Backend, cache: Cache, sums_id: str) -> None:
+    """Bring folder sums into the cache; a remote that has none is no error, for ``dvc push`` does not send them.
+
+    Raises:
+        DigestMismatch: If the remote holds other bytes under their name.
+        RemoteError: If the remote fails.
+    """
+    if (cache.root / key_of(sums_id)).is_file():
+        return
+    try:
+        data = b"".join(backend.read(key_of(sums_id), length=foldersums.MAX_BYTES))
+    except NotFound:
+        return
+    if (found := sha256_hex(data)) != sums_id:
+        raise DigestMismatch(
+            f"the folder sums on {backend.describe(key_of(sums_id))} are damaged",
+            hint="push them again from where the folder was added",
+            expected=f"sha256 {sums_id}",
+            found=f"sha256 {found}",
+        )
+    _store(cache, sums_id, data)
+
+
+def push(backend: Backend, cache: Cache, sums_id: str) -> None:
+    """Store folder sums on a remote, if the cache holds them."""
+    path = cache.root / key_of(sums_id)
+    if path.is_file() and sha256_hex(data := path.read_bytes()) == sums_id:
+        backend.write_new(key_of(sums_id), data)
+
+
+def _store(cache: Cache, sums_id: str, data: bytes) -> None:
+    path = cache.root / key_of(sums_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, data, mode=_MODE)
