@@ -37,9 +37,14 @@ def test_a_symlink_is_replaced_not_followed(tmp_path):
 
 def test_a_failure_leaves_the_old_file_and_no_rest(tmp_path):
     (tmp_path / "f").write_bytes(b"old")
-    with pytest.raises(RuntimeError), replacing(tmp_path / "f") as fd:
-        os.write(fd, b"half")
-        raise RuntimeError
+
+    def fail():
+        with replacing(tmp_path / "f") as fd:
+            os.write(fd, b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
     assert (tmp_path / "f").read_bytes() == b"old"
 

@@ -31,7 +31,7 @@ def test_an_ingested_file_lies_where_dvc_looks_for_it(cache, tmp_path):
     path = cache.root / "files/md5/ac/bd18db4cc2f85cedef654fccc4a4d8"
     assert path.read_bytes() == b"foo"
     assert stat.S_IMODE(path.stat().st_mode) == 0o444
-    assert [p for p in cache.root.rglob("*.tmp")] == []
+    assert list(cache.root.rglob("*.tmp")) == []
 
 
 def test_a_stream_that_is_right_is_stored(cache):
@@ -106,7 +106,9 @@ def test_ingest_of_the_same_twice_is_one_object(cache, tmp_path):
     assert sum(path.is_file() for path in (cache.root / "files").rglob("*")) == 1
 
 
-@pytest.mark.parametrize("oid", ["", "..", "../../etc/passwd", "ABCD" * 8, "a" * 31, "a" * 32 + ".dirx", "a" * 32 + "/x"])
+@pytest.mark.parametrize(
+    "oid", ["", "..", "../../etc/passwd", "ABCD" * 8, "a" * 31, "a" * 32 + ".dirx", "a" * 32 + "/x"]
+)
 def test_only_object_ids_become_paths(oid):
     with pytest.raises(FormatError):
         object_key(oid)
