@@ -25,16 +25,14 @@ def test_every_opening_has_its_own_position(sealed):
         assert one.read() == b"ghts"
 
 
-@pytest.mark.parametrize("act", [lambda fd: os.write(fd, b"X"), lambda fd: os.ftruncate(fd, 0), lambda fd: os.ftruncate(fd, 99)])
+@pytest.mark.parametrize(
+    "act", [lambda fd: os.write(fd, b"X"), lambda fd: os.ftruncate(fd, 0), lambda fd: os.ftruncate(fd, 99)]
+)
 def test_the_kernel_refuses_every_change(sealed, act):
     with pytest.raises(PermissionError):
         act(sealed.fileno())
     with pytest.raises(PermissionError):
-        fd = os.open(sealed.path, os.O_RDWR)
-        try:
-            act(fd)
-        finally:
-            os.close(fd)
+        act(os.open(sealed.path, os.O_RDWR))
     assert sealed.read() == b"weights"
 
 
