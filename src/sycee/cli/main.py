@@ -57,9 +57,23 @@ class _Verbs(click.Group):
         command: click.Command = import_module(f"sycee.cli.commands.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS and not ctx.resilient_parsing:
+            raise UsageError(f"there is no verb {args[0]!r}", hint=_suggestion(args[0]))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
+
+
+def _suggestion(word: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, VERBS)
+    return f"did you mean {' or '.join(close)}?" if close else "see all of them: sycee --help"
 
 
 @click.group(
@@ -91,9 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
-        cli.main(words, prog_name="sycee", standalone_mode=False)
-    except click.exceptions.Exit as done:
-        return done.exit_code
+        done = cli.main(words, prog_name="sycee", standalone_mode=False)
     except click.ClickException as wrong:
         return _report_usage(wrong)
     except (click.Abort, KeyboardInterrupt):
@@ -108,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(_from_system(error), as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the last line before a user would see a traceback
         return _report(_from_bug(error), as_json=as_json)
-    return 0
+    return done if isinstance(done, int) else 0  # what a verb gave to click's ``Context.exit``
 
 
 def _report_usage(wrong: click.ClickException) -> int:

@@ -8,6 +8,7 @@ Rules it keeps:
 """
 
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -201,7 +202,7 @@ class Cache:
                 stored=f"sha256 {present.sha256}",
                 found=f"sha256 {digests.sha256}",
             )
-        self._set_aside(path)
+        self._set_aside(path, digests.md5)
         return False
 
     def _make_dir(self, folder: Path) -> Path:
@@ -213,13 +214,13 @@ class Cache:
             fsync_dir(parent)  # an object is as durable as the folders above it
         return folder
 
-    def _set_aside(self, path: Path) -> Path:
-        aside = self._make_dir(self.root / PRIVATE / "quarantine") / f"{path.parent.name}{path.name}{temp_name()}"
+    def _set_aside(self, path: Path, oid: str) -> Path:
+        aside = self._make_dir(self.root / PRIVATE / "quarantine") / f"{oid}-{secrets.token_hex(4)}"
         path.replace(aside)
         return aside
 
     def _quarantine(self, path: Path, oid: str, *, expected: str, found: str) -> DigestMismatch:
-        aside = self._set_aside(path)
+        aside = self._set_aside(path, oid)
         return DigestMismatch(
             f"object {oid} is damaged: expected {expected}, found {found}",
             hint=f"the bytes are kept in {aside}; fetch the object again, or from another remote",

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sycee.core.progress import Progress, Task
-from sycee.errors import NotFound, RemoteError, SyceeError
+from sycee.errors import DigestMismatch, NotFound, RemoteError, SyceeError
 from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
@@ -307,6 +307,14 @@ def _fetcher(remote: Remote, cache: Cache) -> Move:
         try:
             chunks = remote.backend.read(item.key)
             cache.put_stream(item.expected, chunks, on_bytes=on_bytes, legacy=item.legacy)
+        except DigestMismatch as error:
+            facts = error.details
+            raise DigestMismatch(
+                f"object {item.oid} is damaged on remote {remote.name!r}: "
+                f"expected {facts['expected']}, found {facts['found']}",
+                hint=f"what came is kept in {facts['kept']}; fetch from another remote, or push the right bytes again",
+                **facts,
+            ) from None
         except NotFound:
             raise NotFound(
                 f"object {item.oid} is neither in the cache nor on remote {remote.name!r}",

@@ -44,9 +44,23 @@ def find_tracked(root: Path, git: Git | None) -> list[Tracked]:
     Raises:
         FormatError: If a pointer or lock file is unreadable, or two of them claim the same path.
     """
-    found = [tracked for origin in _origins(root, git) for tracked in read_origin(root, origin)]
+    found = [tracked for origin in origins(root, git) for tracked in read_origin(root, origin)]
     _refuse_overlap(found)
     return found
+
+
+def origins(root: Path, git: Git | None) -> Iterator[Path]:
+    """Yield the pointers and ``dvc.lock`` files of the work tree, in the order of their paths, unread.
+
+    Args:
+        root: The repository's root.
+        git: See :func:`find_tracked`.
+    """
+    names = _listed_by_git(Git(root)) if git else _walk(root)
+    for name in sorted(set(names)):
+        path = root / name
+        if not _in_nested_project(root, PurePosixPath(name)) and path.is_file():
+            yield path
 
 
 def select(found: Sequence[Tracked], targets: Iterable[Path], root: Path) -> list[Tracked]:
@@ -126,14 +140,6 @@ def _refuse_overlap(found: Sequence[Tracked]) -> None:
                     f"{tracked.relpath} is tracked twice: by {tracked.origin.name} and by {rival.origin.name}",
                     hint="remove one of the two pointers",
                 )
-
-
-def _origins(root: Path, git: Git | None) -> Iterator[Path]:
-    names = _listed_by_git(Git(root)) if git else _walk(root)
-    for name in sorted(set(names)):
-        path = root / name
-        if not _in_nested_project(root, PurePosixPath(name)) and path.is_file():
-            yield path
 
 
 def _listed_by_git(git: Git) -> Iterator[str]:
