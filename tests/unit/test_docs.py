@@ -23,7 +23,7 @@ HOSTS = ["pypi." + "org", "pypi." + "python.org", "python" + "hosted.org", "cond
 MACHINE = ["/" + "work", "/" + "root", "/" + "opt"]
 FOREIGN = re.compile(
     "|".join(re.escape(host) for host in HOSTS)
-    + r"|(?<![\w.~$})-])(?:"
+    + r"|(?<![\w.~$})…-])(?:"
     + "|".join(re.escape(folder) for folder in MACHINE)
     + r")/[\w.-]"
 )
@@ -174,6 +174,7 @@ def test_no_file_knows_this_machine_or_an_index():
         (f"'{MACHINE[2]}/venv/bin'", True),
         (f"models{MACHINE[0]}/x", False),
         (f"~{MACHINE[0]}/x", False),
+        (f"…{MACHINE[0]}/x", False),
         ("/srv/models", False),
     ],
 )
