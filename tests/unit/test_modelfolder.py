@@ -66,3 +66,15 @@ def test_ignore_paths_may_all_be_ignored():
 
 def test_folders_of():
     assert modelfolder.folders_of(["a/b/c", "a/d", "e"]) == {"a", "a/b"}
+
+
+@pytest.mark.parametrize(
+    "name", ["checkpoint-500/model.pt", "runs/a/events", "events.out.tfevents.1", "optimizer.pt", "a/rng_state_0.pth"]
+)
+def test_what_a_trainer_leaves_on_the_way(name):
+    assert modelfolder.is_leftover(name)
+
+
+@pytest.mark.parametrize("name", ["model.pt", "checkpoint/model.pt", "logs.json", "optimizer/model.pt", "scheduler.py"])
+def test_what_may_be_part_of_a_version(name):
+    assert not modelfolder.is_leftover(name)

@@ -192,6 +192,7 @@ def test_crash_between_two_steps_never_verifies_and_signing_again_completes(fold
         (".git/config", "no reader"),
         (".github/workflows/x.yml", "no reader"),
         ("records/x.py", "is not a record"),
+        ("checkpoint-500/model.pt", "left from the training"),
     ],
 )
 def test_names_that_are_not_signed(folder, name, why):

@@ -30,6 +30,13 @@ WEIGHT_SUFFIXES = (
     *(".safetensors", ".pt", ".pt2", ".pth", ".bin", ".ckpt", ".onnx", ".gguf", ".h5", ".hdf5", ".keras", ".weights"),
     *(".tflite", ".pb", ".mlmodel", ".engine", ".mar", ".msgpack", ".params", ".pdparams", ".pkl", ".joblib", ".ot"),
 )
+# What trainers keep of the way to the weights; no part of a version.
+_LEFTOVER_FOLDER = re.compile(
+    r"checkpoint-[0-9]+|checkpoints|runs|logs|wandb|lightning_logs|mlruns|\.ipynb_checkpoints"
+)
+_LEFTOVER_FILE = re.compile(
+    r"events\.out\.tfevents.*|optimizer\.(pt|bin)|scheduler\.pt|rng_state.*\.pth|training_args\.bin"
+)
 _NOT_WEIGHTS = ("context/", f"{RECORDS}/")  # golden samples may be tensors too
 _TEMPORARY = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp")
 _BYTECODE = (".pyc", ".pyo")
@@ -142,6 +149,19 @@ def guess_weights(files: Iterable[str]) -> frozenset[str]:
 
 def _has_weight_suffix(name: str) -> bool:
     return name.lower().endswith(WEIGHT_SUFFIXES)
+
+
+def is_leftover(name: str, *, folder: bool = False) -> bool:
+    """Tell whether a name is what trainers leave on the way: checkpoints, logs, states of optimizers.
+
+    Args:
+        name: A relative path with ``/``.
+        folder: Whether the path is a folder's. A file in such a folder is a leftover too.
+    """
+    *folders, last = name.split("/")
+    if folder:
+        folders, last = [*folders, last], ""
+    return any(map(_LEFTOVER_FOLDER.fullmatch, folders)) or _LEFTOVER_FILE.fullmatch(last) is not None
 
 
 def ignore_paths(names: Names) -> tuple[str, ...]:

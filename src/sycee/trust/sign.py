@@ -169,6 +169,8 @@ def _refuse_names(work: _Work, git: Git | None) -> None:
     problems = list(work.listing.problems)
     problems += [Problem(name, fault) for name, fault in modelfolder.set_faults(work.listing.files)]
     problems += _absences(work, {problem.path for problem in problems})
+    leftovers = [name for name in work.names.of(Part.CONTENT) if modelfolder.is_leftover(name)]
+    problems += [Problem(name, "is left from the training, no part of a version") for name in leftovers]
     taken = sorted(work.names.weights & _TAKEN)
     problems += [Problem(name, f"would have {name}.sig as its signature; rename it") for name in taken]
     if not problems and not work.names.of(Part.CONTENT):
