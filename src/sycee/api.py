@@ -5,16 +5,62 @@ The serving side begins with :func:`load`; :func:`verify` proves without loading
 """
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Unpack
 
 from sycee.capture.seeds import seed
+from sycee.ops import freeze as ops_freeze
+from sycee.ops import training as ops_training
 from sycee.ops import verify as ops_verify
-from sycee.ops.freeze import AnyPath, freeze
-from sycee.ops.training import training
+from sycee.ops.freeze import AnyPath, Options
+from sycee.ops.frozen import Frozen
+from sycee.ops.training import Training
+from sycee.system.terminal import watched
 from sycee.trust.verified import VerifiedModel, open_verified
 from sycee.trust.verify import Verified
 
 __all__ = ["freeze", "load", "seed", "training", "verify"]
+
+
+def freeze(path: AnyPath, *, task: str, **options: Unpack[Options]) -> Frozen:
+    """Freeze a model at the end of its training: card, context and weights become one version to sign.
+
+    Args:
+        path: The model's folder; it is made if it is not there.
+        task: What the model does: ``ner``, ``image-classification``.
+        **options: ``metrics``, ``training_config``, ``data``, ``weights``, ``version`` and others: see
+            :class:`sycee.ops.freeze.Options`.
+
+    Returns:
+        The frozen model; it shows itself in a terminal and in a notebook. What could not be captured is one of its
+        ``warnings``, and in the card: a training is never lost.
+
+    Raises:
+        UsageError: For an option that does not exist.
+    """
+    return ops_freeze.freeze(path, task=task, **_watched(options))
+
+
+def training(path: AnyPath, *, task: str, **options: Unpack[Options]) -> AbstractContextManager[Training]:
+    """Freeze a model when the block ends, and check at its beginning that this will work.
+
+    Args:
+        path: The model's folder.
+        task: What the model does.
+        **options: As for :func:`freeze`.
+
+    Returns:
+        A context manager for the run, which takes metrics by ``.log(val_f1=0.89)``.
+
+    Raises:
+        SyceeError: At entry, if the end would fail: the folder cannot be written, an option is faulty.
+    """
+    return ops_training.training(path, task=task, **_watched(options))
+
+
+def _watched(options: Options) -> Options:
+    return {"progress": watched(), **options}
 
 
 def verify(path: AnyPath, *, key: AnyPath, expect: str | None = None) -> Verified:

@@ -5,7 +5,6 @@ stdout is data, stderr is messages. Colour and bars only where a person looks at
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from typing import Any
 
 import click
 
-from sycee.cli.progress import Bars
 from sycee.core.progress import SILENT, Progress
 from sycee.store.transfer import Remote
+from sycee.system.terminal import watched
 from sycee.workspace.remotes import open_backend
 from sycee.workspace.repository import Repository, find_repository
 
@@ -38,7 +37,7 @@ class Context:
     @property
     def progress(self) -> Progress:
         """Bars on a terminal, nothing elsewhere."""
-        return Bars() if sys.stderr.isatty() and not self.quiet else SILENT
+        return SILENT if self.quiet else watched()
 
     def path(self, text: str) -> Path:
         """Return an argument as an absolute path; links in it are not followed."""

@@ -1,10 +1,12 @@
 """Progress bars, drawn only when work lasts: what ends within :data:`PATIENCE` shows nothing and loads nothing."""
 
+import sys
+import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from sycee.core.progress import Task
+from sycee.core.progress import SILENT, Progress, Task
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -12,11 +14,13 @@ if TYPE_CHECKING:
 PATIENCE = 0.7  # seconds
 
 
-class Bars:
-    """Progress on a terminal."""
+def watched() -> Progress:
+    """Return bars on stderr if a person looks at it, and silence otherwise."""
+    return _Bars() if sys.stderr.isatty() else SILENT
 
+
+class _Bars:
     def start(self, label: str, total: int | None) -> Task:
-        """See :meth:`sycee.core.progress.Progress.start`."""
         return _Bar(label, total)
 
 
@@ -27,13 +31,15 @@ class _Bar:
         self._done = 0
         self._begun = time.monotonic()
         self._drawn: RichProgress | None = None
+        self._lock = threading.Lock()  # transfers advance one bar from several threads
 
     def advance(self, amount: int) -> None:
-        self._done += amount
-        if self._drawn is None and time.monotonic() - self._begun > PATIENCE:
-            self._drawn = _draw(self._label, self._total)
-        if self._drawn is not None:
-            self._drawn.update(self._drawn.task_ids[0], completed=self._done)
+        with self._lock:
+            self._done += amount
+            if self._drawn is None and time.monotonic() - self._begun > PATIENCE:
+                self._drawn = _draw(self._label, self._total)
+            if self._drawn is not None:
+                self._drawn.update(self._drawn.task_ids[0], completed=self._done)
 
     def __enter__(self) -> Self:
         return self
