@@ -54,8 +54,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"sycee.cli.commands.{cmd_name}").command
-        return command
+        return _with_blocks(import_module(f"sycee.cli.commands.{cmd_name}").command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -69,6 +68,15 @@ class _Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
+def _with_blocks(command: click.Command) -> click.Command:
+    r"""Let paragraphs below ``\b`` keep their lines: click wants a backspace there, and our docstrings are raw."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            _with_blocks(child)
+    return command
+
+
 def _suggestion(word: str) -> str:
     import difflib
 
@@ -79,6 +87,7 @@ def _suggestion(word: str) -> str:
 @click.group(
     cls=_Verbs,
     epilog=EPILOG,
+    subcommand_metavar="VERB …",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": None},
 )
 @click.option("-C", "--cd", "folder", metavar="DIR", type=click.Path(), help="Run as if started in DIR.")

@@ -53,3 +53,32 @@ class _Silent:
 
 
 SILENT: Progress = _Silent()
+
+
+class _Part:
+    def __init__(self, whole: Task) -> None:
+        self._whole = whole
+
+    def advance(self, amount: int) -> None:
+        self._whole.advance(amount)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class _Within:
+    def __init__(self, whole: Task) -> None:
+        self._whole = whole
+
+    def start(self, label: str, total: int | None) -> Task:  # noqa: ARG002 - the protocol's signature
+        return _Part(self._whole)
+
+
+def within(task: Task) -> Progress:
+    """Return a progress all of whose work counts towards one task: a folder is one bar, however many files it has."""
+    return _Within(task)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from sycee.core.progress import SILENT, Progress, Task
+from sycee.core.progress import SILENT, Progress, Task, within
 from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
 from sycee.store.cache import Expected
@@ -142,18 +142,18 @@ def _plan_folder(repo: Repository, tracked: Tracked, whole: Wanted, plan: Plan, 
         return
     parts = {part.label.removeprefix(f"{whole.label}/"): part for part in members_of(repo.cache, whole)}
     existed = kind_at(tracked.path)
-    present = {m.relpath for m in members(tracked.path)} if existed == "dir" else set()
+    found = members(tracked.path) if existed == "dir" else []
+    present = {member.relpath for member in found}
     extra = [tracked.path / relpath for relpath in sorted(present - parts.keys())]
     if existed not in {None, "dir"}:
         extra.append(tracked.path)
-    for path in extra:
-        _saved_id(repo, path, whole, plan, progress)
-        plan.remove.append(path)
-    plan.folders.append(tracked.path)
     _require_ways(repo, {tracked.path / relpath for relpath in parts}, extra)
-    changed = [
-        part for relpath, part in parts.items() if _is_outdated(repo, tracked.path / relpath, part, plan, progress)
-    ]
+    with progress.start(f"hashing {tracked.path.name}/", sum(member.size for member in found)) as task:
+        for path in extra:
+            _saved_id(repo, path, whole, plan, within(task))
+        changed = [p for name, p in parts.items() if _is_outdated(repo, tracked.path / name, p, plan, within(task))]
+    plan.remove += extra
+    plan.folders.append(tracked.path)
     if changed or extra or existed != "dir":
         plan.marks.append(("M" if existed else "A", f"{tracked.relpath}/"))
 
@@ -214,7 +214,7 @@ def _is_saved(repo: Repository, path: Path, oid: str, *, legacy: bool) -> bool:
 
 def _apply(repo: Repository, plan: Plan, progress: Progress) -> None:
     """Make every file under a temporary name first; only then, by removals and renames, change the work tree."""
-    digests = [_verified(repo, one.item, progress) for one in plan.place]
+    digests = _verified(repo, [placement.item for placement in plan.place], progress)
     with ExitStack() as leftovers, progress.start(_label(plan), sum(one.size for one in digests)) as task:
         ready = []
         for placement in plan.place:
@@ -227,9 +227,10 @@ def _apply(repo: Repository, plan: Plan, progress: Progress) -> None:
     _prune_empty(plan)
 
 
-def _verified(repo: Repository, item: Wanted, progress: Progress) -> FileDigests:
-    with progress.start(f"checking {item.label}", repo.cache.path(item.oid, legacy=item.legacy).stat().st_size) as task:
-        return repo.cache.verified(item.oid, legacy=item.legacy, on_bytes=task.advance)
+def _verified(repo: Repository, items: Sequence[Wanted], progress: Progress) -> list[FileDigests]:
+    sizes = [repo.cache.path(item.oid, legacy=item.legacy).stat().st_size for item in items]
+    with progress.start("checking the cache", sum(sizes)) as task:
+        return [repo.cache.verified(item.oid, legacy=item.legacy, on_bytes=task.advance) for item in items]
 
 
 def _label(plan: Plan) -> str:

@@ -4,7 +4,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from sycee.core.progress import SILENT, Progress
+from sycee.core.progress import SILENT, Progress, within
 from sycee.digest import FileDigests
 from sycee.errors import Conflict
 from sycee.formats import dirobject
@@ -96,8 +96,6 @@ def file_id(repo: Repository, path: Path, *, legacy: bool = False, progress: Pro
 
 def digests_of(repo: Repository, path: Path, *, progress: Progress = SILENT) -> FileDigests:
     """Return the digests of a file of the work tree, reading it only if it changed since it was last read."""
-    if known := repo.statcache.get(path):
-        return known
     with progress.start(f"hashing {path.name}", path.stat().st_size) as task:
         return repo.statcache.digests_of(path, on_bytes=task.advance)
 
@@ -118,9 +116,10 @@ def cached_by_symlink(repo: Repository, path: Path) -> str | None:
 
 def _folder_id(repo: Repository, tracked: Tracked, progress: Progress) -> str:
     legacy = tracked.out.hash is None
-    entries = [
-        Entry(m.relpath, md5_of(file_id(repo, m.path, legacy=legacy, progress=progress))) for m in members(tracked.path)
-    ]
+    found = members(tracked.path)
+    with progress.start(f"hashing {tracked.path.name}/", sum(member.size for member in found)) as task:
+        ids = [file_id(repo, member.path, legacy=legacy, progress=within(task)) for member in found]
+    entries = [Entry(member.relpath, md5_of(oid)) for member, oid in zip(found, ids, strict=True)]
     return dirobject.object_id(dirobject.render(entries))
 
 

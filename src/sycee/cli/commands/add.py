@@ -19,6 +19,9 @@ def command(ctx: Context, targets: tuple[str, ...]) -> None:
     Examples:
       sycee add data/train
       sycee add models/bert/model.safetensors models/bert/tokenizer.bin
+
+    \b
+    Exit codes: 0 done; 1 a target is absent or cannot be tracked: nothing was done.
     """
     with ctx.repository() as repo:
         added = add(repo, [ctx.path(target) for target in targets], progress=ctx.progress)

@@ -21,6 +21,9 @@ def command(ctx: Context, targets: tuple[str, ...], *, force: bool) -> None:
     Examples:
       git checkout experiment-202405 && sycee checkout
       sycee checkout models/bert --force
+
+    \b
+    Exit codes: 0 done; 1 refused, nothing changed; 11 an object in the cache is damaged, nothing changed.
     """
     with ctx.repository() as repo:
         tracked = repo.tracked([ctx.path(target) for target in targets])

@@ -21,6 +21,9 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None) -> 
     Examples:
       sycee fetch
       sycee fetch models/bert.dvc
+
+    \b
+    Exit codes: 0 the cache has everything; 1 something is missing; 11 something is damaged; 20 the remote failed.
     """
     with ctx.repository() as repo:
         tracked = repo.tracked([ctx.path(target) for target in targets])

@@ -20,6 +20,9 @@ def command(ctx: Context, *, no_scm: bool, subdir: bool, force: bool) -> None:
     Examples:
       git init && sycee init
       sycee remote add -d store s3://bucket/models
+
+    \b
+    Exit codes: 0 done; 1 no Git repository, or there is a repository already.
     """
     init(InitRequest(ctx.cwd, no_scm=no_scm, subdir=subdir, force=force))
     ctx.say("Initialized. Commit it: git commit -m 'start sycee'. Next: sycee remote add -d NAME URL")

@@ -20,6 +20,10 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, 
     Examples:
       git clone REPO && cd REPO && sycee pull
       sycee pull models/bert
+
+    \b
+    Exit codes: 0 everything is here; 1 something is missing, or would be lost; 11 something is damaged; 20 the
+    remote failed.
     """
     with ctx.repository() as repo:
         tracked = repo.tracked([ctx.path(target) for target in targets])

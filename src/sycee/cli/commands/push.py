@@ -21,6 +21,10 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None) -> 
     Examples:
       sycee push
       sycee push models/bert --remote backup
+
+    \b
+    Exit codes: 0 the remote has everything; 1 something is not in the cache; 11 it is damaged there; 20 the remote
+    failed.
     """
     with ctx.repository() as repo:
         tracked = repo.tracked([ctx.path(target) for target in targets])

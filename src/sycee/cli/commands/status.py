@@ -21,13 +21,16 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, 
     r"""Show what differs from the pointers.
 
     A TARGET is a tracked file or folder, a pointer, or a folder with tracked files in it. States are DVC's words:
-    modified, deleted, new, not in cache. Exits 0 whatever it finds; reads only.
+    modified, deleted, new, not in cache. Reads only.
 
     \b
     Examples:
       sycee status
       sycee status models/bert --json
       sycee status --cloud
+
+    \b
+    Exit codes: 0 told, whatever it is; 1 unreadable pointer, or unknown target; 20 the remote failed.
     """
     with ctx.repository() as repo:
         tracked = repo.tracked([ctx.path(target) for target in targets])
