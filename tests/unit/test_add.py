@@ -129,6 +129,9 @@ REFUSED = {
     "hidden/f": (Conflict, r"the pointer hidden/f.dvc would be ignored by Git"),
     "output": (Conflict, "output is an output of a pipeline, recorded in dvc.lock"),
     "../outside": (Conflict, "lies outside the repository"),
+    ".": (Conflict, "is the repository itself"),
+    "tab\there": (FormatError, "cannot be written into .gitignore"),
+    "\udcff": (Conflict, r"the file name \\udcff is not valid UTF-8"),
 }
 
 
@@ -143,6 +146,8 @@ def busy(repo, put):
     (repo.root / "linked").symlink_to("hidden")
     put("../outside")
     put("output")
+    put("tab\there")
+    put("\udcff")
     put(
         "dvc.lock",
         f"schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: output\n      md5: {WEIGHTS.md5}\n".encode(),

@@ -40,6 +40,13 @@ def test_it_says_who_holds_the_lock(tmp_path, holder):
     assert refused.value.details["process"] == "4711"
 
 
+def test_a_long_wait_is_told(tmp_path, holder):
+    told = []
+    with pytest.raises(Conflict), repository_lock(tmp_path, wait=1.3, notify=told.append):
+        pytest.fail("held twice")
+    assert told == ["waiting for process 4711, which is working in this repository"]
+
+
 def test_it_waits_for_the_other_to_end(tmp_path, holder):
     holder.stdin.close()
     with repository_lock(tmp_path, wait=10):

@@ -71,7 +71,7 @@ class Context:
         Raises:
             NotFound: If there is none.
         """
-        repo = find_repository(self.cwd, environ=self.environ)
+        repo = find_repository(self.cwd, environ=self.environ, notify=self.say)
         for warning in repo.config.warnings:
             self.warn(warning)
         try:

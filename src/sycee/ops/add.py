@@ -22,7 +22,7 @@ from sycee.system.git import Git
 from sycee.system.links import SHARED_INODE, link
 from sycee.system.onepass import legacy_md5_file
 from sycee.system.tree import kind_at
-from sycee.workspace.content import cached_by_symlink, is_executable, members
+from sycee.workspace.content import cached_by_symlink, is_executable, members, require_utf8
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import SUFFIX, Tracked
 
@@ -205,6 +205,7 @@ def _stage_if_wanted(repo: Repository, added: Sequence[Added]) -> None:
 
 def _require_addable(repo: Repository, target: Path, known: Mapping[Path, Tracked]) -> None:
     relpath = repo.relpath(target)
+    require_utf8(relpath)
     kind = kind_at(target)
     if kind is None and target not in known:
         raise NotFound(f"{relpath} does not exist", path=relpath)
@@ -248,6 +249,7 @@ def _require_free(target: Path, relpath: str, known: Mapping[Path, Tracked]) -> 
 
 
 def _require_not_gits(git: Git, target: Path, relpath: str) -> None:
+    ignorefile.entry(target.name)  # raises if .gitignore has no way to say it
     if git.tracked([_in_git(git, target)]):
         raise Conflict(
             f"{relpath} is tracked by Git",

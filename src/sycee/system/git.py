@@ -84,7 +84,7 @@ class Git:
 
     def ignored(self, paths: Iterable[str]) -> set[str]:
         """Return those of ``paths`` (relative to the root) that Git ignores; files in the index are not ignored."""
-        wanted = b"".join(path.encode() + b"\0" for path in paths)
+        wanted = b"".join(os.fsencode(path) + b"\0" for path in paths)
         return _nul_separated(self.run("check-ignore", "-z", "--stdin", stdin=wanted, ok=(0, 1))) if wanted else set()
 
     def attributes(self, paths: Iterable[str], *names: str) -> Mapping[str, Mapping[str, str]]:
@@ -93,7 +93,7 @@ class Git:
         Returns:
             Path to attribute name to value, where a value is ``set``, ``unset`` or text.
         """
-        wanted = b"".join(path.encode() + b"\0" for path in paths)
+        wanted = b"".join(os.fsencode(path) + b"\0" for path in paths)
         answer = self.run("check-attr", "-z", "--stdin", *names, stdin=wanted).split(b"\0")[:-1]
         found: dict[str, dict[str, str]] = {}
         for path, name, value in zip(*[iter(answer)] * 3, strict=True):

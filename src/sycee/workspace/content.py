@@ -44,7 +44,7 @@ def members(folder: Path) -> list[Member]:
         if entry.kind == "dir" or entry.relpath.rpartition("/")[2] in NOT_DATA:
             continue
         path = folder / entry.relpath
-        _require_utf8(entry.relpath)
+        require_utf8(entry.relpath)
         if entry.kind == "symlink":
             if path.is_dir():
                 continue
@@ -55,7 +55,12 @@ def members(folder: Path) -> list[Member]:
     return found
 
 
-def _require_utf8(relpath: str) -> None:
+def require_utf8(relpath: str) -> None:
+    """Refuse a file name that no pointer or directory object can hold.
+
+    Raises:
+        Conflict: If it is not valid UTF-8.
+    """
     try:
         relpath.encode()
     except UnicodeEncodeError:

@@ -11,7 +11,7 @@ from sycee.store.cache import Cache
 from sycee.store.statcache import StatCache
 from sycee.system.git import Git, toplevel
 from sycee.system.links import DEFAULT_WAYS, WAYS
-from sycee.system.locks import repository_lock
+from sycee.system.locks import Notify, ignore_words, repository_lock
 from sycee.system.tree import kind_at
 from sycee.workspace.config import Config, load_config
 from sycee.workspace.tracked import Tracked, find_tracked, select
@@ -29,6 +29,7 @@ class Repository:
         config: Its configuration, merged from all levels.
         cache: Its local object store.
         statcache: Digests of files that have not changed since they were hashed.
+        notify: Told in a sentence what the user waits for.
     """
 
     root: Path
@@ -36,6 +37,7 @@ class Repository:
     config: Config
     cache: Cache
     statcache: StatCache
+    notify: Notify = ignore_words
 
     @property
     def dvc_dir(self) -> Path:
@@ -60,7 +62,7 @@ class Repository:
         Raises:
             Conflict: If another process holds it for too long.
         """
-        with repository_lock(self.dvc_dir / "tmp"):
+        with repository_lock(self.dvc_dir / "tmp", notify=self.notify):
             yield
 
     def tracked(self, targets: Sequence[Path] = ()) -> list[Tracked]:
@@ -80,9 +82,11 @@ class Repository:
         """Return a path relative to the root, with ``/``.
 
         Raises:
-            Conflict: If it lies outside.
+            Conflict: If it is the root, or lies outside.
         """
         absolute = Path(os.path.normpath(path.absolute()))
+        if absolute == self.root:
+            raise Conflict(f"{self.root} is the repository itself", hint="name the files and folders in it")
         if self.root not in absolute.parents:
             raise Conflict(
                 f"{path} lies outside the repository {self.root}", hint="copy it in, or run sycee in its own repository"
@@ -106,12 +110,13 @@ class Repository:
         self.statcache.close()
 
 
-def find_repository(start: Path, *, environ: Mapping[str, str]) -> Repository:
+def find_repository(start: Path, *, environ: Mapping[str, str], notify: Notify = ignore_words) -> Repository:
     """Open the repository around a folder.
 
     Args:
         start: Where to begin; its parents are searched too.
         environ: The process environment, for the places of the user's and the system's configuration.
+        notify: Told in a sentence what the user waits for.
 
     Raises:
         NotFound: If there is none.
@@ -120,7 +125,7 @@ def find_repository(start: Path, *, environ: Mapping[str, str]) -> Repository:
     start = Path(os.path.normpath(start.absolute()))
     for folder in (start, *start.parents):
         if (folder / DVC_DIR).is_dir():
-            return open_repository(folder, environ=environ)
+            return open_repository(folder, environ=environ, notify=notify)
     inside = toplevel(start)
     raise NotFound(
         f"{start} is not inside a sycee (DVC) repository",
@@ -128,11 +133,11 @@ def find_repository(start: Path, *, environ: Mapping[str, str]) -> Repository:
     )
 
 
-def open_repository(root: Path, *, environ: Mapping[str, str]) -> Repository:
+def open_repository(root: Path, *, environ: Mapping[str, str], notify: Notify = ignore_words) -> Repository:
     """Open the repository with this root."""
     config = load_config(root / DVC_DIR, environ=environ)
     statcache = StatCache(root / DVC_DIR / "tmp" / "sycee" / "statcache.sqlite")
     cache_dir = Path(config.get("cache", "dir") or root / DVC_DIR / "cache")
     cache = Cache(cache_dir, statcache, shared=config.get("cache", "shared") == "group")
     around = None if config.get_bool("core", "no_scm") else toplevel(root)
-    return Repository(root, Git(around) if around else None, config, cache, statcache)
+    return Repository(root, Git(around) if around else None, config, cache, statcache, notify)

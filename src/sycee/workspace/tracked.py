@@ -98,6 +98,14 @@ def read_origin(root: Path, origin: Path) -> list[Tracked]:
     except FileNotFoundError:
         raise NotFound(f"{origin} does not exist") from None
     name = os.path.relpath(origin, root)
+    try:
+        return _parsed(root, origin, data, name)
+    except FormatError as error:
+        error.hint = error.hint or f"mend it, or take the last good one: git checkout -- {name}"
+        raise
+
+
+def _parsed(root: Path, origin: Path, data: bytes, name: str) -> list[Tracked]:
     if origin.name == _LOCK:
         wdirs = pipeline.working_dirs(_read_if_there(origin.with_name("dvc.yaml")), name)
         return [_tracked(root, origin, out, wdirs.get(stage, "."), None) for stage, out in pipeline.outs(data, name)]
