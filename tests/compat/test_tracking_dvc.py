@@ -188,20 +188,34 @@ def test_dvc_finds_our_repository_clean_and_pulls_it(pair, tmp_path):
 
 
 def test_dvcs_garbage_collection_keeps_what_we_need(pair, tmp_path):
-    ours, _ = pair
-    shutil.copytree(ours, tmp_path / "ours", symlinks=True)
-    ours = tmp_path / "ours"
-    (ours / ".dvc/cache/sycee/kept").mkdir(parents=True)
-    (ours / ".dvc/cache/sycee/kept/sums").write_bytes(b"private")
+    ours = clone(pair[0], tmp_path / "ours")
+    sycee(ours, "remote", "add", "-d", "-f", "store", str(tmp_path / "store"))
+    fill(ours)
+    sycee(ours, "add", *TARGETS)
+    sycee(ours, "push")
     (ours / "two/a.pt").write_bytes(b"second version")
     sycee(ours, "add", "two/a.pt")
-    dvc((ours, "gc", "-w", "-f"))
-    assert (ours / ".dvc/cache/sycee/kept/sums").read_bytes() == b"private"
-    for name in TARGETS:
-        shutil.rmtree(ours / name) if (ours / name).is_dir() else (ours / name).unlink()
-    sycee(ours, "checkout")
+    sycee(ours, "push")
+    commit(ours)
+    before = private(ours / ".dvc/cache"), private(tmp_path / "store")
+    assert all(before)
+    dvc((ours, "gc", "-w", "-c", "-f", "-q"))
+    assert (private(ours / ".dvc/cache"), private(tmp_path / "store")) == before
+    assert digest_bytes(b"a" * 1000).md5[2:] not in {path.name for path in (tmp_path / "store").rglob("*")}
+    copy = clone(ours, tmp_path / "copy")
+    sycee(copy, "pull")
     files = fill(tmp_path / "expected") | {"two/a.pt": b"second version"}
+    assert contents(copy, files) == files
+    for target in TARGETS:
+        shutil.rmtree(ours / target) if (ours / target).is_dir() else (ours / target).unlink()
+    sycee(ours, "checkout")
     assert contents(ours, files) == files
+
+
+def private(store):
+    """The files of sycee's own corner, scratch left out."""
+    found = {path.relative_to(store).as_posix() for path in (store / "sycee").rglob("*") if path.is_file()}
+    return {name for name in found if not name.startswith("sycee/tmp/")}
 
 
 def test_we_use_dvcs_repository_and_change_no_byte_of_it(pair, tmp_path):
@@ -277,6 +291,24 @@ def test_retrained_weights_of_a_colleague_get_no_old_digest(pair, tmp_path):
     assert "warning" not in sycee(copy, "status", "two/a.pt")
     (status,) = dvc((copy, "status", "two/a.pt"))
     assert "up to date" in status
+
+
+def test_a_folder_that_a_colleague_changed_gets_no_old_digest(pair, tmp_path):
+    copy = clone(pair[0], tmp_path / "copy")
+    sycee(copy, "remote", "add", "-d", "-f", "store", str(tmp_path / "store"))
+    fill(copy)
+    (copy / "data/A").write_bytes(b"relabelled")
+    dvc((copy, "add", "-q", "data"), (copy, "push", "-q", "data"))
+    stale = (copy / "data.dvc").read_bytes()
+    assert "data: the strong digests in its pointer belong to other content" in sycee(copy, "status", "data")
+    shutil.rmtree(copy / "data")
+    shutil.rmtree(copy / ".dvc/cache")
+    sycee(copy, "pull", "data")
+    assert (copy / "data/A").read_bytes() == b"relabelled"
+    assert (copy / "data.dvc").read_bytes() == stale
+    sycee(copy, "add", "data")
+    assert (copy / "data.dvc").read_bytes() != stale
+    assert "warning" not in sycee(copy, "status", "data")
 
 
 HOLD = """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import SyceeError
-from sycee.formats.pointer import strong_digests
+from sycee.formats.pointer import strong_digests, sums_object
 from sycee.store.layout import is_directory
 from sycee.store.transfer import Remote, Wanted, members_of, present
 from sycee.workspace.content import current_id
@@ -80,9 +80,9 @@ def _in_cache(repo: Repository, tracked: Tracked) -> bool:
 
 def _unvouched(tracked: Tracked) -> bool:
     pointer, md5 = tracked.pointer, tracked.out.md5
-    if pointer is None or md5 is None or tracked.out.is_dir or not isinstance(pointer.meta.get("sycee"), dict):
+    if pointer is None or md5 is None or not isinstance(pointer.meta.get("sycee"), dict):
         return False
-    return strong_digests(pointer, md5) is None
+    return (sums_object if tracked.out.is_dir else strong_digests)(pointer, md5) is None
 
 
 def cloud_status(repo: Repository, tracked: Sequence[Tracked], remote: Remote) -> dict[str, str]:
