@@ -1,0 +1,63 @@
+"""A bar is drawn once, late, and only for long work."""
+
+import threading
+import time
+
+import pytest
+
+from sycee.cli import progress
+from sycee.core.progress import within
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What was drawn: one list of completed amounts for each bar."""
+    bars = []
+
+    class Bar:
+        task_ids = (0,)
+
+        def __init__(self):
+            self.amounts, self.stopped = [], False
+            bars.append(self)
+
+        def update(self, _task, *, completed):
+            self.amounts.append(completed)
+
+        def stop(self):
+            self.stopped = True
+
+    def draw(*_):
+        time.sleep(0.05)  # as long as rich takes to be imported
+        return Bar()
+
+    monkeypatch.setattr(progress, "_draw", draw)
+    return bars
+
+
+def test_short_work_shows_nothing(drawn):
+    with progress.Bars().start("x", 10) as task:
+        task.advance(10)
+    assert drawn == []
+
+
+def test_many_threads_share_one_bar(drawn, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    with progress.Bars().start("x", 80) as task:
+        threads = [threading.Thread(target=task.advance, args=(10,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(drawn) == 1
+    assert drawn[0].amounts == [10, 20, 30, 40, 50, 60, 70, 80]
+    assert drawn[0].stopped
+
+
+def test_the_parts_of_a_whole_are_one_bar(drawn, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    with progress.Bars().start("folder/", 3) as task:
+        for name in "abc":
+            with within(task).start(name, 1) as part:
+                part.advance(1)
+    assert [bar.amounts for bar in drawn] == [[1, 2, 3]]
