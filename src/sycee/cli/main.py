@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         done = cli.main(words, prog_name="sycee", standalone_mode=False)
     except click.ClickException as wrong:
-        return _report_usage(wrong)
+        return _report_usage(wrong, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; nothing is half done, run the command again to go on", err=True)
         return 130
@@ -132,14 +132,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return done if isinstance(done, int) else 0  # what a verb gave to click's ``Context.exit``
 
 
-def _report_usage(wrong: click.ClickException) -> int:
+def _report_usage(wrong: click.ClickException, *, as_json: bool) -> int:
     if isinstance(wrong, NoArgsIsHelpError):
         click.echo(wrong.format_message(), err=True)
         return UsageError.exit_code
-    click.echo(f"{click.style('error:', fg='red')} {wrong.format_message()}", err=True)
-    if isinstance(wrong, click.UsageError) and wrong.ctx:
-        click.echo(f"hint: {wrong.ctx.command_path} --help", err=True)
-    return UsageError.exit_code
+    asked = wrong.ctx.command_path if isinstance(wrong, click.UsageError) and wrong.ctx else None
+    return _report(UsageError(wrong.format_message(), hint=asked and f"{asked} --help"), as_json=as_json)
 
 
 def _report(error: SyceeError, *, as_json: bool) -> int:

@@ -27,7 +27,7 @@ NO_GIT = "not in a Git repository: the version of the code is not known"
 
 _FORMATS = {".safetensors": "safetensors", ".onnx": "onnx", ".gguf": "gguf", ".h5": "keras-h5", ".keras": "keras",
             ".tflite": "tflite", ".npz": "numpy", ".npy": "numpy", ".pkl": "pickle", ".joblib": "joblib",
-            ".msgpack": "msgpack", ".pb": "tensorflow", ".pt": "torch", ".pth": "torch", ".bin": "torch"}  # fmt: skip
+            ".msgpack": "msgpack", ".pb": "tensorflow", ".pt": "torch", ".pth": "torch"}  # fmt: skip
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
 

@@ -75,7 +75,11 @@ def _in_cache(repo: Repository, tracked: Tracked) -> bool:
         return False
     if not is_directory(whole.oid):
         return True
-    return all(repo.cache.find(part.oid, legacy=part.legacy) for part in members_of(repo.cache, whole))
+    try:
+        parts = members_of(repo.cache, whole)
+    except SyceeError:  # a damaged directory object: fetch brings it anew
+        return False
+    return all(repo.cache.find(part.oid, legacy=part.legacy) for part in parts)
 
 
 def _unvouched(tracked: Tracked) -> bool:

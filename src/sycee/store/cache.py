@@ -18,7 +18,7 @@ from sycee.digest import FileDigests, md5_hex
 from sycee.errors import Conflict, DigestMismatch, NotFound
 from sycee.store.layout import PRIVATE, is_directory, md5_of, object_key
 from sycee.store.statcache import StatCache, settle
-from sycee.system.atomic import fsync, fsync_dir, temp_name
+from sycee.system.atomic import fsync, fsync_dir, temp_name, write_file
 from sycee.system.onepass import (
     OnBytes,
     digest_chunks,
@@ -72,7 +72,7 @@ class Cache:
         return path if path.is_file() else None
 
     def read(self, oid: str, *, legacy: bool = False) -> bytes:
-        """Return a small object (a directory object), verified.
+        """Return a small object (a directory object), verified; the cache does not change.
 
         Raises:
             NotFound: If it is not in the cache.
@@ -83,8 +83,20 @@ class Cache:
             raise NotFound(f"object {oid} is not in the cache", hint="fetch it: sycee fetch", oid=oid)
         data = path.read_bytes()
         if (found := md5_hex(data)) != md5_of(oid):
-            raise self._quarantine(path, oid, expected=f"md5 {md5_of(oid)}", found=f"md5 {found}")
+            raise _damaged(oid, f"md5 {md5_of(oid)}", f"md5 {found}", hint="fetch it again: sycee fetch")
         return data
+
+    def discard_damaged(self, oid: str, *, legacy: bool = False) -> None:
+        """Move a small object to quarantine if its bytes are not those its name says."""
+        path = self.find(oid, legacy=legacy)
+        if path is not None and md5_hex(path.read_bytes()) != md5_of(oid):
+            self._set_aside(path, oid)
+
+    def put_private(self, key: str, data: bytes) -> None:
+        """Store bytes under a key in sycee's private corner, which the caller named by their digest."""
+        path = self.root / key
+        self._make_dir(path.parent)
+        write_file(path, data, mode=OBJECT_MODE)
 
     def put_bytes(self, data: bytes, *, suffix: str = "") -> str:
         """Store a small object and return its id (md5 plus ``suffix``)."""
@@ -221,14 +233,19 @@ class Cache:
 
     def _quarantine(self, path: Path, oid: str, *, expected: str, found: str) -> DigestMismatch:
         aside = self._set_aside(path, oid)
-        return DigestMismatch(
-            f"object {oid} is damaged: expected {expected}, found {found}",
-            hint=f"the bytes are kept in {aside}; fetch the object again, or from another remote",
-            oid=oid,
-            expected=expected,
-            found=found,
-            kept=str(aside),
-        )
+        hint = f"the bytes are kept in {aside}; fetch the object again, or from another remote"
+        return _damaged(oid, expected, found, hint=hint, kept=str(aside))
+
+
+def _damaged(oid: str, expected: str, found: str, *, hint: str, **details: str) -> DigestMismatch:
+    return DigestMismatch(
+        f"object {oid} is damaged: expected {expected}, found {found}",
+        hint=hint,
+        oid=oid,
+        expected=expected,
+        found=found,
+        **details,
+    )
 
 
 def _difference(expected: Expected, found: FileDigests, address: str) -> tuple[str, str] | None:

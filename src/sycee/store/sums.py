@@ -1,6 +1,7 @@
 """Where folder sums lie, and how they move: small objects named by sha256, in sycee's private corner of every store."""
 
 from collections.abc import Iterable, Mapping
+from io import BytesIO
 
 from sycee.digest import is_hex, sha256_hex
 from sycee.errors import DigestMismatch, FormatError, NotFound
@@ -9,9 +10,6 @@ from sycee.formats.foldersums import FileSums
 from sycee.storage.port import Backend
 from sycee.store.cache import Cache
 from sycee.store.layout import PRIVATE
-from sycee.system.atomic import write_file
-
-_MODE = 0o444
 
 
 def key_of(sums_id: str) -> str:
@@ -32,7 +30,7 @@ def keep(cache: Cache, files: Iterable[FileSums]) -> str:
     """Store the sums of a folder in the cache and return their id."""
     data = foldersums.render(files)
     sums_id = sha256_hex(data)
-    _store(cache, sums_id, data)
+    cache.put_private(key_of(sums_id), data)
     return sums_id
 
 
@@ -57,7 +55,7 @@ def fetch(backend: Backend, cache: Cache, sums_id: str) -> None:
         DigestMismatch: If the remote holds other bytes under their name.
         RemoteError: If the remote fails.
     """
-    if (cache.root / key_of(sums_id)).is_file():
+    if known(cache, sums_id):
         return
     try:
         data = b"".join(backend.read(key_of(sums_id), length=foldersums.MAX_BYTES))
@@ -66,21 +64,18 @@ def fetch(backend: Backend, cache: Cache, sums_id: str) -> None:
     if (found := sha256_hex(data)) != sums_id:
         raise DigestMismatch(
             f"the folder sums on {backend.describe(key_of(sums_id))} are damaged",
-            hint="push them again from where the folder was added",
+            hint="delete them there and push again, from where the folder was added",
             expected=f"sha256 {sums_id}",
             found=f"sha256 {found}",
         )
-    _store(cache, sums_id, data)
+    cache.put_private(key_of(sums_id), data)
 
 
 def push(backend: Backend, cache: Cache, sums_id: str) -> None:
-    """Store folder sums on a remote, if the cache holds them."""
+    """Store folder sums on a remote that lacks them, or holds a torn copy; if the cache holds them."""
     path = cache.root / key_of(sums_id)
-    if path.is_file() and sha256_hex(data := path.read_bytes()) == sums_id:
-        backend.write_new(key_of(sums_id), data)
-
-
-def _store(cache: Cache, sums_id: str, data: bytes) -> None:
-    path = cache.root / key_of(sums_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, data, mode=_MODE)
+    if not path.is_file() or backend.size(key_of(sums_id)) == path.stat().st_size:
+        return
+    data = path.read_bytes()
+    if sha256_hex(data) == sums_id:
+        backend.write(key_of(sums_id), BytesIO(data), len(data))

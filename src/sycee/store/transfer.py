@@ -1,8 +1,9 @@
 """Moving objects between the cache and a remote.
 
-Order, on both sides: the members of a folder first, its directory object last and only if every member is there; so
-whoever finds a directory object finds what it names. What cannot be moved does not stop the rest; all of it is told at
-the end, and the outcome is never success while something is missing.
+Order on a remote: the members of a folder first, its directory object last and only if every member is there; so
+whoever finds a directory object finds what it names. (The cache gets the directory object first, since it names the
+members; whoever reads the cache looks for each of them.) What cannot be moved does not stop the rest; all of it is told
+at the end, and the outcome is never success while something is missing.
 """
 
 import threading
@@ -115,6 +116,8 @@ def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Prog
     outcome = Outcome()
     roots = _unique(wanted)
     folders = [item for item in roots if is_directory(item.oid)]
+    for folder in folders:
+        cache.discard_damaged(folder.oid, legacy=folder.legacy)
     _run(remote, _absent(cache, folders), outcome, progress, _fetcher(remote, cache))
     for folder in folders:
         _attempt_sums(sums.fetch, remote, cache, folder, outcome)
@@ -312,7 +315,7 @@ def _fetcher(remote: Remote, cache: Cache) -> Move:
             raise DigestMismatch(
                 f"object {item.oid} is damaged on remote {remote.name!r}: "
                 f"expected {facts['expected']}, found {facts['found']}",
-                hint=f"what came is kept in {facts['kept']}; fetch from another remote, or push the right bytes again",
+                hint=f"it is kept in {facts['kept']}; fetch from another remote, or delete it there and push again",
                 **facts,
             ) from None
         except NotFound:

@@ -1,1 +1,1 @@
-"""Floor 6: keys, signatures, and the verifier whose word `load` and `replay` take."""
+"""Floor 6: keys, signatures, and the verifier whose word `load` takes."""

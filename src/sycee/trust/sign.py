@@ -7,7 +7,7 @@
     5  ``.gitattributes``; then Git's attributes leave the signed bytes alone.
     6  Nothing changed meanwhile.
     7  ``.sig`` of each weights file, ``SHA256SUMS``, ``SHA256SUMS.sig``, ``model.sig``, then the pointers' records:
-       a crash between two of them leaves a folder that does not verify, and signing again completes it.
+       a crash before the last signature leaves a folder that does not verify, and signing again completes it.
 
 Deterministic signatures over canonical bytes: signing an unchanged folder again changes no file.
 """
@@ -37,9 +37,9 @@ from sycee.trust.keys import PrivateKey
 
 DigestsOf = Callable[[Path, OnBytes], FileDigests]
 
+_TAKEN = {bundle.NAME.removesuffix(modelfolder.SIGNATURE_SUFFIX), sums.NAME}  # their `.sig` means something else
 # Attributes by which Git would give a clone other bytes than these. `text` must be unset, or the reader's
 # core.autocrlf decides.
-_TAKEN = {bundle.NAME.removesuffix(modelfolder.SIGNATURE_SUFFIX), sums.NAME}
 _ALTERING = ("filter", "ident", "working-tree-encoding")
 
 
@@ -358,7 +358,7 @@ def _record(work: _Work, name: str, signature_sha256: str) -> None:
 
 def _warnings(work: _Work, request: Request) -> Iterable[str]:
     if work.card is None:
-        yield f"there is no {modelfolder.CARD}: sycee.freeze or `sycee adopt` makes one"
+        yield f"there is no {modelfolder.CARD}: sycee.freeze makes one"
     if not work.names.weights:
         yield "there are no weights in the folder"
     if _tracked_as_whole(work.folder.path):

@@ -258,9 +258,7 @@ def _require_identity(wanted: str | None, found: str) -> None:
     if not is_hex(expected, "sha256"):
         raise UsageError(f"{wanted} is not an identity", hint="an identity is 64 lower-case hex digits")
     if expected != found:
-        raise PolicyDenied(
-            f"this is another version: expected sycee:{expected}, found sycee:{found}", expected=expected, found=found
-        )
+        raise _another_version(f"sycee:{expected}", f"sycee:{found}")
 
 
 def _version_of(signed: Statement, card: Card | None) -> str | None:
@@ -279,7 +277,16 @@ def _require_version(expect: str | None, signed: Statement, card: Card | None, *
         return
     if (name, _bare(version)) != (wanted[0], _bare(wanted[2])):
         found = f"{name or 'a model without a name'}@{version or '(no version)'}"
-        raise PolicyDenied(f"this is another version: expected {expect}, found {found}", expected=expect, found=found)
+        raise _another_version(expect, found)
+
+
+def _another_version(expected: str, found: str) -> PolicyDenied:
+    return PolicyDenied(
+        f"this is another version: expected {expected}, found {found}",
+        hint="it is signed well; check out the version you want, or ask for this one",
+        expected=expected,
+        found=found,
+    )
 
 
 def _bare(version: str | None) -> str | None:
