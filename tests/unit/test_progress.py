@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from sycee.cli import progress
-from sycee.core.progress import within
+from sycee.core.progress import SILENT, within
+from sycee.system import terminal
 
 
 @pytest.fixture
@@ -31,19 +31,19 @@ def drawn(monkeypatch):
         time.sleep(0.05)  # as long as rich takes to be imported
         return Bar()
 
-    monkeypatch.setattr(progress, "_draw", draw)
+    monkeypatch.setattr(terminal, "_draw", draw)
     return bars
 
 
 def test_short_work_shows_nothing(drawn):
-    with progress.Bars().start("x", 10) as task:
+    with terminal._Bars().start("x", 10) as task:
         task.advance(10)
     assert drawn == []
 
 
 def test_many_threads_share_one_bar(drawn, monkeypatch):
-    monkeypatch.setattr(progress, "PATIENCE", 0)
-    with progress.Bars().start("x", 80) as task:
+    monkeypatch.setattr(terminal, "PATIENCE", 0)
+    with terminal._Bars().start("x", 80) as task:
         threads = [threading.Thread(target=task.advance, args=(10,)) for _ in range(8)]
         for thread in threads:
             thread.start()
@@ -55,9 +55,13 @@ def test_many_threads_share_one_bar(drawn, monkeypatch):
 
 
 def test_the_parts_of_a_whole_are_one_bar(drawn, monkeypatch):
-    monkeypatch.setattr(progress, "PATIENCE", 0)
-    with progress.Bars().start("folder/", 3) as task:
+    monkeypatch.setattr(terminal, "PATIENCE", 0)
+    with terminal._Bars().start("folder/", 3) as task:
         for name in "abc":
             with within(task).start(name, 1) as part:
                 part.advance(1)
     assert [bar.amounts for bar in drawn] == [[1, 2, 3]]
+
+
+def test_where_nobody_looks_there_are_no_bars():
+    assert terminal.watched() is SILENT

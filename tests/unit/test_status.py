@@ -102,3 +102,13 @@ def test_cache_and_remote(tracked):
     assert cloud_status(tracked, tracked.tracked(), remote) == {"d/a": "new", "f": "deleted"}
     tracked.cache.path(digest_bytes(b"1").md5).unlink()
     assert cloud_status(tracked, tracked.tracked(), remote) == {"d/a": "missing", "f": "deleted"}
+
+
+def test_a_truncated_object_on_the_remote_is_not_there(tracked):
+    remote = Remote("store", MemoryBackend())
+    push(tracked, tracked.tracked(), lambda _: remote)
+    md5 = digest_bytes(b"weights").md5
+    remote.backend._objects[f"files/md5/{md5[:2]}/{md5[2:]}"] = b"weig"
+    assert cloud_status(tracked, tracked.tracked(), remote) == {"f": "new"}
+    tracked.cache.path(md5).unlink()
+    assert cloud_status(tracked, tracked.tracked(), remote) == {"f": "missing"}

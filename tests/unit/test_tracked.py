@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from sycee.errors import FormatError, NotFound
+from sycee.errors import Conflict, FormatError, NotFound
+from sycee.workspace.repository import find_repository
 from sycee.workspace.tracked import find_tracked, select
 from sycee.workspace.wanted import wanted
 
@@ -121,3 +122,17 @@ def test_what_is_wanted_of_a_store(repo, put):
     put("c.dvc", "outs:\n- path: c\n")
     items = [wanted(one) for one in repo.tracked()]
     assert [(item.label, item.expected.size) if item else None for item in items] == [("a", 3), None, None]
+
+
+@pytest.mark.parametrize("name", ["tmp", "tmp/sycee", "tmp/sycee/statcache.sqlite"])
+def test_a_repository_cannot_lead_our_own_files_elsewhere(repo_dir, tmp_path, name):
+    place = repo_dir / ".dvc" / name
+    if name == "tmp":
+        (place / "btime").unlink()
+        place.rmdir()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "elsewhere").mkdir()
+    place.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Conflict, match="is a symbolic link"):
+        find_repository(repo_dir, environ={})
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -7,7 +7,7 @@ from sycee.core.progress import SILENT, Progress
 from sycee.errors import SyceeError
 from sycee.formats.pointer import strong_digests, sums_object
 from sycee.store.layout import is_directory
-from sycee.store.transfer import Remote, Wanted, members_of, present
+from sycee.store.transfer import Remote, Wanted, differs, members_of, present
 from sycee.workspace.content import current_id
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
@@ -94,13 +94,14 @@ def cloud_status(repo: Repository, tracked: Sequence[Tracked], remote: Remote) -
 
     Returns:
         Path to state, in DVC's words: ``new`` (only in the cache), ``deleted`` (only on the remote), ``missing``
-        (in neither). Paths that are in both are left out.
+        (in neither). Paths that are in both are left out; what a remote keeps in another size it does not have.
 
     Raises:
         RemoteError: If the remote cannot be asked.
     """
     items = [part for one in tracked if one.out.push for part in _parts(repo, one)]
-    stored = present(remote, items)
+    sizes = present(remote, items)
+    stored = {item.oid for item in items if item.oid in sizes and not differs(repo.cache, item, sizes[item.oid])}
     return {item.label: state for item in items if (state := _cloud_state(repo, item, item.oid in stored))}
 
 

@@ -167,6 +167,13 @@ def present(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, int]:
         return {item.oid: size for item, size in zip(wanted, sizes, strict=True) if size is not None}
 
 
+def differs(cache: Cache, item: Wanted, size: int) -> bool:
+    """Tell whether a size is not that of an object, as far as pointer or cache know it."""
+    path = cache.find(item.oid, legacy=item.legacy)
+    expected = path.stat().st_size if path else item.expected.size
+    return expected is not None and expected != size
+
+
 def members_of(cache: Cache, folder: Wanted) -> list[Wanted]:
     """Return what a directory object names, as wanted objects labelled by their paths.
 
@@ -229,12 +236,7 @@ def _absent(cache: Cache, items: Iterable[Wanted]) -> list[Wanted]:
 
 def _unstored(remote: Remote, cache: Cache, items: list[Wanted]) -> list[Wanted]:
     sizes = present(remote, items)
-    return [item for item in items if item.oid not in sizes or _differs(cache, item, sizes[item.oid])]
-
-
-def _differs(cache: Cache, item: Wanted, size: int) -> bool:
-    path = cache.find(item.oid, legacy=item.legacy)
-    return path is not None and path.stat().st_size != size
+    return [item for item in items if item.oid not in sizes or differs(cache, item, sizes[item.oid])]
 
 
 def _present_by_listing(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, int]:

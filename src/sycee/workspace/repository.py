@@ -134,10 +134,24 @@ def find_repository(start: Path, *, environ: Mapping[str, str], notify: Notify =
 
 
 def open_repository(root: Path, *, environ: Mapping[str, str], notify: Notify = ignore_words) -> Repository:
-    """Open the repository with this root."""
+    """Open the repository with this root.
+
+    Raises:
+        Conflict: If it leads sycee's own files elsewhere by a symbolic link.
+        FormatError: If its configuration is unreadable.
+    """
     config = load_config(root / DVC_DIR, environ=environ)
-    statcache = StatCache(root / DVC_DIR / "tmp" / "sycee" / "statcache.sqlite")
+    records = root / DVC_DIR / "tmp" / "sycee" / "statcache.sqlite"
+    _require_own(records, records.parent, records.parent.parent)
+    statcache = StatCache(records)
     cache_dir = Path(config.get("cache", "dir") or root / DVC_DIR / "cache")
     cache = Cache(cache_dir, statcache, shared=config.get("cache", "shared") == "group")
     around = None if config.get_bool("core", "no_scm") else toplevel(root)
     return Repository(root, Git(around) if around else None, config, cache, statcache, notify)
+
+
+def _require_own(*places: Path) -> None:
+    # A cloned repository may contain anything: a link here would have us write into a file of its choice.
+    for place in places:
+        if kind_at(place) == "symlink":
+            raise Conflict(f"{place} is a symbolic link", hint="remove it; sycee makes it anew", path=str(place))
