@@ -58,6 +58,7 @@ def test_head_branch_and_dirt(work):
     [
         ("https://me:secret@example.org/x.git", "https://example.org/x.git"),
         ("https://token@example.org/x.git", "https://example.org/x.git"),
+        ("HTTPS://me:p@ss@example.org/x.git", "HTTPS://example.org/x.git"),
         ("git@example.org:x.git", "git@example.org:x.git"),
         ("/srv/x.git", "/srv/x.git"),
     ],
@@ -67,7 +68,7 @@ def test_the_url_of_origin_shows_no_credentials(work, url, shown):
     assert work.remote_url() == shown
 
 
-ODD = ["é", "with space", "line\nfeed", "[a]*?", "-x", ":(top)y", '"q"']
+ODD = ["é", "with space", "line\nfeed", "[a]*?", "-x", ":(top)y", ":!z", '"q"']
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -78,6 +79,9 @@ def test_odd_names_are_taken_literally(work, name):
     work.stage([work.root / name])
     assert work.tracked([name, "other"]) == {name}
     assert work.ignored([name]) == set()
+    (work.root / ".gitignore").write_text("other*\n:*\n")
+    work.run("rm", "-q", "--cached", f":(literal){name}")
+    assert work.ignored([name, "other"]) == {"other", *([name] if name.startswith(":") else [])}
 
 
 def test_ignored_files(work):

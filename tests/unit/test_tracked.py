@@ -1,5 +1,6 @@
 """Which files a repository tracks, and which pointers are refused."""
 
+import os
 import subprocess
 
 import pytest
@@ -136,3 +137,19 @@ def test_a_repository_cannot_lead_our_own_files_elsewhere(repo_dir, tmp_path, na
     with pytest.raises(Conflict, match="is a symbolic link"):
         find_repository(repo_dir, environ={})
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_repository_that_a_clone_brings_along_starts_no_program(tmp_path):
+    # Git takes a folder with HEAD, objects and refs for a repository, and its settings can name programs to run.
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    inner, witness = tmp_path / "[a] b" / "c", tmp_path / "witness"
+    for name in ("refs/heads", "objects", ".dvc", "deep"):
+        (inner / name).mkdir(parents=True)
+    (inner / "HEAD").write_text("ref: refs/heads/main\n")
+    (inner / "config").write_text(f'[core]\nbare = false\nworktree = .\nfsmonitor = "touch {witness}; false"\n')
+    (inner / "a.dvc").write_text(pointer("a"))
+    (inner / "deep" / "b.dvc").write_text(pointer("b"))
+    (tmp_path / "outside.dvc").write_text(pointer("x"))
+    inner_repo = find_repository(inner, environ=os.environ)
+    assert found(inner_repo) == [("a", "a.dvc"), ("deep/b", "deep/b.dvc")]
+    assert not witness.exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sycee.errors import NotFound, SyceeError
 
-_CREDENTIALS = re.compile(r"^([a-z+]+://)[^/@]*@")
+_CREDENTIALS = re.compile(r"^([a-z0-9+.-]+://)[^/]*@", re.IGNORECASE)
 
 
 def toplevel(start: Path) -> Path | None:
@@ -27,8 +27,11 @@ def toplevel(start: Path) -> Path | None:
 class Git:
     """One Git work tree.
 
+    Git runs in the top-level folder only. In any folder below it would first look whether that folder is itself a
+    repository, and a clone can bring one along, with settings that start programs.
+
     Attributes:
-        root: Its top-level folder, absolute.
+        root: Its top-level folder, absolute; what :func:`toplevel` returned.
     """
 
     root: Path
@@ -84,8 +87,11 @@ class Git:
 
     def ignored(self, paths: Iterable[str]) -> set[str]:
         """Return those of ``paths`` (relative to the root) that Git ignores; files in the index are not ignored."""
-        wanted = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        return _nul_separated(self.run("check-ignore", "-z", "--stdin", stdin=wanted, ok=(0, 1))) if wanted else set()
+        wanted = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)  # a name like ":!x" would be a pattern
+        if not wanted:
+            return set()
+        answer = self.run("check-ignore", "-z", "--stdin", stdin=wanted, ok=(0, 1))
+        return {name.removeprefix("./") for name in _nul_separated(answer)}
 
     def attributes(self, paths: Iterable[str], *names: str) -> Mapping[str, Mapping[str, str]]:
         """Return the attributes of paths (relative to the root) that are not ``unspecified``.

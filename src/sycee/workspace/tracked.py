@@ -1,6 +1,7 @@
 """Which files and folders a repository tracks: the outs of its pointers and of its pipelines."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from sycee.system.git import Git
 
 SUFFIX = ".dvc"
 _LOCK = "dvc.lock"
+_WILDCARD = re.compile(r"[*?\[\\]")  # in Git's patterns
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def origins(root: Path, git: Git | None) -> Iterator[Path]:
         root: The repository's root.
         git: See :func:`find_tracked`.
     """
-    names = _listed_by_git(Git(root)) if git else _walk(root)
+    names = _listed_by_git(git, root) if git else _walk(root)
     for name in sorted(set(names)):
         path = root / name
         if not _in_nested_project(root, PurePosixPath(name)) and path.is_file():
@@ -150,14 +152,15 @@ def _refuse_overlap(found: Sequence[Tracked]) -> None:
                 )
 
 
-def _listed_by_git(git: Git) -> Iterator[str]:
+def _listed_by_git(git: Git, root: Path) -> Iterator[str]:
     # Git already knows which folders are ignored (environments, data) and walks past them.
-    listing = git.run(
-        "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", f"*{SUFFIX}", _LOCK, f"**/{_LOCK}"
-    )
+    below = "" if root == git.root else f"{root.relative_to(git.root).as_posix()}/"
+    inside = ":(top)" + _WILDCARD.sub(r"\\\g<0>", below)
+    patterns = (f"{inside}*{SUFFIX}", f"{inside}{_LOCK}", f"{inside}*/{_LOCK}")
+    listing = git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
     for raw in listing.split(b"\0"):
         if _is_origin(name := os.fsdecode(raw)):
-            yield name
+            yield name.removeprefix(below)
 
 
 def _is_origin(name: str) -> bool:
