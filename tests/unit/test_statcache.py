@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from sycee.digest import digest_bytes
+from sycee.store import statcache
 from sycee.store.statcache import SETTLED, StatCache
 
 
@@ -80,3 +81,54 @@ def test_an_unwritable_place_only_costs_time(tmp_path):
     assert cache.digests_of(path) == digest_bytes(b"abc")
     with pytest.raises((sqlite3.Error, OSError)):
         cache._open()
+
+
+FORGED = digest_bytes(b"what the attacker wants signed")
+
+
+def forged_view(path):
+    """A database whose answer fits any state of the file: the view hands back what it is asked for."""
+    facts = f"{FORGED.size} AS size, '{FORGED.md5}' AS md5, '{FORGED.sha256}' AS sha256, '{FORGED.blake3}' AS blake3"
+    return [f"CREATE VIEW digests AS SELECT '{path}' AS path, arg AS state, {facts} FROM pragma_quick_check"]
+
+
+def forged_trigger(_path):
+    evil = f"UPDATE digests SET sha256 = '{FORGED.sha256}' WHERE path = NEW.path"
+    return [statcache._TABLE, f"CREATE TRIGGER evil AFTER INSERT ON digests BEGIN {evil}; END"]
+
+
+@pytest.mark.parametrize("forge", [forged_view, forged_trigger])
+def test_a_database_that_a_clone_brings_along_cannot_answer(tmp_path, late, forge):
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    (tmp_path / "db").mkdir()
+    connection = sqlite3.connect(tmp_path / "db" / "statcache.sqlite")
+    for statement in forge(path):
+        connection.execute(statement)
+    connection.close()
+    assert late.get(path) is None
+    assert late.digests_of(path) == late.get(path) == digest_bytes(b"abc")
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-journal"])
+def test_a_linked_database_is_neither_read_nor_written(tmp_path, late, suffix):
+    other = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    before = other.read_bytes()
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db" / f"statcache.sqlite{suffix}").symlink_to(other)
+    assert late.digests_of(path) == late.get(path) == digest_bytes(b"abc")
+    assert other.read_bytes() == before
+    assert not list(tmp_path.glob("other.sqlite-*"))
+
+
+def test_the_table_is_found_again_by_the_next_process(tmp_path, late):
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    late.digests_of(path)
+    late.close()
+    assert late.get(path) == digest_bytes(b"abc")

@@ -12,6 +12,10 @@ The cost: a file that was written an instant ago is hashed again next time. For 
 
 All this protects against accidents. Against an attacker who writes to the disk behind the file system nothing here
 helps, so no *verification* ever asks it.
+
+A clone can bring a database along. Its rows are harmless: nobody foretells the inode and the ctime that a file will
+get here. A view or a trigger could answer anything all the same, and a symbolic link could aim our writes elsewhere;
+so a database that is reached through a link, or holds anything but our one table, is thrown away.
 """
 
 import os
@@ -28,12 +32,11 @@ from sycee.system.tree import kind_of
 
 SETTLED = 50_000_000  # nanoseconds; kernels tick every 1 to 10 ms
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS digests (
+_TABLE = """CREATE TABLE digests (
   path TEXT PRIMARY KEY, state TEXT NOT NULL, size INTEGER NOT NULL,
   md5 TEXT NOT NULL, sha256 TEXT NOT NULL, blake3 TEXT NOT NULL
-) WITHOUT ROWID
-"""
+) WITHOUT ROWID"""
+_BESIDE = ("", "-wal", "-shm", "-journal")  # the files that SQLite opens
 
 
 def settle(file: int | Path) -> None:
@@ -123,16 +126,31 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         return _prepared(path)
     except sqlite3.DatabaseError:
-        path.unlink(missing_ok=True)  # a damaged cache is no reason to fail
+        for suffix in _BESIDE:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)  # a damaged cache is no reason to fail
         return _prepared(path)
 
 
 def _prepared(path: Path) -> sqlite3.Connection:
+    if any(path.with_name(path.name + suffix).is_symlink() for suffix in _BESIDE):
+        raise sqlite3.DatabaseError("reached through a symbolic link")
     connection = sqlite3.connect(path, timeout=5, check_same_thread=False, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = OFF")
-    connection.execute(_SCHEMA)
+    try:
+        _require_own(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(_TABLE.replace("TABLE", "TABLE IF NOT EXISTS", 1))
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
+
+
+def _require_own(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA trusted_schema = OFF")
+    found = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    if found not in ([], [("table", "digests", _TABLE)]):
+        raise sqlite3.DatabaseError("holds something that sycee did not make")
 
 
 def _key(path: Path, status: os.stat_result) -> tuple[str, str]:
