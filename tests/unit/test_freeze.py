@@ -88,9 +88,12 @@ def test_a_model_in_a_repository(repo):
     assert find_repository(repo, environ={}).cache.find(digests.md5)
     assert frozen.card.raw == written.raw
     assert [(file.path, file.kept) for file in frozen.files] == [("model.pt", "pointer")]
-    assert {path.relative_to(model).as_posix() for path in frozen.changed} == {
+    assert {os.path.relpath(path, model) for path in frozen.changed} == {
         "model_card.yaml", "context/requirements.lock", ".gitattributes", "model.pt.dvc", ".gitignore",
+        "../../dvc.yaml",
     }  # fmt: skip
+    assert (repo / "dvc.yaml").read_text() == "artifacts:\n  bert:\n    path: models/bert\n    type: model\n"
+    assert "git add models/bert dvc.yaml" in frozen.hints[-1]
 
 
 def test_no_name_of_the_machine_is_written(repo):

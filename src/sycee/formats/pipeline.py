@@ -1,13 +1,15 @@
-"""What sycee must understand of DVC's pipelines: the outputs that ``dvc.lock`` records.
+"""What sycee must understand of DVC's pipeline files.
 
-Models are often outputs of a pipeline and then have no pointer of their own. sycee reads them, and never writes them.
-``docs/spec/pointer.md`` lists the fields; ``dvc.yaml`` is read only for what the lock leaves out.
+Models are often outputs of a pipeline and then have no pointer of their own: ``dvc.lock`` records them, and sycee only
+reads it. ``dvc.yaml`` is read for what the lock leaves out; one section of it, DVC's own list of models
+(``artifacts:``), is where sycee enters a model, by name and path.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sycee.errors import Fault, FormatError
+from sycee.formats import yamldialect
 from sycee.formats.pointer import Out
 
 MAX_BYTES = 64 << 20  # a lock of 100 000 outs has about 10 MB
@@ -59,6 +61,34 @@ def working_dirs(data: bytes, name: str) -> dict[str, str]:
         return {}
     wdirs = {str(stage): body.get("wdir") for stage, body in stages.items() if isinstance(body, Mapping)}
     return {stage: wdir for stage, wdir in wdirs.items() if isinstance(wdir, str) and "${" not in wdir}
+
+
+def with_artifact(data: bytes, name: str, artifact: str, path: str) -> bytes:
+    """Return a ``dvc.yaml`` that lists a model, comments and everything else as they were.
+
+    Args:
+        data: The present file; empty if there is none.
+        name: Its path, for messages.
+        artifact: The model's name.
+        path: Its folder, relative to the file's.
+
+    Returns:
+        The new bytes; ``data`` itself if it lists the model already.
+
+    Raises:
+        FormatError: If the file is no map, or lists another path under this name.
+    """
+    document = yamldialect.load_editable(data.decode(), name) if data.strip() else {}
+    listed = document.setdefault("artifacts", {}) if isinstance(document, dict) else None
+    if not isinstance(listed, dict):
+        raise _fault(name, "$.artifacts", "must be a map")
+    present = listed.get(artifact)
+    if present is None:
+        listed[artifact] = {"path": path, "type": "model"}
+        return yamldialect.dump(document)
+    if not isinstance(present, dict) or present.get("path") != path:
+        raise _fault(name, f"$.artifacts.{artifact}", f"is another artifact than {path}")
+    return data
 
 
 def _load(data: bytes, name: str) -> Mapping[str, Any]:

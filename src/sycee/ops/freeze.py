@@ -17,7 +17,7 @@ from sycee.core import modelfolder
 from sycee.core.progress import Progress
 from sycee.digest import FileDigests, sha256_hex
 from sycee.errors import FormatError, NotFound, SyceeError, UsageError
-from sycee.formats import card
+from sycee.formats import card, pipeline
 from sycee.ops.add import ingest, track
 from sycee.ops.aside import Aside, stale_signatures
 from sycee.ops.frozen import Frozen, FrozenFile, Kept, Request
@@ -29,6 +29,8 @@ from sycee.system.onepass import digest_file
 from sycee.system.tree import kind_at
 from sycee.workspace.content import cached_by_symlink, digests_of
 from sycee.workspace.repository import Repository, find_repository
+
+PIPELINE_FILE = "dvc.yaml"
 
 AnyPath = str | os.PathLike[str]
 
@@ -128,6 +130,7 @@ def run(request: Request) -> Frozen:
     3. Signatures that no longer hold go aside.
     4. The context, then the card that binds it.
     5. Pointers, which name the card.
+    6. The model's entry in DVC's list of models, if it has none.
 
     Raises:
         UsageError: If the folder is a file.
@@ -208,9 +211,10 @@ class _Freeze:
         self._write(LOCK, lock)
         self._write_attributes()
         written, files = self._write_card_and_pointers(values, files)
+        self._list(written, files)
         changed = tuple(dict.fromkeys(self.changed))
         left_out = weights.left_out
-        hints = tuple(_hints(folder, self.project, files, left_out))
+        hints = tuple(_hints(folder, self.project, files, left_out, changed))
         return Frozen(folder, written, files, changed, tuple(aside.taken), left_out, hints)
 
     def _previous(self, aside: Aside) -> Mapping[str, Any]:
@@ -288,6 +292,23 @@ class _Freeze:
             if len(self.steps.warnings) == known:
                 return card.parse(data), files
 
+    def _list(self, written: card.Card, files: tuple[FrozenFile, ...]) -> None:
+        """Enter the model into ``artifacts:`` of ``dvc.yaml``, so that DVC's own commands know it by name."""
+        repo, name = self.project.repo, written.name
+        if repo is None or name is None or all(file.kept == "no" for file in files):
+            return
+        if "DVC_STAGE" in self.request.environ:  # a running pipeline reads that file
+            return
+        path = repo.root / PIPELINE_FILE
+        present = path.read_bytes() if path.is_file() else b""
+        try:
+            wanted = pipeline.with_artifact(present, PIPELINE_FILE, name, repo.relpath(self.request.path))
+        except SyceeError:  # the file is the user's; it lists what they want it to list
+            return
+        if wanted != present:
+            write_file(path, wanted)
+            self.changed.append(path)
+
     def _tracked(self, file: FrozenFile, card_sha256: str) -> FrozenFile:
         repo, path = self.project.repo, self.request.path / file.path
         if file.kept != "pointer" or repo is None:
@@ -307,7 +328,9 @@ def _words(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _hints(folder: Path, project: Project, files: Sequence[FrozenFile], left_out: Sequence[str]) -> Iterator[str]:
+def _hints(
+    folder: Path, project: Project, files: Sequence[FrozenFile], left_out: Sequence[str], changed: Sequence[Path]
+) -> Iterator[str]:
     shown = os.path.relpath(folder)
     if left_out:
         yield f"move what is no part of the model out of its folder before it is signed: {', '.join(left_out)}"
@@ -318,4 +341,5 @@ def _hints(folder: Path, project: Project, files: Sequence[FrozenFile], left_out
     if any(file.kept == "folder" for file in files):
         yield f"add the folder again, which holds the new card: sycee add {shown}"
     yield f"sign it: sycee sign {shown} --key release.key"
-    yield f"then commit it: git add {shown} && git commit"
+    outside = [os.path.relpath(path) for path in changed if folder not in path.parents]
+    yield f"then commit it: git add {' '.join([shown, *outside])} && git commit"
