@@ -112,3 +112,15 @@ def test_a_truncated_object_on_the_remote_is_not_there(tracked):
     assert cloud_status(tracked, tracked.tracked(), remote) == {"f": "new"}
     tracked.cache.path(md5).unlink()
     assert cloud_status(tracked, tracked.tracked(), remote) == {"f": "missing"}
+
+
+def test_a_damaged_directory_object_is_told_and_left_where_it_is(repo):
+    (repo.root / "d").mkdir()
+    (repo.root / "d/a").write_bytes(b"1")
+    (added,) = add(repo, [repo.root / "d"])
+    path = repo.cache.path(added.out.md5)
+    path.chmod(0o644)
+    path.write_bytes(b"[]")
+    path.chmod(0o444)
+    assert [(one.relpath, one.state) for one in status(repo, repo.tracked()).changes] == [("d", "not in cache")]
+    assert path.read_bytes() == b"[]"
