@@ -306,3 +306,16 @@ def test_dvc_refuses_the_keys_that_we_refuse(repo):
             repo.dvc("status")
         with pytest.raises(pointer.FormatError, match="is not a key that DVC knows here"):
             pointer.parse(raw + extra, "m.pt.dvc")
+
+
+def test_dvcs_own_verbs_carry_our_record_through(repo_dir, run, dvc):
+    """``dvc commit`` and ``dvc move`` keep ``meta.sycee``, so a model keeps its digests when a colleague moves it."""
+    (repo_dir / "model.pt").write_bytes(b"weights")
+    run("add", "model.pt")
+    before = pointer.parse((repo_dir / "model.pt.dvc").read_bytes(), "p")
+    dvc("commit", "-f")
+    dvc("move", "model.pt", "renamed.pt")
+    after = pointer.parse((repo_dir / "renamed.pt.dvc").read_bytes(), "p")
+    assert after.meta == before.meta
+    assert pointer.strong_digests(after, after.outs[0].md5) is not None
+    assert run("status").stdout == "Data and pipelines are up to date.\n"
