@@ -1,5 +1,6 @@
 """The cache takes nothing that is not what its name says, and loses nothing."""
 
+import itertools
 import os
 import stat
 
@@ -56,6 +57,45 @@ def test_a_stream_that_is_wrong_is_kept_aside(cache, expected, words):
     assert quarantined(cache) == [b"foo"]
 
 
+@pytest.mark.parametrize("expected", [Expected(FOO.md5, 3), Expected(FOO.md5 + ".dir", at_most=3)])
+def test_a_stream_without_end_is_left_as_soon_as_it_is_too_long(cache, expected):
+    with pytest.raises(DigestMismatch, match=r"expected (at most )?3 bytes, found 6 bytes"):
+        cache.put_stream(expected, itertools.repeat(b"foo"))
+    assert quarantined(cache) == [b"foofoo"]
+    assert list(cache.root.rglob("*.tmp")) == []
+
+
+@pytest.mark.parametrize("name", ["files", "files/md5", "files/md5/ac", "sycee", "sycee/tmp"])
+def test_a_link_in_the_cache_does_not_lead_objects_elsewhere(cache, tmp_path, name):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (cache.root / name).parent.mkdir(parents=True)
+    (cache.root / name).symlink_to(outside)
+    with pytest.raises(Conflict, match="is a symbolic link"):
+        cache.put_bytes(b"foo")
+    assert list(outside.iterdir()) == []
+
+
+def test_what_is_damaged_goes_through_no_link(cache, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (cache.root / "sycee").mkdir(parents=True)
+    (cache.root / "sycee" / "quarantine").symlink_to(outside)
+    with pytest.raises(Conflict, match="is a symbolic link"):
+        cache.put_stream(Expected("0" * 32), [b"foo"])
+    (cache.root / "sycee" / "sums").symlink_to(outside)
+    with pytest.raises(Conflict, match="is a symbolic link"):
+        cache.put_private("sycee/sums/ab/cd", b"foo")
+    assert list(outside.iterdir()) == []
+
+
+def test_the_root_of_the_cache_may_be_a_link(cache, tmp_path):
+    (tmp_path / "disk").mkdir()
+    cache.root.symlink_to(tmp_path / "disk")
+    cache.put_bytes(b"foo")
+    assert cache.verified(FOO.md5) == FOO
+
+
 def test_a_damaged_object_is_never_served_and_never_deleted(cache):
     cache.put_bytes(b"foo")
     path = cache.path(FOO.md5)
@@ -96,6 +136,13 @@ def test_two_files_with_one_md5_cannot_replace_each_other(cache, tmp_path):
     oid = cache.ingest(tmp_path / "a").md5
     with pytest.raises(Conflict, match="two different files have the md5"):
         cache.ingest(tmp_path / "b")
+    assert cache.path(oid).read_bytes() == COLLISION_A
+
+
+def test_two_directory_objects_with_one_md5_cannot_replace_each_other(cache):
+    oid = cache.put_bytes(COLLISION_A, suffix=".dir")
+    with pytest.raises(Conflict, match="two different files have the md5"):
+        cache.put_bytes(COLLISION_B, suffix=".dir")
     assert cache.path(oid).read_bytes() == COLLISION_A
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sycee.digest import FileDigests, md5_hex
 from sycee.errors import Conflict, DigestMismatch, NotFound
-from sycee.store.layout import PRIVATE, is_directory, md5_of, object_key
+from sycee.store.layout import PRIVATE, md5_of, object_key
 from sycee.store.statcache import StatCache, settle
 from sycee.system.atomic import fsync, fsync_dir, temp_name, write_file
 from sycee.system.onepass import (
@@ -41,11 +41,13 @@ class Expected:
         oid: Its object id.
         size: Its size in bytes where a pointer tells, else None.
         sha256: Its sha256 where a pointer's current record tells, else None.
+        at_most: Its greatest size in bytes where no pointer tells the exact one; None for no bound but the disk's.
     """
 
     oid: str
     size: int | None = None
     sha256: str | None = None
+    at_most: int | None = None
 
 
 class Cache:
@@ -116,10 +118,12 @@ class Cache:
             legacy: Whether its pointer is of the time before DVC 3.0, whose md5 saw text with LF line ends.
 
         Raises:
-            DigestMismatch: If size, md5 or sha256 differ; the bytes are kept in quarantine.
+            DigestMismatch: If size, md5 or sha256 differ; the bytes are kept in quarantine. Of a stream that does not
+                end where it should, no more is taken than shows it.
         """
+        limit = expected.at_most if expected.size is None else expected.size
         with self._incoming() as (temp, fd):
-            digests = digest_chunks(chunks, sink=fd, on_bytes=on_bytes)
+            digests = digest_chunks(_bounded(chunks, limit), sink=fd, on_bytes=on_bytes)
             address = legacy_md5_fd(fd) if legacy else digests.md5
             if fault := _difference(expected, digests, address):
                 raise self._quarantine(temp, expected.oid, expected=fault[0], found=fault[1])
@@ -207,7 +211,7 @@ class Cache:
         if present == digests:
             path.chmod(OBJECT_MODE)
             return True
-        if present.md5 == digests.md5 and not is_directory(path.name):
+        if present.md5 == digests.md5:
             raise Conflict(
                 f"two different files have the md5 {digests.md5}: storing one would lose the other",
                 hint="md5 collisions do not happen by chance: find out where the file comes from",
@@ -218,8 +222,21 @@ class Cache:
         return False
 
     def _make_dir(self, folder: Path) -> Path:
+        """Return a folder of the cache, made if it is not there.
+
+        Raises:
+            Conflict: If a symbolic link below the root, which a clone may contain, would lead what is stored elsewhere.
+        """
+        for place in (folder, *folder.parents):
+            if place == self.root:
+                break
+            if place.is_symlink():
+                raise Conflict(f"{place} is a symbolic link", hint="remove it; sycee makes the folder anew")
+        return self._made(folder)
+
+    def _made(self, folder: Path) -> Path:
         if not folder.is_dir():
-            parent = self._make_dir(folder.parent)
+            parent = self._made(folder.parent)
             folder.mkdir(exist_ok=True)
             if self._shared:
                 folder.chmod(0o2775)
@@ -248,7 +265,19 @@ def _damaged(oid: str, expected: str, found: str, *, hint: str, **details: str) 
     )
 
 
+def _bounded(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
+    """Yield chunks until more than ``limit`` bytes came: a hostile store may send without end."""
+    total = 0
+    for chunk in chunks:
+        yield chunk
+        total += len(chunk)
+        if limit is not None and total > limit:
+            return
+
+
 def _difference(expected: Expected, found: FileDigests, address: str) -> tuple[str, str] | None:
+    if expected.at_most is not None and found.size > expected.at_most:
+        return f"at most {expected.at_most} bytes", f"{found.size} bytes or more"
     checks = (
         (expected.size, found.size, "{} bytes"),
         (md5_of(expected.oid), address, "md5 {}"),

@@ -1,5 +1,6 @@
 """From what the work tree tracks to the objects it needs."""
 
+from sycee.formats import dirobject
 from sycee.formats.pointer import strong_digests, sums_object
 from sycee.store.cache import Expected
 from sycee.store.transfer import Wanted
@@ -19,4 +20,5 @@ def wanted(tracked: Tracked) -> Wanted | None:
     strong = strong_digests(tracked.pointer, out.md5) if tracked.pointer else None
     sums = sums_object(tracked.pointer, out.md5) if tracked.pointer and out.is_dir else None
     size = None if out.is_dir or legacy else out.size
-    return Wanted(tracked.relpath, Expected(out.md5, size, strong.sha256 if strong else None), legacy, sums)
+    at_most = dirobject.MAX_BYTES if out.is_dir else None
+    return Wanted(tracked.relpath, Expected(out.md5, size, strong.sha256 if strong else None, at_most), legacy, sums)
