@@ -6,14 +6,16 @@ Those that need a log-in, a role or a helper program are left to botocore where 
 from the user's own files: a file that a repository's options point at must not start programs.
 """
 
-import configparser
 import importlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sycee.errors import RemoteError, UsageError
+
+if TYPE_CHECKING:
+    from configparser import ConfigParser
 
 Provider = Callable[[], Mapping[str, Any]]
 
@@ -143,7 +145,9 @@ def _through_botocore(profile: str) -> Provider:
     return ask
 
 
-def _read(path: Path) -> configparser.ConfigParser:
+def _read(path: Path) -> "ConfigParser":
+    import configparser
+
     parser = configparser.ConfigParser(interpolation=None, strict=False, default_section="\0")
     try:
         parser.read_string(path.read_text(encoding="utf-8"), str(path))
@@ -155,5 +159,5 @@ def _read(path: Path) -> configparser.ConfigParser:
     return parser
 
 
-def _section(parser: configparser.ConfigParser, title: str) -> Mapping[str, str]:
+def _section(parser: "ConfigParser", title: str) -> Mapping[str, str]:
     return dict(parser[title]) if parser.has_section(title) else {}

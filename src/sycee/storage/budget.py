@@ -1,6 +1,5 @@
 """A bound on what is in memory at once, shared by threads, and the means to keep it."""
 
-import ctypes
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -42,5 +41,7 @@ def return_large_blocks() -> None:
     glibc stops doing so after it has seen a few, and keeps an arena of them per thread: measured, 8 uploads with 64
     MiB in flight hold 450 MB, and 120 MB after this call. Elsewhere nothing happens.
     """
+    import ctypes
+
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)

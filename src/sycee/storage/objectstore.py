@@ -11,10 +11,9 @@ wrong (bucket, key, secret, region), which the answer to a HEAD request cannot: 
 import threading
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sycee.errors import NotFound, RemoteError, SyceeError
 from sycee.formats.paths import path_fault
@@ -31,6 +30,9 @@ from sycee.storage.port import (
     pieces,
 )
 from sycee.storage.storeerrors import Action, error_code, translated
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 READ_AHEAD = 8  # ranges of MAX_CHUNK fetched ahead by all iterators of a backend together
 PART = 16 << 20  # bytes: smaller objects are one request; S3 takes parts from 5 MiB
@@ -67,6 +69,8 @@ class ObjectStoreBackend:
     """
 
     def __init__(self, clients: Clients, url: str, *, name: str = "NAME") -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         return_large_blocks()
         self._clients = clients
         self._url = url.rstrip("/")
@@ -157,13 +161,13 @@ class ObjectStoreBackend:
             key=key,
         )
 
-    def _landed(self, future: Future[bytes]) -> bytes:
+    def _landed(self, future: "Future[bytes]") -> bytes:
         try:
             return future.result()
         finally:
             self._ahead.release()
 
-    def _dropped(self, future: Future[bytes]) -> None:
+    def _dropped(self, future: "Future[bytes]") -> None:
         """Give back the allowance of a range that nobody wants any more, once it is no longer in memory."""
         future.add_done_callback(lambda _: self._ahead.release())
         future.cancel()
