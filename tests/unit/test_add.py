@@ -219,3 +219,13 @@ def test_an_unreadable_pointer_is_not_overwritten(repo, put):
     with pytest.raises(FormatError, match=r"f\.dvc"):
         add(repo, [put("f")])
     assert (repo.root / "f.dvc").read_text() == "outs:\n- md5: [\n"
+
+
+def test_a_linked_ignore_file_does_not_draw_a_secret_into_the_repository(repo, put, tmp_path):
+    (tmp_path / "credentials").write_text("secret")
+    (repo.root / ".gitignore").unlink(missing_ok=True)
+    (repo.root / ".gitignore").symlink_to(tmp_path / "credentials")
+    with pytest.raises(Conflict, match=r"\.gitignore is a symbolic link"):
+        add(repo, [put("f")])
+    assert (repo.root / ".gitignore").is_symlink()
+    assert not (repo.root / "f.dvc").exists()

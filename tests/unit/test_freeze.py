@@ -397,3 +397,12 @@ def test_all_that_happens_beside_hashing_takes_less_than_a_second(repo):
     begin = time.perf_counter()
     freeze("m", task="t")
     assert time.perf_counter() - begin < 1
+
+
+def test_a_linked_pipeline_file_does_not_draw_a_secret_into_the_repository(repo, tmp_path):
+    (tmp_path / "hosts.yml").write_text("github.com:\n  oauth_token: x\n")
+    (repo / "dvc.yaml").symlink_to(tmp_path / "hosts.yml")
+    put(repo / "m/model.pt")
+    frozen = freeze("m", task="ner", now=NOW)
+    assert (repo / "dvc.yaml").is_symlink()
+    assert repo / "dvc.yaml" not in frozen.changed

@@ -158,3 +158,11 @@ def test_an_unwritable_file_is_named(repo: Path) -> None:
     (repo.parent / "user").write_text("a file where the folder should be")
     error = failing(SyceeError, "config", "--global", "core.autostage", "true")
     assert error.message.startswith("cannot write ")
+
+
+def test_a_linked_configuration_is_not_replaced_by_a_copy_of_what_it_points_to(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "credentials").write_text("[default]\naws_secret_access_key = x\n")
+    (repo / ".dvc/config").symlink_to(tmp_path / "credentials")
+    error = failing(Conflict, "remote", "add", "store", "s3://bucket")
+    assert "is a symbolic link" in error.message
+    assert (repo / ".dvc/config").is_symlink()

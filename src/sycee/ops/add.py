@@ -249,6 +249,9 @@ def _require_free(target: Path, relpath: str, known: Mapping[Path, Tracked]) -> 
 
 
 def _require_not_gits(git: Git, target: Path, relpath: str) -> None:
+    ignore_file = target.with_name(".gitignore")
+    if ignore_file.is_symlink():  # writing to it would copy what it points to into the repository
+        raise Conflict(f"{ignore_file} is a symbolic link, which Git does not read", hint="replace it by a file")
     ignorefile.entry(target.name)  # raises if .gitignore has no way to say it
     if git.tracked([_in_git(git, target)]):
         raise Conflict(

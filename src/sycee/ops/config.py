@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sycee.errors import NotFound, SyceeError, UsageError
+from sycee.errors import Conflict, NotFound, SyceeError, UsageError
 from sycee.formats import dvcconfig
 from sycee.formats.dvcoptions import SECRETS, named_section, split_section
 from sycee.system.atomic import write_file
-from sycee.workspace.config import LEVELS, Level, Setting, config_files, find_dvc_dir, is_path, load_level, read_file
+from sycee.workspace.config import (
+    LEVELS,
+    OWN_LEVELS,
+    Level,
+    Setting,
+    config_files,
+    find_dvc_dir,
+    is_path,
+    load_level,
+    read_file,
+)
 
 PRIVATE = 0o600  # of config.local: it is where secrets belong
 HIDDEN = "***"
@@ -166,10 +176,13 @@ def edit_file(place: Place, edit: Edit) -> None:
 
     Raises:
         NotFound: If it belongs to a repository and there is none.
+        Conflict: If the repository has a symbolic link in its place.
         FormatError: If it is malformed.
         SyceeError: If it cannot be written.
     """
     level, file = place.target()
+    if level not in OWN_LEVELS and file.is_symlink():  # it would be replaced by a copy of what a clone made it point to
+        raise Conflict(f"{file} is a symbolic link", hint="replace it by a file", path=str(file))
     before = read_file(file)
     after = edit(before, str(file))
     if after == before:

@@ -300,6 +300,8 @@ class _Freeze:
         if "DVC_STAGE" in self.request.environ:  # a running pipeline reads that file
             return
         path = repo.root / PIPELINE_FILE
+        if kind_at(path) not in {"file", None}:  # a link may lead to what must not be copied into the repository
+            return
         present = path.read_bytes() if path.is_file() else b""
         try:
             wanted = pipeline.with_artifact(present, PIPELINE_FILE, name, repo.relpath(self.request.path))
