@@ -157,3 +157,8 @@ def test_requirements_cannot_smuggle_options():
 def test_importing_the_card_imports_no_yaml():
     code = "import sys, sycee.formats.card; print('ruamel.yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_long_scalar_takes_no_long_time():
+    with pytest.raises(FormatError):  # quadratic in its length, this took an hour
+        card.parse(b"task: 1" + b"_" * 500_000 + b"z\n")

@@ -64,3 +64,20 @@ def test_a_model_is_listed_beside_what_is_there():
 def test_a_file_that_says_something_else_is_left_alone(data):
     with pytest.raises(FormatError):
         pipeline.with_artifact(data, "dvc.yaml", "bert", "models/bert")
+
+
+def test_merges_of_merges_do_not_fill_the_memory():
+    levels = [f"x{n}: &x{n} {{<<: [*x{n - 1}, *x{n - 1}]}}" for n in range(1, 60)]
+    data = "\n".join(["x0: &x0 {wdir: sub}", *levels, "stages: {a: {<<: *x59}, b: {<<: *x59, wdir: own}}\n"])
+    assert pipeline.working_dirs(data.encode(), "dvc.yaml") == {"a": "sub", "b": "own"}
+
+
+@pytest.mark.parametrize("data", [b"stages: " + b"[" * 1500, b"<<: " + b"[" * 1500, b"a: " + b"1" * 5000, b"\xff"])
+def test_what_is_deep_or_long_or_no_text_is_a_fault(data):
+    with pytest.raises(FormatError):
+        list(pipeline.outs(data, "dvc.lock"))
+
+
+def test_a_file_that_is_no_text_lists_no_model():
+    with pytest.raises(FormatError, match="UTF-8"):
+        pipeline.with_artifact(b"\xff", "dvc.yaml", "bert", "models/bert")

@@ -78,7 +78,10 @@ def with_artifact(data: bytes, name: str, artifact: str, path: str) -> bytes:
     Raises:
         FormatError: If the file is no map, or lists another path under this name.
     """
-    document = yamldialect.load_editable(data.decode(), name) if data.strip() else {}
+    try:
+        document = yamldialect.load_editable(data.decode(), name) if data.strip() else {}
+    except UnicodeDecodeError:
+        raise _fault(name, "$", "is not UTF-8") from None
     listed = document.setdefault("artifacts", {}) if isinstance(document, dict) else None
     if not isinstance(listed, dict):
         raise _fault(name, "$.artifacts", "must be a map")
@@ -98,8 +101,12 @@ def _load(data: bytes, name: str) -> Mapping[str, Any]:
     if len(data) > MAX_BYTES:
         raise _fault(name, "$", f"is larger than {MAX_BYTES} bytes")
     try:
-        loaded = YAML(typ="safe", pure=True).load(data.decode())
-    except (YAMLError, UnicodeDecodeError) as error:
+        text = data.decode()
+        # The safe reader copies what is merged, so a few merges of merges would fill the memory; the other does not.
+        loaded = YAML(typ="rt" if "<<" in text else "safe", pure=True).load(text)
+    except RecursionError:
+        raise _fault(name, "$", "is nested too deeply") from None
+    except (YAMLError, ValueError) as error:
         raise _fault(name, "$", f"is not YAML: {str(error).splitlines()[0]}") from error
     if loaded is None:
         return {}

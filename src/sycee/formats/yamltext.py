@@ -145,7 +145,7 @@ _DISPUTED = re.compile(
     r"|[-+]?[0-9]{22,}"  # more digits than an integer of 64 bits has
     r"|[-+]?0[box][0-9a-fA-F_]+"
     r"|[-+]?\.[0-9]+[eE].*"
-    r"|[-+.0-9][-+.0-9eE_]*_[-+.0-9eE_]*"  # digits in groups
+    r"|(?=[^_]*_)[-+.0-9][-+.0-9eE_]*"  # digits in groups
     r"|[-+]?[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?"  # base 60
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?"
     r"|=|<<"
