@@ -72,7 +72,7 @@ def test_merges_of_merges_do_not_fill_the_memory():
     assert pipeline.working_dirs(data.encode(), "dvc.yaml") == {"a": "sub", "b": "own"}
 
 
-@pytest.mark.parametrize("data", [b"stages: " + b"[" * 1500, b"<<: " + b"[" * 1500, b"a: " + b"1" * 5000, b"\xff"])
+@pytest.mark.parametrize("data", [b"- " * 1500, b"- " * 1500 + b"<<: x", b"a: " + b"1" * 5000, b"\xff"])
 def test_what_is_deep_or_long_or_no_text_is_a_fault(data):
     with pytest.raises(FormatError):
         list(pipeline.outs(data, "dvc.lock"))
