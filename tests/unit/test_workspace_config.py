@@ -1,3 +1,4 @@
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,17 @@ def test_credentials_stay_for_the_host_they_belong_to(tmp_path: Path, theirs: st
 def test_i_may_aim_my_credentials_wherever_i_want(tmp_path: Path) -> None:
     merged = config(tmp_path, **{"global": MINE}, local=section("store", url="s3://evil/models"))
     assert merged.get('remote "store"', "secret_access_key") == "SK"
+
+
+def test_local_settings_that_come_with_the_clone_are_not_mine(tmp_path: Path) -> None:
+    theirs = {"local": section("store", url="s3://evil/models")}
+    config(tmp_path, **theirs)
+    subprocess.run(["git", "init", "-q", tmp_path / "repo"], check=True)
+    assert config(tmp_path, **{"global": MINE}).get('remote "store"', "secret_access_key") == "SK"
+    subprocess.run(["git", "add", "-f", ".dvc/config.local"], cwd=tmp_path / "repo", check=True)
+    merged = config(tmp_path, **{"global": MINE})
+    assert merged.get('remote "store"', "secret_access_key") is None
+    assert "not used for it: access_key_id, secret_access_key" in merged.warnings[0]
 
 
 def test_credentials_that_come_with_the_repository_are_its_own_affair(tmp_path: Path) -> None:

@@ -5,14 +5,15 @@ the first two, ``.dvc/config`` and ``.dvc/config.local`` for the others. A relat
 folder of that file.
 
 A repository is written by others. It may name remotes, but it may not aim at another host the credentials that the
-user or the system keeps for a remote: those are dropped then, with a warning.
+user or the system keeps for a remote: those are dropped then, with a warning. ``.dvc/config.local`` is the user's own
+only as long as it does not come with the clone: if Git tracks it, it may no more than ``.dvc/config``.
 """
 
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 from sycee.errors import SyceeError
 from sycee.formats import dvcconfig
 from sycee.formats.dvcoptions import CREDENTIALS, known_options, named_section, scheme_of, split_section
+from sycee.system.git import Git, toplevel
 
 Level = Literal["system", "global", "repo", "local"]
 LEVELS: tuple[Level, ...] = ("system", "global", "repo", "local")  # the later one wins
@@ -110,6 +112,8 @@ def load_config(dvc_dir: Path | None, *, environ: Mapping[str, str]) -> Config:
     """
     files = config_files(dvc_dir, environ)
     levels = {level: load_level(level, path, environ=environ) for level, path in files.items()}
+    if any(levels[level] for level in OWN_LEVELS) and levels.get("local") and _comes_with_the_clone(files["local"]):
+        levels["local"] = _as_the_repositorys(levels["local"])
     merged: dict[str, dict[str, Setting]] = {}
     known: dict[str, dict[str, Setting]] = {}
     for level, sections in levels.items():
@@ -123,6 +127,23 @@ def load_config(dvc_dir: Path | None, *, environ: Mapping[str, str]) -> Config:
         merged[title] = dict(kept)
         warnings += [f"{title}: {warning}"] if warning else []
     return Config(MappingProxyType(merged), files, tuple(warnings))
+
+
+def _comes_with_the_clone(file: Path) -> bool:
+    root = toplevel(file.parent)
+    if root is None:
+        return False
+    try:
+        return bool(Git(root).tracked([file.relative_to(root).as_posix()]))
+    except SyceeError:  # nobody can tell
+        return True
+
+
+def _as_the_repositorys(sections: Mapping[str, Options]) -> Mapping[str, Options]:
+    return {
+        title: {option: replace(setting, level="repo") for option, setting in options.items()}
+        for title, options in sections.items()
+    }
 
 
 def find_dvc_dir(start: Path) -> Path | None:
