@@ -62,6 +62,7 @@ def add(repo: Repository, targets: Sequence[Path], *, progress: Progress = SILEN
         known = {tracked.path: tracked for tracked in repo.tracked()}
         for target in targets:
             _require_addable(repo, target, known)
+        repo.sweep(targets)
         added = [_add(repo, target, known.get(target), progress) for target in targets]
     _stage_if_wanted(repo, added)
     return added

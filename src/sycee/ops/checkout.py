@@ -87,6 +87,7 @@ def checkout(
         Conflict: If unsaved bytes are in the way and ``force`` is not set; nothing was changed.
     """
     with repo.locked():
+        repo.sweep(one.path for one in tracked)
         plan = Plan()
         for one in tracked:
             _plan(repo, one, plan, progress)

@@ -17,7 +17,7 @@ from sycee.digest import Algorithm, sha256_hex
 from sycee.errors import Conflict, DigestMismatch, NotFound
 from sycee.formats import sums
 from sycee.formats.statement import Resource, Statement
-from sycee.system.atomic import default_mode, fsync, fsync_dir, temp_name, write_all
+from sycee.system.atomic import default_mode, fsync, fsync_dir, hold, sweep, temp_name, write_all
 from sycee.system.onepass import OnBytes, hash_fd
 from sycee.trust import content
 from sycee.trust.content import Signed
@@ -88,21 +88,33 @@ def export(model: Path, target: Path, *, key: Path | PublicKey | None = None, pr
         NotFound: If model or key are not there, or the model has no SHA256SUMS.
     """
     _require_new(model, target)
-    temporary = target.with_name(temp_name())
-    temporary.mkdir()
-    try:
+    with _appearing(target) as temporary:
         identity, weights = _copy_signed(model, temporary, key, progress)
         with Folder(model) as folder:
             _copy_beside(folder, _Copying(temporary), weights)
         files = sum(1 for path in temporary.rglob("*") if path.is_file())
+    return Exported(target, identity, files, verified=key is not None)
+
+
+@contextmanager
+def _appearing(target: Path) -> Iterator[Path]:
+    """Give a folder to fill, which gets its name, whole and durable, only if the block ends without an error."""
+    sweep(target.parent)
+    temporary = target.with_name(temp_name())
+    temporary.mkdir()
+    held = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        hold(held)
+        yield temporary
         for path in [temporary, *(path for path in temporary.rglob("*") if path.is_dir())]:
             fsync_dir(path)
         temporary.rename(target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    finally:
+        os.close(held)
     fsync_dir(target.parent)
-    return Exported(target, identity, files, verified=key is not None)
 
 
 def _require_new(model: Path, target: Path) -> None:

@@ -7,7 +7,6 @@ A symbolic link inside the folder never leads out of it.
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,12 +15,11 @@ from pathlib import Path
 from sycee.errors import NotFound, RemoteError
 from sycee.formats.paths import path_fault
 from sycee.storage.port import CHUNK, OnBytes, Source, Stored, check_key, check_prefix, opened, pieces
-from sycee.system.atomic import fsync_dir, replacing, temp_name, write_all
+from sycee.system.atomic import TEMP_NAME, fsync_dir, replacing, temp_name, write_all
 
 OBJECT_MODE = 0o444  # as DVC: whoever edits a linked object must first notice that it is shared
 GROUP_FOLDER_MODE = 0o2775  # DVC's `shared = group`: new folders belong to the group of their parent
 
-_TEMP_NAME = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp")
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 _NO_HARDLINKS = {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
 _HINTS = {
@@ -147,7 +145,7 @@ class LocalBackend:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     yield from self._walk(folder / entry.name)
-                elif entry.is_file(follow_symlinks=False) and not _TEMP_NAME.fullmatch(entry.name):
+                elif entry.is_file(follow_symlinks=False) and not TEMP_NAME.fullmatch(entry.name):
                     key = (folder / entry.name).relative_to(self._root).as_posix()
                     if path_fault(key) is None:  # a name that is no key belongs to somebody else
                         with suppress(FileNotFoundError):  # deleted by somebody meanwhile

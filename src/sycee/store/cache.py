@@ -18,7 +18,7 @@ from sycee.digest import FileDigests, md5_hex
 from sycee.errors import Conflict, DigestMismatch, NotFound
 from sycee.store.layout import PRIVATE, md5_of, object_key
 from sycee.store.statcache import StatCache, settle
-from sycee.system.atomic import fsync, fsync_dir, temp_name, write_file
+from sycee.system.atomic import fsync, fsync_dir, open_temp, sweep, write_file
 from sycee.system.onepass import (
     OnBytes,
     digest_chunks,
@@ -63,6 +63,7 @@ class Cache:
         self.root = root
         self._statcache = statcache
         self._shared = shared
+        self._swept = False
 
     def path(self, oid: str, *, legacy: bool = False) -> Path:
         """Return where an object lies, or would lie."""
@@ -97,7 +98,7 @@ class Cache:
     def put_private(self, key: str, data: bytes) -> None:
         """Store bytes under a key in sycee's private corner, which the caller named by their digest."""
         path = self.root / key
-        self._make_dir(path.parent)
+        sweep(self._make_dir(path.parent))
         write_file(path, data, mode=OBJECT_MODE)
 
     def put_bytes(self, data: bytes, *, suffix: str = "") -> str:
@@ -185,13 +186,15 @@ class Cache:
     @contextmanager
     def _incoming(self) -> Iterator[tuple[Path, int]]:
         folder = self._make_dir(self.root / PRIVATE / "tmp")
-        temp = folder / temp_name()
-        fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        if not self._swept:  # once is enough: what killed commands left, before this one takes its own place
+            self._swept = True
+            sweep(folder)
+        temp, fd = open_temp(folder)
         try:
             yield temp, fd
         finally:
-            os.close(fd)
             temp.unlink(missing_ok=True)
+            os.close(fd)
 
     def _publish(self, temp: Path, fd: int, path: Path, digests: FileDigests) -> None:
         """Give verified bytes their name: durable first, then visible."""

@@ -1,22 +1,76 @@
 """Files that appear whole or not at all, and stay after a power cut.
 
 Order of every write: bytes into a temporary file in the same folder, fsync, rename over the name, fsync of the folder.
+A temporary file is locked while it is written. So what a killed writer left is known by its free lock: :func:`sweep`.
 """
 
 import base64
 import errno
+import fcntl
 import os
+import re
 import secrets
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _NO_FSYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}  # file systems on which fsync has no meaning
+TEMP_NAME = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp")
 
 
 def temp_name() -> str:
     """Return a name for a temporary file, in the form DVC gives and its ``gc`` knows: dot, 22 characters, ``.tmp``."""
     return f".{base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b'=').decode()}.tmp"
+
+
+def open_temp(folder: Path) -> tuple[Path, int]:
+    """Make a temporary file, locked for as long as it is open.
+
+    Returns:
+        Its path and a descriptor for reading and writing.
+    """
+    while True:
+        temp = folder / temp_name()
+        fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        hold(fd)
+        if temp.exists():  # else it was swept in the instant before it was locked
+            return temp, fd
+        os.close(fd)
+
+
+def hold(fd: int) -> None:
+    """Lock a temporary file or folder until the descriptor is closed; where there are no locks nobody sweeps either."""
+    with suppress(OSError):
+        fcntl.flock(fd, fcntl.LOCK_EX)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left in a folder: temporary files and folders whose lock nobody holds.
+
+    What cannot be asked (another user's, on a file system without locks) stays.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if TEMP_NAME.fullmatch(entry.name):
+                with suppress(OSError):
+                    _remove_unless_held(Path(entry.path))
+
+
+def _remove_unless_held(temp: Path) -> None:
+    if temp.is_symlink():  # made in one step, so it is never being written
+        temp.unlink()
+        return
+    fd = os.open(temp, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            shutil.rmtree(temp)
+        else:
+            temp.unlink()
+    finally:
+        os.close(fd)
 
 
 def default_mode() -> int:
@@ -66,20 +120,18 @@ def replacing(path: Path, *, mode: int | None = None, durable: bool = True) -> I
     Raises:
         OSError: If the file cannot be written; nothing is left behind.
     """
-    temp = path.with_name(temp_name())
-    fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    temp, fd = open_temp(path.parent)
     try:
-        try:
-            yield fd
-            os.fchmod(fd, default_mode() if mode is None else mode)
-            if durable:
-                fsync(fd)
-        finally:
-            os.close(fd)
+        yield fd
+        os.fchmod(fd, default_mode() if mode is None else mode)
+        if durable:
+            fsync(fd)
         temp.replace(path)
     except BaseException:
         temp.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(fd)
     if durable:
         fsync_dir(path.parent)
 

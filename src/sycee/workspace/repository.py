@@ -1,7 +1,7 @@
 """A repository: where it is, how it is configured, where its objects lie."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from sycee.errors import Conflict, NotFound
 from sycee.store.cache import Cache
 from sycee.store.statcache import StatCache
+from sycee.system.atomic import sweep
 from sycee.system.git import Git, toplevel
 from sycee.system.links import DEFAULT_WAYS, WAYS
 from sycee.system.locks import Notify, ignore_words, repository_lock
@@ -77,6 +78,25 @@ class Repository:
         """
         found = find_tracked(self.root, self.git)
         return select(found, targets, self.root) if targets else found
+
+    def sweep(self, paths: Iterable[Path]) -> None:
+        """Remove what killed commands left beside and below tracked files and folders; the lock must be held.
+
+        Args:
+            paths: Where they belong, absolute and below the root. What lies beyond a symbolic link is left alone.
+        """
+        folders = {self.root}
+        for path in paths:
+            folder = self.root
+            for part in path.relative_to(self.root).parts:
+                folder /= part
+                if folder not in folders and kind_at(folder) != "dir":
+                    break
+                folders.add(folder)
+            else:
+                folders.update(Path(name) for name, _, _ in os.walk(path))
+        for folder in folders:
+            sweep(folder)
 
     def relpath(self, path: Path) -> str:
         """Return a path relative to the root, with ``/``.

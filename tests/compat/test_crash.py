@@ -1,0 +1,262 @@
+"""Commands killed at any change to the disk: nothing old is lost, nothing wrong stands, the next run completes.
+
+In CI each command is killed at a few points, drawn from a seed. All points, some minutes:
+
+    SYCEE_CRASH=all python -m pytest tests/compat/test_crash.py -k killed
+"""
+
+import os
+import random
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rigs.crash import Crasher
+from rigs.signed import KEY_PEM
+from sycee.digest import digest_bytes
+from sycee.formats import dirobject, pointer
+
+pytestmark = pytest.mark.slow
+
+POINTS = 9  # of each command, in CI
+ALL = os.environ.get("SYCEE_CRASH") == "all"  # asked before the fixture that clears the environment
+TEMPORARY = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp")
+FREEZE = """
+import datetime as dt
+sycee.freeze("models/m", task="ner", metrics={"f1": %s}, now=dt.datetime(2026, 1, 31, 12, 0, 0, tzinfo=dt.UTC))
+"""
+SIGN = ["sign", "models/m", "--key", "../release.key"]
+
+
+def weights(seed: str) -> bytes:
+    return random.Random(seed).randbytes(200_000)  # several chunks of the rig
+
+
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder with the repository ``repo``, its remote ``remote`` and a key beside them."""
+
+    root: Path
+    run: Callable[..., bool]
+
+    @property
+    def repo(self) -> Path:
+        return self.root / "repo"
+
+    def sycee(self, *arguments: str) -> None:
+        self.run(self.repo, arguments)
+
+
+def first_version(world: World) -> None:
+    """A model frozen, signed, committed and pushed, and a folder of data."""
+    world.repo.mkdir()
+    git(world.root, "init", "-q", "repo")
+    world.sycee("init")
+    world.sycee("remote", "add", "-d", "store", str(world.root / "remote"))
+    (world.root / "release.key").write_bytes(KEY_PEM)
+    (world.root / "release.key").chmod(0o600)
+    write(world.repo, {"models/m/model.pt": weights("1"), "data/a": b"a" * 900, "data/sub/b": b"b", "data/c": b"c"})
+    world.run(world.repo, FREEZE % "0.5")
+    world.run(world.repo, SIGN)
+    world.sycee("add", "data")
+    world.sycee("push")
+    git(world.repo, "add", "-A")
+    git(world.repo, "commit", "-qm", "first")
+
+
+def retrain(world: World) -> None:
+    """Second weights, changed data and new data, in the work tree only."""
+    write(world.repo, {"models/m/model.pt": weights("2"), "data/a": b"A" * 900, "data/new": b"n" * 70_000})
+    (world.repo / "data/c").unlink()
+
+
+def second_version(world: World) -> None:
+    retrain(world)
+    world.run(world.repo, FREEZE % "0.7")
+    world.run(world.repo, SIGN)
+    world.sycee("add", "data")
+    git(world.repo, "add", "-A")
+    git(world.repo, "commit", "-qm", "second")
+
+
+def clone(world: World) -> None:
+    second_version(world)
+    world.sycee("push")
+    (world.repo).rename(world.root / "origin")
+    git(world.root, "clone", "-q", "origin", "repo")
+
+
+def back_to_the_first(world: World) -> None:
+    second_version(world)
+    git(world.repo, "checkout", "-q", "HEAD^")
+
+
+# Command, what happens before it, and the commands of the real dvc that must find nothing to do after it.
+COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[str]]]] = {
+    "add": (["add", "models/m/model.pt", "data"], retrain, [["status"]]),
+    "push": (["push"], second_version, [["status"], ["status", "--cloud"]]),
+    "fetch": (["fetch"], clone, [["status", "--cloud"]]),
+    "pull": (["pull"], clone, [["status"], ["status", "--cloud"]]),
+    "checkout": (["checkout"], back_to_the_first, [["status"]]),
+    "freeze": (FREEZE % "0.7", retrain, [["status", "models/m/model.pt.dvc"]]),
+    "sign": (SIGN, lambda world: (retrain(world), world.run(world.repo, FREEZE % "0.7")), []),
+    "export": (["export", "models/m", "../exported"], lambda _world: None, []),
+}
+
+
+@pytest.fixture
+def crasher() -> Iterator[Crasher]:
+    with Crasher() as crasher:
+        yield crasher
+
+
+Tree = dict[str, tuple[int, bytes]]
+
+
+def tree(root: Path, *, temporary: bool = False) -> Tree:
+    """Path to (mode, bytes) of every file; scratch and Git's own left out."""
+    found = {}
+    for path in root.rglob("*"):
+        name = path.relative_to(root).as_posix()
+        is_temporary = any(TEMPORARY.fullmatch(part) for part in name.split("/"))
+        if path.is_file() and "/.git/" not in name and "/.dvc/tmp/" not in name and is_temporary == temporary:
+            found[name] = (stat.S_IMODE(path.lstat().st_mode), path.read_bytes())
+    return found
+
+
+def objects(root: Path, store: str) -> dict[str, bytes]:
+    """Object id to bytes of all objects of ``repo/.dvc/cache`` or ``remote``."""
+    top = root / store / "files/md5"
+    return {
+        path.parent.name + path.name: path.read_bytes()
+        for path in top.rglob("*")
+        if path.is_file() and not TEMPORARY.fullmatch(path.name)
+    }
+
+
+def check_stores(root: Path, before: dict[str, dict[str, bytes]]) -> None:
+    for store, old in before.items():
+        now = objects(root, store)
+        assert old.items() <= now.items(), f"{store} lost an object"
+        for oid, data in now.items():
+            assert digest_bytes(data).md5 == oid.removesuffix(".dir"), f"{store}: {oid} has other bytes"
+    for oid, data in objects(root, "remote").items():
+        if oid.endswith(".dir"):
+            assert {e.md5 for e in dirobject.parse(data)} <= objects(root, "remote").keys(), "a folder lacks members"
+
+
+def check_files(root: Path, before: Tree, after: Tree) -> None:
+    """Each file is what it was, or what it is to become; what it was is then stored somewhere."""
+    saved = set(objects(root, "repo/.dvc/cache").values())
+    saved |= {path.read_bytes() for path in root.glob("repo/.dvc/tmp/sycee/aside/**/*") if path.is_file()}
+    now = tree(root)
+    for name in before.keys() | now.keys():
+        bytes_now, bytes_before, bytes_after = (one.get(name, (0, None))[1] for one in (now, before, after))
+        assert bytes_now in (bytes_before, bytes_after), f"{name} is neither old nor new"
+        if name.startswith("repo/data/") or name.endswith(("model.pt", ".sig")):
+            assert bytes_now == bytes_before or bytes_before is None or bytes_before in saved, f"{name} is lost"
+
+
+def check_pointers(root: Path, before: Tree) -> None:
+    """Every pointer that changed names objects that are there."""
+    held = objects(root, "repo/.dvc/cache")
+    for path in (root / "repo").rglob("*.dvc"):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and before.get(name, (0, b""))[1] != (data := path.read_bytes()):
+            oid = pointer.parse(data, name).outs[0].md5
+            assert oid in held, f"{name} names what is not there"
+            if oid.endswith(".dir"):
+                assert {entry.md5 for entry in dirobject.parse(held[oid])} <= held.keys()
+
+
+def leftovers(root: Path) -> list[str]:
+    """Temporary files, but for those on the remote: there another writer's cannot be told from a dead one's."""
+    return [name for name in tree(root, temporary=True) if not name.startswith("remote/")]
+
+
+class Scene:
+    """The same state of the disk before each run of a command."""
+
+    def __init__(self, crasher: Crasher, root: Path, name: str) -> None:
+        self.crasher = crasher
+        self.command, prepare, self.dvc = COMMANDS[name]
+        self.root = root / "world"
+        self.kept = root / "kept"
+        self.root.mkdir()
+        world = World(self.root, crasher.run)
+        first_version(world)
+        prepare(world)
+        shutil.copytree(self.root, self.kept, symlinks=True)
+        self.before = tree(self.root)
+        self.stores = {store: objects(self.root, store) for store in ("repo/.dvc/cache", "remote")}
+        self.run()
+        self.after = tree(self.root)
+
+    def restore(self) -> None:
+        shutil.rmtree(self.root)
+        shutil.copytree(self.kept, self.root, symlinks=True)
+
+    def run(self, at: int | None = None) -> bool:
+        return self.crasher.run(self.root / "repo", self.command, at=at)
+
+    def points(self) -> int:
+        """Return how many changes the command makes to the disk."""
+        low, high = 0, 1
+        while self._dies(high):
+            low, high = high, high * 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._dies(middle) else (low, middle)
+        return low
+
+    def _dies(self, at: int) -> bool:
+        self.restore()
+        return self.run(at)
+
+    def check(self, at: int) -> None:
+        self.restore()
+        self.run(at)
+        check_stores(self.root, self.stores)
+        check_files(self.root, self.before, self.after)
+        check_pointers(self.root, self.before)
+        if tree(self.root) != self.after or leftovers(self.root):  # else it had ended, but for its last words
+            self.run()
+        assert tree(self.root) == self.after
+        assert leftovers(self.root) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_killed_at_any_change_to_the_disk(crasher, tmp_path, name):
+    scene = Scene(crasher, tmp_path, name)
+    count = scene.points()
+    assert count > 5, "nothing was patched"
+    points = range(1, count + 1)
+    if not ALL:
+        points = sorted(random.Random(f"{name} 1").sample(points, min(POINTS, count)))
+    faults = {}
+    for at in points:
+        try:
+            scene.check(at)
+        except AssertionError as fault:
+            faults[at] = str(fault).splitlines()[0]
+    assert not faults, f"of {count} points: {faults}"
+    for arguments in scene.dvc:
+        done = subprocess.run(["dvc", *arguments], cwd=scene.root / "repo", capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), arguments
+        assert re.search("up to date|in sync", done.stdout), (arguments, done.stdout)
