@@ -129,6 +129,8 @@ def test_unknown_host() -> None:
         ({"secret_access_key": WRONG}, "have secret_access_key but no access_key_id"),
         ({"endpointurl": "minio:9000", **KEYS}, "is no http or https address"),
         ({"endpointurl": f"http://me:{WRONG}@host", **KEYS}, "endpointurl holds a user name"),
+        ({"region": "x@evil.example/", **KEYS}, "is no region"),  # it would lead the request to another host
+        ({"region": "evil.example/#", **KEYS}, "is no region"),
         ({"use_ssl": "perhaps", **KEYS}, "use_ssl has the value 'perhaps'"),
         ({"read_timeout": "long", **KEYS}, "read_timeout has the value 'long'"),
         ({"sse_customer_key": "x", **KEYS}, "cannot use `sse_customer_key`"),

@@ -97,6 +97,8 @@ MINE = section("store", url="s3://mine/models", access_key_id="AK", secret_acces
         section("store", url="https://mine/models"),
         section("store", endpointurl="http://evil"),
         section("STORE", url="s3://mine/models", endpointurl="http://evil"),
+        section("store", use_ssl="false"),
+        section("store", ssl_verify="theirs.pem"),
     ],
 )
 def test_a_repository_cannot_aim_my_credentials_elsewhere(tmp_path: Path, theirs: str) -> None:

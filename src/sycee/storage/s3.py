@@ -5,6 +5,7 @@ endpoint, a stale session token) cannot decide where a push goes. The one except
 machine hands to its programs (web identity, container, instance): the client library fetches and renews those itself.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,7 @@ from sycee.storage.readonly import ReadOnlyBackend
 T = TypeVar("T")
 
 DEFAULT_REGION = "us-east-1"  # also what compatible servers expect that have no regions
+_REGION = re.compile(r"[A-Za-z0-9_-]+")
 CONNECT_SECONDS = 10
 STALL_SECONDS = 60  # a download that delivers nothing for so long is resumed
 PART_SECONDS = 3_600  # a part may take this long on a slow line
@@ -139,7 +141,10 @@ class _Settings:
         named = (
             self._options.get("region") or self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
         )
-        return named or files.region() or DEFAULT_REGION
+        region = named or files.region() or DEFAULT_REGION
+        if not _REGION.fullmatch(region):  # it becomes a part of the host's name
+            raise UsageError(f"{region!r} is no region", hint="write it as eu-west-1")
+        return region
 
     def _endpoint(self, region: str) -> str:
         named = self._options.get("endpointurl")

@@ -26,9 +26,10 @@ from sycee.system.git import Git, toplevel
 
 Level = Literal["system", "global", "repo", "local"]
 LEVELS: tuple[Level, ...] = ("system", "global", "repo", "local")  # the later one wins
-OWN_LEVELS = frozenset({"system", "global"})  # what no clone of a repository brings along
+OWN_LEVELS: frozenset[Level] = frozenset({"system", "global"})  # what no clone of a repository brings along
 
 _ADDRESS = ("url", "endpointurl", "oss_endpoint")  # options that say which host is spoken to
+_PROTECTION = ("use_ssl", "ssl_verify")  # options that say how it is told from others
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,18 +205,26 @@ def guarded(options: Options, known: Options) -> tuple[Options, str | None]:
     Returns:
         The options to use, and a warning if some were left out.
     """
-    aimed = [name for name in _ADDRESS if _elsewhere(options.get(name), known.get(name))]
-    if not aimed or "url" not in known:
+    place = _redirection(options, known)
+    if place is None or "url" not in known:
         return options, None
     dropped = sorted(name for name, one in options.items() if name in CREDENTIALS and one.level in OWN_LEVELS)
     if not dropped:
         return options, None
     kept = {name: one for name, one in options.items() if name not in dropped}
-    place = options[aimed[0]]
-    return kept, (
-        f"{place.file} aims it at another host ({host_of(place.text)}), so these settings of your own "
-        f"are not used for it: {', '.join(dropped)}"
-    )
+    return kept, f"{place}, so these settings of your own are not used for it: {', '.join(dropped)}"
+
+
+def _redirection(options: Options, known: Options) -> str | None:
+    """Say how a repository leads a remote that the user knows to somebody else, or None."""
+    for name in _ADDRESS:
+        if _elsewhere(options.get(name), known.get(name)):
+            return f"{options[name].file} aims it at another host ({host_of(options[name].text)})"
+    for name in _PROTECTION:
+        setting, own = options.get(name), known.get(name)
+        if setting and setting.level == "repo" and setting.text not in {"true", own and own.text}:
+            return f"{setting.file} sets {name} to {setting.text}"
+    return None
 
 
 def _elsewhere(setting: Setting | None, known: Setting | None) -> bool:
