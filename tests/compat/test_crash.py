@@ -72,6 +72,7 @@ def first_version(world: World) -> None:
     (world.root / "release.key").write_bytes(KEY_PEM)
     (world.root / "release.key").chmod(0o600)
     write(world.repo, {"models/m/model.pt": weights("1"), "data/a": b"a" * 900, "data/sub/b": b"b", "data/c": b"c"})
+    write(world.repo, {"train.py": b"import sycee"})
     world.run(world.repo, FREEZE % "0.5")
     world.run(world.repo, SIGN)
     world.sycee("add", "data")
@@ -83,6 +84,7 @@ def first_version(world: World) -> None:
 def retrain(world: World) -> None:
     """Second weights, changed data and new data, in the work tree only."""
     write(world.repo, {"models/m/model.pt": weights("2"), "data/a": b"A" * 900, "data/new": b"n" * 70_000})
+    write(world.repo, {"train.py": b"import sycee  # changed: the card says dirty, however often it is frozen"})
     (world.repo / "data/c").unlink()
 
 

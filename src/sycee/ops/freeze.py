@@ -199,6 +199,8 @@ class _Freeze:
     def run(self) -> Frozen:
         folder, repo = self.request.path, self.project.repo
         aside = Aside(folder, repo, self.request.now)
+        if repo:
+            repo.sweep([folder])
         lock = context_lock(self.steps)
         values = card_values(self.request, self.project, self._previous(aside), lock, self.steps)
         weights = gather_weights(folder, self.request.weights, Bring(folder, repo, aside, self.steps))
