@@ -3,7 +3,6 @@
 stdout is data, stderr is messages. Colour and bars only where a person looks at a terminal.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 
 import click
 
+from sycee.cli.words import echo, echo_json
 from sycee.core.progress import SILENT, Progress
 from sycee.store.transfer import Remote
 from sycee.system.terminal import watched
@@ -49,20 +49,20 @@ class Context:
 
     def out(self, text: str) -> None:
         """Print data to stdout."""
-        click.echo(text)
+        echo(text)
 
     def say(self, text: str) -> None:
         """Print a message for a person to stderr."""
         if not self.quiet:
-            click.echo(text, err=True)
+            echo(text, err=True)
 
     def warn(self, text: str) -> None:
         """Print a warning to stderr, in yellow on a terminal."""
-        click.echo(f"{click.style('warning:', fg='yellow')} {text}", err=True)
+        echo(f"{click.style('warning:', fg='yellow')} {text}", err=True)
 
     def json(self, value: Any) -> None:
         """Print a value to stdout as JSON."""
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        echo_json(value)
 
     @contextmanager
     def repository(self) -> Iterator[Repository]:

@@ -3,7 +3,6 @@
 To add a verb, copy a file in ``commands/`` and add a line to :data:`VERBS`.
 """
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from click.exceptions import NoArgsIsHelpError
 
 import sycee
 from sycee.cli.context import Context
+from sycee.cli.words import echo, echo_json
 from sycee.errors import FormatError, InternalError, SyceeError, UsageError
 
 VERBS = {
@@ -142,13 +142,13 @@ def _report_usage(wrong: click.ClickException, *, as_json: bool) -> int:
 
 def _report(error: SyceeError, *, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps(_machine_readable(error), indent=2, ensure_ascii=False, default=str))
-    click.echo(f"{click.style('error:', fg='red')} {error.message}", err=True)
+        echo_json(_machine_readable(error))
+    echo(f"{click.style('error:', fg='red')} {error.message}", err=True)
     if isinstance(error, FormatError) and len(error.faults) > 1:
         for fault in error.faults:
-            click.echo(f"  {fault}", err=True)
+            echo(f"  {fault}", err=True)
     if error.hint:
-        click.echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True)
+        echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True)
     return error.exit_code
 
 

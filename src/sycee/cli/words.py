@@ -1,8 +1,24 @@
-"""The sentences that verbs share, word for word those that scripts know from DVC."""
+"""How verbs speak: the sentences they share, word for word those that scripts know from DVC, and nothing hidden."""
 
+import json
 from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from sycee.core.printable import printable
 
 _NAMES = {"A": "added", "M": "modified", "D": "deleted"}
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line, with everything escaped that a terminal would obey."""
+    click.echo(printable(text), err=err)
+
+
+def echo_json(value: Any) -> None:
+    """Print a value to stdout as JSON."""
+    echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def files(count: int) -> str:

@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from sycee.core.printable import printable
 from sycee.core.progress import SILENT, Progress, Task
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def _draw(label: str, total: int | None) -> "RichProgress":
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     bars = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-    bars.add_task(label, total=total)
+    bars.add_task(printable(label), total=total)
     bars.start()
     return bars
