@@ -121,3 +121,8 @@ def test_without_botocore_such_profiles_say_what_to_do(home: Path, monkeypatch: 
     with pytest.raises(RemoteError, match="only botocore can do") as caught:
         keys({"profile": "tool"}, {}, home)
     assert "pip install botocore" in str(caught.value.hint)
+
+
+def test_an_endless_file_is_not_read_whole() -> None:
+    with pytest.raises(RemoteError, match="cannot read /dev/zero"):
+        AwsFiles({"configpath": "/dev/zero"}, {}).region()

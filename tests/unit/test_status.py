@@ -5,6 +5,7 @@ import os
 import pytest
 
 from sycee.digest import digest_bytes
+from sycee.errors import Conflict
 from sycee.ops.add import add
 from sycee.ops.status import Change, Status, cloud_status, status
 from sycee.ops.transfer import push
@@ -124,3 +125,22 @@ def test_a_damaged_directory_object_is_told_and_left_where_it_is(repo):
     path.chmod(0o444)
     assert [(one.relpath, one.state) for one in status(repo, repo.tracked()).changes] == [("d", "not in cache")]
     assert path.read_bytes() == b"[]"
+
+
+@pytest.mark.parametrize("name", ["d", "f"])
+def test_a_link_in_the_place_of_an_artifact_is_not_followed(tracked, tmp_path, name):
+    (tmp_path / "outside" / "deep").mkdir(parents=True)
+    (tracked.root / name).rename(tmp_path / "moved")
+    (tracked.root / name).symlink_to(tmp_path / "outside")
+    with pytest.raises(Conflict, match=f"{name} is a symlink"):
+        changes(tracked)
+
+
+def test_a_link_above_an_artifact_is_not_followed(tracked, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "x").write_bytes(b"weights")
+    (tracked.root / "link").symlink_to(tmp_path / "outside")
+    md5 = digest_bytes(b"weights").md5
+    (tracked.root / "x.dvc").write_text(f"wdir: link\nouts:\n- md5: {md5}\n  hash: md5\n  path: x\n")
+    with pytest.raises(Conflict, match="link is a symlink"):
+        changes(tracked)

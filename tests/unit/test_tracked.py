@@ -153,3 +153,11 @@ def test_a_repository_that_a_clone_brings_along_starts_no_program(tmp_path):
     inner_repo = find_repository(inner, environ=os.environ)
     assert found(inner_repo) == [("a", "a.dvc"), ("deep/b", "deep/b.dvc")]
     assert not witness.exists()
+
+
+def test_a_pointer_that_is_a_link_to_a_huge_file_is_not_read_whole(repo, tmp_path):
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)
+    (repo.root / "a.dvc").symlink_to(tmp_path / "huge")
+    with pytest.raises(FormatError, match=r"a\.dvc is larger than"):
+        repo.tracked()

@@ -244,3 +244,10 @@ def test_read_only_backends_read_and_refuse_to_write(tmp_path: Path) -> None:
         with pytest.raises(SyceeError, match="cannot change memory://x/k: no reason"):
             call()
     backend.close()
+
+
+def test_an_endless_configuration_is_not_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "repo/.dvc").mkdir(parents=True)
+    (tmp_path / "repo/.dvc/config").symlink_to("/dev/zero")
+    with pytest.raises(FormatError, match="is longer than"):
+        config(tmp_path)

@@ -29,6 +29,7 @@ _INDIRECT = (
     "login_session",
 )
 _CLOUD = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+_MAX_FILE = 1 << 20  # characters
 _HINT = "set `access_key_id` and `secret_access_key` with `sycee remote modify --local NAME …`, or a `profile`"
 
 
@@ -150,7 +151,8 @@ def _read(path: Path) -> "ConfigParser":
 
     parser = configparser.ConfigParser(interpolation=None, strict=False, default_section="\0")
     try:
-        parser.read_string(path.read_text(encoding="utf-8"), str(path))
+        with path.open(encoding="utf-8") as file:
+            parser.read_string(file.read(_MAX_FILE), str(path))  # a repository may name an endless file
     except FileNotFoundError:
         return parser
     except (OSError, ValueError, configparser.Error) as error:

@@ -22,6 +22,7 @@ from sycee.storage.readonly import ReadOnlyBackend
 T = TypeVar("T")
 
 DEFAULT_REGION = "us-east-1"  # also what compatible servers expect that have no regions
+_MAX_CERTIFICATES = 8 << 20  # bytes
 _REGION = re.compile(r"[A-Za-z0-9_-]+")
 CONNECT_SECONDS = 10
 STALL_SECONDS = 60  # a download that delivers nothing for so long is resumed
@@ -195,7 +196,8 @@ class _Settings:
 
 def _certificate(path: str) -> bytes:
     try:
-        return Path(path).expanduser().read_bytes()
+        with Path(path).expanduser().open("rb") as file:
+            return file.read(_MAX_CERTIFICATES)  # a repository may name an endless file
     except OSError as error:
         raise RemoteError(
             f"cannot read the certificates in {path}: {error.strerror}",

@@ -188,7 +188,8 @@ def read_file(path: Path) -> bytes:
         SyceeError: If it cannot be read.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(dvcconfig.MAX_BYTES + 1)  # enough to see that it is too long
     except (FileNotFoundError, NotADirectoryError):
         return b""
     except OSError as error:

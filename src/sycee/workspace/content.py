@@ -78,10 +78,11 @@ def current_id(repo: Repository, tracked: Tracked, *, progress: Progress = SILEN
         tracked: The file or folder, whose pointer says which md5 (of DVC 3 or of before) its id is made of.
         progress: Told the bytes.
     """
+    repo.require_real_folders(tracked.path)
     kind = kind_at(tracked.path)
     if kind is None or (kind == "symlink" and not tracked.path.exists()):
         return None
-    if tracked.path.is_dir():
+    if kind == "dir":  # not a link to one: it could lead to the whole disk
         return _folder_id(repo, tracked, progress)
     if linked := cached_by_symlink(repo, tracked.path):
         return linked

@@ -96,7 +96,7 @@ def read_origin(root: Path, origin: Path) -> list[Tracked]:
         NotFound: If it is gone.
     """
     try:
-        data = origin.read_bytes()
+        data = _read(origin)
     except FileNotFoundError:
         raise NotFound(f"{origin} does not exist") from None
     name = os.path.relpath(origin, root)
@@ -116,7 +116,12 @@ def _parsed(root: Path, origin: Path, data: bytes, name: str) -> list[Tracked]:
 
 
 def _read_if_there(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
+    return _read(path) if path.is_file() else b""
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(pipeline.MAX_BYTES + 1)  # enough to see that it is too long; a link may lead to any file
 
 
 def _tracked(root: Path, origin: Path, out: Out, wdir: str, whole: Pointer | None) -> Tracked:
