@@ -16,6 +16,7 @@ import sycee
 from sycee.cli.context import Context
 from sycee.cli.words import echo, echo_json
 from sycee.errors import FormatError, InternalError, SyceeError, UsageError
+from sycee.system.refusals import refused
 
 VERBS = {
     "init": "Make a repository in the current Git work tree.",
@@ -126,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SyceeError as error:
         return _report(error, as_json=as_json)
     except OSError as error:
-        return _report(_from_system(error), as_json=as_json)
+        return _report(refused(error), as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the last line before a user would see a traceback
         return _report(_from_bug(error), as_json=as_json)
     return done if isinstance(done, int) else 0  # what a verb gave to click's ``Context.exit``
@@ -162,11 +163,6 @@ def _machine_readable(error: SyceeError) -> dict[str, object]:
         **({"faults": faults} if faults else {}),
         **({"details": dict(error.details)} if error.details else {}),
     }
-
-
-def _from_system(error: OSError) -> SyceeError:
-    where = f"{error.filename}: " if error.filename else ""
-    return SyceeError(f"{where}{error.strerror or error}", hint="the system refused; check permissions and free space")
 
 
 def _from_bug(error: Exception) -> SyceeError:

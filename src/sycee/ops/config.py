@@ -11,6 +11,7 @@ from sycee.errors import Conflict, NotFound, SyceeError, UsageError
 from sycee.formats import dvcconfig
 from sycee.formats.dvcoptions import SECRETS, named_section, split_section
 from sycee.system.atomic import write_file
+from sycee.system.refusals import refused
 from sycee.workspace.config import (
     LEVELS,
     OWN_LEVELS,
@@ -191,7 +192,7 @@ def edit_file(place: Place, edit: Edit) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_file(file, after, mode=PRIVATE if level == "local" else None)
     except OSError as error:
-        raise SyceeError(f"cannot write {file}: {error.strerror}", hint="check its permissions") from error
+        raise SyceeError(f"cannot write {file}: {error.strerror}", hint=refused(error).hint) from error
 
 
 def _refuse_secret(place: Place, key: tuple[str, str], value: str) -> None:

@@ -19,6 +19,7 @@ from sycee.formats import sums
 from sycee.formats.statement import Resource, Statement
 from sycee.system.atomic import default_mode, fsync, fsync_dir, hold, sweep, temp_name, write_all
 from sycee.system.onepass import OnBytes, hash_fd
+from sycee.system.refusals import FULL, naming
 from sycee.trust import content
 from sycee.trust.content import Signed
 from sycee.trust.folder import Folder
@@ -67,7 +68,8 @@ class _Copying:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, default_mode())
         try:
-            yield fd
+            with naming(path, only=FULL):
+                yield fd
             fsync(fd)
         finally:
             os.close(fd)

@@ -8,6 +8,7 @@ from sycee.errors import Conflict, NotFound, SyceeError
 from sycee.formats import ignorefile
 from sycee.system.atomic import fsync, fsync_dir, write_all, write_file
 from sycee.system.git import Git, toplevel
+from sycee.system.refusals import naming
 from sycee.trust import keys
 from sycee.trust.keys import KeyType
 
@@ -84,8 +85,12 @@ def _create(path: Path, data: bytes, mode: int) -> None:
     except FileExistsError:
         raise Conflict(f"{path} exists, and a key is never overwritten", path=str(path)) from None
     try:
-        os.fchmod(fd, mode)  # whatever the umask says
-        write_all(fd, data)
-        fsync(fd)
+        with naming(path):
+            os.fchmod(fd, mode)  # whatever the umask says
+            write_all(fd, data)
+            fsync(fd)
+    except BaseException:
+        path.unlink()  # half a key is none, and would keep the name from the next attempt
+        raise
     finally:
         os.close(fd)

@@ -16,6 +16,7 @@ from sycee.errors import NotFound, RemoteError
 from sycee.formats.paths import path_fault
 from sycee.storage.port import CHUNK, OnBytes, Source, Stored, check_key, check_prefix, opened, pieces
 from sycee.system.atomic import TEMP_NAME, fsync_dir, replacing, temp_name, write_all
+from sycee.system.refusals import HINTS
 
 OBJECT_MODE = 0o444  # as DVC: whoever edits a linked object must first notice that it is shared
 GROUP_FOLDER_MODE = 0o2775  # DVC's `shared = group`: new folders belong to the group of their parent
@@ -23,13 +24,9 @@ GROUP_FOLDER_MODE = 0o2775  # DVC's `shared = group`: new folders belong to the 
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 _NO_HARDLINKS = {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
 _HINTS = {
-    errno.ENOSPC: "free some space there; what was stored before is untouched",
-    errno.EDQUOT: "free some space there or ask for a larger quota; what was stored before is untouched",
-    errno.EACCES: "check who owns the folder and its permissions",
-    errno.EPERM: "check who owns the folder and its permissions",
+    **HINTS,
     errno.EROFS: "the file system is mounted read-only: mount it for writing, or push to another remote",
     errno.ELOOP: "replace the symbolic link by what it points to: sycee follows none inside a remote",
-    errno.ESTALE: "the network share has gone away: mount it again",
 }
 
 

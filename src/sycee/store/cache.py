@@ -29,6 +29,7 @@ from sycee.system.onepass import (
     open_regular,
     require_unchanged,
 )
+from sycee.system.refusals import FULL, naming
 
 OBJECT_MODE = 0o444
 
@@ -148,7 +149,7 @@ class Cache:
         source_fd = open_regular(source)
         try:
             before = os.fstat(source_fd)
-            with self._incoming() as (temp, fd):
+            with naming(source), self._incoming() as (temp, fd):
                 digests = digest_fd(source_fd, sink=fd, on_bytes=on_bytes)
                 after = os.fstat(source_fd)
                 require_unchanged(source, before, after)
@@ -191,7 +192,8 @@ class Cache:
             sweep(folder)
         temp, fd = open_temp(folder)
         try:
-            yield temp, fd
+            with naming(self.root, only=FULL):
+                yield temp, fd
         finally:
             temp.unlink(missing_ok=True)
             os.close(fd)

@@ -21,6 +21,7 @@ from sycee.storage.port import Backend, OnBytes
 from sycee.store import sums
 from sycee.store.cache import Cache, Expected
 from sycee.store.layout import is_directory, object_key
+from sycee.system.refusals import refused
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -312,7 +313,7 @@ def _attempt(move: Move, item: Wanted, on_bytes: OnBytes) -> SyceeError | None:
     except SyceeError as error:
         return error.about(item.label)
     except OSError as error:
-        return SyceeError(f"{item.label}: {error.strerror or error}", hint="the local disk refused; see the message")
+        return refused(error).about(item.label)
     return None
 
 

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sycee.system.refusals import naming
+
 _NO_FSYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}  # file systems on which fsync has no meaning
 TEMP_NAME = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp")
 
@@ -122,10 +124,11 @@ def replacing(path: Path, *, mode: int | None = None, durable: bool = True) -> I
     """
     temp, fd = open_temp(path.parent)
     try:
-        yield fd
-        os.fchmod(fd, default_mode() if mode is None else mode)
-        if durable:
-            fsync(fd)
+        with naming(path):
+            yield fd
+            os.fchmod(fd, default_mode() if mode is None else mode)
+            if durable:
+                fsync(fd)
         temp.replace(path)
     except BaseException:
         temp.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from sycee.errors import SyceeError
 from sycee.system.atomic import default_mode, temp_name, write_all
 from sycee.system.onepass import CHUNK, OnBytes, ignore_bytes, open_regular
+from sycee.system.refusals import naming
 
 _FICLONE = 0x40049409  # from linux/fs.h; the same on every architecture Python supports
 _NOT_HERE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EMLINK}
@@ -113,7 +114,8 @@ def _fill(source: Path, target: Path, copy: Callable[[int, int], object]) -> Non
     try:
         into = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, default_mode())
         try:
-            copy(out, into)
+            with naming(target.parent):
+                copy(out, into)
         finally:
             os.close(into)
     finally:
