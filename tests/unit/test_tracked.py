@@ -161,3 +161,10 @@ def test_a_pointer_that_is_a_link_to_a_huge_file_is_not_read_whole(repo, tmp_pat
     (repo.root / "a.dvc").symlink_to(tmp_path / "huge")
     with pytest.raises(FormatError, match=r"a\.dvc is larger than"):
         repo.tracked()
+
+
+def test_a_repository_whose_settings_are_another_ones_is_refused(tmp_path, repo_dir):
+    (tmp_path / "clone").mkdir()
+    (tmp_path / "clone" / ".dvc").symlink_to(repo_dir / ".dvc")
+    with pytest.raises(Conflict, match=r"\.dvc is a symbolic link"):
+        find_repository(tmp_path / "clone", environ=os.environ)

@@ -140,6 +140,16 @@ def test_local_settings_that_come_with_the_clone_are_not_mine(tmp_path: Path) ->
     assert "not used for it: access_key_id, secret_access_key" in merged.warnings[0]
 
 
+def test_a_clone_does_not_reach_for_the_local_settings_of_another_repository(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text(section("store", secret_access_key="SK"))
+    config(tmp_path, repo=section("store", url="s3://evil/models"))
+    subprocess.run(["git", "init", "-q", tmp_path / "repo"], check=True)
+    (tmp_path / "repo/.dvc/config.local").symlink_to("../../other")
+    assert config(tmp_path).get('remote "store"', "secret_access_key") == "SK"  # the user's own link
+    subprocess.run(["git", "add", "-f", ".dvc/config.local"], cwd=tmp_path / "repo", check=True)
+    assert config(tmp_path).get('remote "store"', "secret_access_key") is None
+
+
 def test_credentials_that_come_with_the_repository_are_its_own_affair(tmp_path: Path) -> None:
     theirs = section("store", url="s3://evil/models", profile="theirs")
     assert config(tmp_path, **{"global": MINE}, repo=theirs).get('remote "store"', "profile") == "theirs"

@@ -113,8 +113,8 @@ def load_config(dvc_dir: Path | None, *, environ: Mapping[str, str]) -> Config:
     """
     files = config_files(dvc_dir, environ)
     levels = {level: load_level(level, path, environ=environ) for level, path in files.items()}
-    if any(levels[level] for level in OWN_LEVELS) and levels.get("local") and _comes_with_the_clone(files["local"]):
-        levels["local"] = _as_the_repositorys(levels["local"])
+    if levels.get("local"):
+        levels["local"] = _trusted(levels["local"], files["local"], sole=not any(levels[one] for one in OWN_LEVELS))
     merged: dict[str, dict[str, Setting]] = {}
     known: dict[str, dict[str, Setting]] = {}
     for level, sections in levels.items():
@@ -140,7 +140,19 @@ def _comes_with_the_clone(file: Path) -> bool:
         return True
 
 
-def _as_the_repositorys(sections: Mapping[str, Options]) -> Mapping[str, Options]:
+def _trusted(sections: Mapping[str, Options], file: Path, *, sole: bool) -> Mapping[str, Options]:
+    """Return the local settings as far as they are the user's.
+
+    Args:
+        sections: What the file says.
+        file: It.
+        sole: Whether nothing else is the user's own, so that there is nothing to protect.
+    """
+    linked = file.is_symlink()
+    if (sole and not linked) or not _comes_with_the_clone(file):
+        return sections
+    if linked:  # the clone reaches for secrets that the user keeps elsewhere
+        return {}
     return {
         title: {option: replace(setting, level="repo") for option, setting in options.items()}
         for title, options in sections.items()

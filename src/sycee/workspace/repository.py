@@ -160,6 +160,7 @@ def open_repository(root: Path, *, environ: Mapping[str, str], notify: Notify = 
         Conflict: If it leads sycee's own files elsewhere by a symbolic link.
         FormatError: If its configuration is unreadable.
     """
+    _require_own(root / DVC_DIR)
     config = load_config(root / DVC_DIR, environ=environ)
     records = root / DVC_DIR / "tmp" / "sycee" / "statcache.sqlite"
     _require_own(records, records.parent, records.parent.parent)
