@@ -1,9 +1,12 @@
 """What goes wrong with S3 remotes, and what a user is told: each message names the cause and what to do."""
 
 import io
+import resource
+import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -180,3 +183,33 @@ def test_missing_object_is_not_a_remote_error(s3_server) -> None:
     with closing(open_s3(S3Request(URL, s3_server.options(), {}))) as backend, pytest.raises(NotFound) as caught:
         list(backend.read("missing"))
     assert caught.value.message == "s3://models/errors/missing does not exist"
+
+
+class _Flood(BaseHTTPRequestHandler):
+    """A store that answers every request for a few bytes with far more."""
+
+    def do_GET(self) -> None:
+        listing = b"<ListBucketResult><Name>models</Name><IsTruncated>false</IsTruncated></ListBucketResult>"
+        size = len(listing) if "list-type" in self.path else 1 << 34
+        self.send_response(200 if "list-type" in self.path else 206)
+        self.send_header("content-length", str(size))
+        self.send_header("content-range", "bytes 0-4/5")
+        self.send_header("last-modified", "Tue, 01 Jan 2019 00:00:00 GMT")
+        self.end_headers()
+        with suppress(OSError):
+            self.wfile.write(listing)
+            while size > len(listing):
+                self.wfile.write(bytes(1 << 20))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_store_that_sends_without_end_is_not_listened_to() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Flood) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        error = failure("read", {"endpointurl": f"http://127.0.0.1:{server.server_port}", **KEYS})
+        server.shutdown()
+    assert "came incomplete: expected 5 bytes, found" in error.message
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB

@@ -79,6 +79,7 @@ class ObjectStoreBackend:
         self._ahead = threading.Semaphore(READ_AHEAD)
         self._pool = ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="sycee-read")
         self._knocked = False
+        self._silence: Exception | None = None
         self._knocking = threading.Lock()
 
     def size(self, key: str) -> int | None:
@@ -117,7 +118,7 @@ class ObjectStoreBackend:
                     raise
                 return b"", 0  # the object ends before the range starts
             total = int(answer.meta["size"])
-            data = bytes(answer.bytes())
+            data = _body(answer, length)
         return self._complete(key, data, min(length, total - start)), total
 
     def _rest(self, key: str, position: int, end: int) -> Iterator[bytes]:
@@ -149,7 +150,8 @@ class ObjectStoreBackend:
         import obstore
 
         with self._speaking("read", key):
-            data = bytes(obstore.get_range(self._clients.reader, key, start=start, end=end))
+            answer = obstore.get(self._clients.reader, key, options={"range": (start, end)})
+            data = _body(answer, end - start)
         return self._complete(key, data, end - start)
 
     def _complete(self, key: str, data: bytes, expected: int) -> bytes:
@@ -202,7 +204,7 @@ class ObjectStoreBackend:
             except obstore.exceptions.AlreadyExistsError:
                 return False
             # Some servers ignore the condition: reading it back tells who came last.
-            return bytes(obstore.get(self._clients.reader, key).bytes()) == data
+            return _body(obstore.get(self._clients.reader, key), len(data)) == data
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """See :meth:`sycee.storage.port.Backend.list`."""
@@ -244,6 +246,8 @@ class ObjectStoreBackend:
         except SyceeError:
             raise
         except (BaseError, OSError, ValueError) as error:
+            if not error_code(error):  # no answer: the next call knocks before it waits as long
+                self._knocked = False
             raise translated(error, action) from error
 
     def _knock(self) -> None:
@@ -254,9 +258,23 @@ class ObjectStoreBackend:
         with self._knocking:
             if self._knocked:
                 return
+            if self._silence:  # nobody answered: hundreds of objects must not wait for it one by one
+                raise self._silence
             try:
                 next(iter(obstore.list(self._clients.knocker, _KNOCK)), None)
             except obstore.exceptions.BaseError as error:
                 if error_code(error) not in {"AccessDenied", "403"}:  # may read objects, may not list: a common policy
+                    self._silence = error
                     raise
             self._knocked = True
+
+
+def _body(answer: Any, length: int) -> bytes:
+    """Return the body of an answer, and of one that is longer than was asked for no more than shows it."""
+    parts = []
+    for part in answer.stream(min_chunk_size=MAX_CHUNK):
+        parts.append(bytes(part))
+        length -= len(part)
+        if length < 0:
+            break
+    return parts[0] if len(parts) == 1 else b"".join(parts)
