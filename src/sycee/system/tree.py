@@ -49,16 +49,20 @@ def scan(root: Path, *, enter: Callable[[str], bool] = lambda _relpath: True) ->
         root: The folder.
         enter: Whether to look into the folder of this relative path (the folder itself is yielded in any case).
     """
-    return _scan(root, "", enter)
+    open_folders = [_listed(root, "")]  # a list, since a hostile folder can be deeper than Python's stack
+    while open_folders:
+        entry = next(open_folders[-1], None)
+        if entry is None:
+            open_folders.pop()
+            continue
+        yield entry
+        if entry.kind == "dir" and enter(entry.relpath):
+            open_folders.append(_listed(root / entry.relpath, f"{entry.relpath}/"))
 
 
-def _scan(folder: Path, prefix: str, enter: Callable[[str], bool]) -> Iterator[TreeEntry]:
+def _listed(folder: Path, prefix: str) -> Iterator[TreeEntry]:
     with os.scandir(folder) as entries:
         names = sorted(entries, key=lambda entry: entry.name)
     for entry in names:
-        relpath = prefix + entry.name
         status = entry.stat(follow_symlinks=False)
-        kind = kind_of(status)
-        yield TreeEntry(relpath, kind, status)
-        if kind == "dir" and enter(relpath):
-            yield from _scan(folder / entry.name, f"{relpath}/", enter)
+        yield TreeEntry(prefix + entry.name, kind_of(status), status)
