@@ -1,13 +1,33 @@
 """``python -m sycee`` and the ``sycee`` script."""
 
+import os
 import sys
 
+from sycee.cli.main import INTERRUPTED
 from sycee.cli.main import main as run
+
+PATIENCE = 2.0  # seconds
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    sys.exit(run())
+    code = run()
+    if code == INTERRUPTED:
+        _abandon_threads()
+    sys.exit(code)
+
+
+def _abandon_threads() -> None:
+    """Let transfers give up what they began, but not wait for a server that does not answer: they wait for it."""
+    import threading
+    import time
+
+    deadline = time.monotonic() + PATIENCE
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,9 @@ Exit codes: 0 done; 1 could not be done; 2 wrong usage; 10 verification failed: 
 """
 
 
+INTERRUPTED = 130  # as shells count: 128 and the number of the signal
+
+
 class _Verbs(click.Group):
     """Loads the module of a verb only when it is used, so that ``--help`` and ``status`` start at once."""
 
@@ -120,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report_usage(wrong, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; nothing is half done, run the command again to go on", err=True)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stdout = None  # nobody reads it; Python must not try to flush it
         return 141
