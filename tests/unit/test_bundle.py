@@ -140,3 +140,9 @@ def test_render_sorts_and_root_digest_follows_the_order():
     assert [resource.name for resource in parsed.resources] == ["a", "b"]
     assert parsed.ignore_paths == ("y", "z")
     assert parsed.resources[0] == resources[1]
+
+
+@pytest.mark.parametrize("value", [b"[],", b"{},", b"1,"])
+def test_a_bundle_of_many_values_is_refused_before_it_fills_the_memory(value):
+    with pytest.raises(FormatError, match="holds more than 1000 values"):
+        bundle.parse(b'{"mediaType":[' + value * 1_000_000 + b"1]}")

@@ -12,6 +12,7 @@ from sycee.formats import strictjson
 
 NAME = "model.sig"
 MAX_SIZE = 64 << 20  # bytes; 200 bytes a file, so about 300,000 files
+MAX_VALUES = 1000  # JSON values; a bundle by a key has 15, and everybody may write what is parsed here
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
@@ -60,11 +61,14 @@ def parse(data: bytes, name: str = NAME) -> Bundle:
         name: Its name, for messages.
 
     Raises:
-        FormatError: With every fault: too long, not strict JSON, unknown or missing members, another media or payload
-            type, certificates or log entries (other methods than ``key``), any number of signatures but one.
+        FormatError: With every fault: too long, too many values, not strict JSON, unknown or missing members, another
+            media or payload type, certificates or log entries (other methods than ``key``), any number of signatures
+            but one.
     """
     if len(data) > MAX_SIZE:
         raise FormatError(f"{name} is longer than {MAX_SIZE} bytes")
+    if sum(data.count(mark) for mark in (b"{", b"[", b",")) > MAX_VALUES:
+        raise FormatError(f"{name} is no bundle: it holds more than {MAX_VALUES} values")
     reader = strictjson.Reader(name)
     top = reader.mapping(
         strictjson.parse(data, name),
