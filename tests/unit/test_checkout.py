@@ -251,3 +251,13 @@ def test_a_read_only_cache_is_enough(repo):
         path.chmod(0o555 if path.is_dir() else 0o444)
     checkout(repo, repo.tracked())
     assert (repo.root / "f").read_bytes() == b"weights"
+
+
+def test_bytes_whose_object_is_damaged_are_stored_nowhere_else(repo):
+    first, _ = versions(repo, "f", b"first", b"other")
+    held = repo.cache.path(digest_bytes(b"other").md5)
+    held.chmod(0o644)
+    held.write_bytes(b"0ther")
+    with pytest.raises(Conflict, match="stored nowhere"):
+        switch(repo, "f", first)
+    assert (repo.root / "f").read_bytes() == b"other"
