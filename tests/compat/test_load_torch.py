@@ -1,11 +1,14 @@
 """Loading with the real torch and safetensors, from sealed bytes."""
 
+import os
 import pickle
 
 import pytest
 
 from rigs.signed import CARD, fixed_key, sign_folder
 from sycee.errors import FormatError, NotFound, UsageError
+from sycee.system.sealed import seal
+from sycee.trust import frameworks
 from sycee.trust.verified import open_verified
 
 pytestmark = pytest.mark.slow
@@ -126,3 +129,30 @@ def test_memory_holds_the_model_once(folder):
         state = model.torch()
         assert state["weight"].shape == (64 << 20,)
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10  # KiB: mapped, not copied
+
+
+@pytest.mark.parametrize("kind", ["torch", "safetensors"])
+def test_a_model_closed_meanwhile_does_not_let_another_file_in(tmp_path, monkeypatch, kind):
+    # The number of a closed descriptor goes to the next file that is opened, whoever wrote that.
+    import safetensors.torch
+
+    good, evil = tmp_path / "good", tmp_path / "evil"
+    for path, value in ((good, 1.0), (evil, 666.0)):
+        tensors = {"w": torch.tensor([value])}
+        torch.save(tensors, path) if kind == "torch" else safetensors.torch.save_file(tensors, path)
+    with good.open("rb") as file:
+        sealed, _ = seal("good", file.fileno(), "sha256")
+    owner, name = (torch, "load") if kind == "torch" else (safetensors, "safe_open")
+    real, number, opened = getattr(owner, name), sealed.fileno(), []
+
+    def closing(*arguments, **options):
+        sealed.close()
+        opened.append(os.open(evil, os.O_RDONLY))
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, closing)
+    load = frameworks.load_torch if kind == "torch" else frameworks.load_safetensors
+    loaded = load(sealed, "cpu", {}) if kind == "torch" else load(sealed, "torch")
+    assert opened == [number]
+    os.close(number)
+    assert loaded["w"].item() == 1.0

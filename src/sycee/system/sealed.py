@@ -8,6 +8,7 @@ writes. A sealed memfd shows none: the kernel refuses to write to it, grow it or
 import fcntl
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from typing import BinaryIO, Self
 
@@ -15,6 +16,11 @@ from sycee.digest import Algorithm
 from sycee.system.onepass import OnBytes, hash_fd, ignore_bytes
 
 _SEALS = ("F_SEAL_WRITE", "F_SEAL_GROW", "F_SEAL_SHRINK", "F_SEAL_SEAL")
+
+
+def path_of(fd: int) -> str:
+    """Return a path that opens what a descriptor has open, for as long as it has."""
+    return f"/proc/self/fd/{fd}" if os.path.isdir("/proc/self/fd") else f"/dev/fd/{fd}"  # noqa: PTH112
 
 
 class SealedFile:
@@ -30,11 +36,12 @@ class SealedFile:
         self.name = name
         self.size = size
         self._fd = fd
+        self._lock = threading.Lock()  # a closed descriptor's number may be another file's an instant later
 
     @property
     def path(self) -> str:
         """``/proc/self/fd/N`` (Linux) or ``/dev/fd/N``."""
-        return f"/proc/self/fd/{self.fileno()}" if os.path.isdir("/proc/self/fd") else f"/dev/fd/{self.fileno()}"  # noqa: PTH112
+        return path_of(self.fileno())
 
     def fileno(self) -> int:
         """Return the descriptor.
@@ -48,7 +55,8 @@ class SealedFile:
 
     def open(self) -> BinaryIO:
         """Return a new read-only file over the bytes, with a position of its own."""
-        return os.fdopen(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC), "rb")
+        with self._lock:
+            return os.fdopen(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC), "rb")
 
     def read(self) -> bytes:
         """Return all bytes."""
@@ -57,9 +65,10 @@ class SealedFile:
 
     def close(self) -> None:
         """Give the memory back; maps of it that libraries hold stay valid."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
 
     def __enter__(self) -> Self:
         return self

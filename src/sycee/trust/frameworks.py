@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from sycee.errors import FormatError, NotFound, PolicyDenied, SyceeError
+from sycee.system.sealed import path_of
 
 if TYPE_CHECKING:
     from sycee.system.sealed import SealedFile
@@ -44,7 +45,7 @@ def load_torch(sealed: "SealedFile", map_location: Any, environ: Mapping[str, st
     with sealed.open() as file:
         mapped = file.read(len(_ZIP)) == _ZIP
         file.seek(0)
-        source = sealed.path if mapped else file
+        source = path_of(file.fileno()) if mapped else file  # not the sealed file's own: another thread may close that
         try:
             return torch.load(source, map_location=map_location, weights_only=True, mmap=mapped)
         except Exception as error:
@@ -94,7 +95,7 @@ def load_safetensors(sealed: "SealedFile", framework: Framework) -> dict[str, An
         raise NotFound("safetensors is not installed", hint="pip install 'sycee[torch]'") from None
     kinds = {"torch": "pt", "numpy": "np"}
     try:
-        with safe_open(sealed.path, framework=kinds[framework]) as file:
+        with sealed.open() as held, safe_open(path_of(held.fileno()), framework=kinds[framework]) as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except ImportError:
         raise NotFound(f"{framework} is not installed", hint="pip install 'sycee[torch]'") from None
