@@ -39,6 +39,13 @@ class SyceeError(Exception):
         self.message = message
         self.hint = hint
         self.details: Mapping[str, Any] = details
+        if hint:
+            self.advise(hint)
+
+    def advise(self, hint: str) -> None:
+        """Say what to do now, for a handler and for the traceback of a script that has none."""
+        self.hint = hint
+        self.add_note(f"hint: {hint}")
 
     def about(self, subject: str) -> Self:
         """Return the same error with what it is about named first: ``models/a.pt: object … is damaged``."""

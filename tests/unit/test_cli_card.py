@@ -76,6 +76,12 @@ def test_no_card(capsys, model):
     assert "hint: " in err
 
 
+def test_no_such_file(capsys, model):
+    code, out, err = run(capsys, model, "check", "none.yaml")
+    assert (code, out) == (1, "")
+    assert err.endswith("none.yaml does not exist\nhint: give a model's folder, or its card\n")
+
+
 def test_schema(capsys, model):
     code, out, err = run(capsys, model, "schema")
     assert (code, err) == (0, "")

@@ -406,3 +406,16 @@ def test_a_linked_pipeline_file_does_not_draw_a_secret_into_the_repository(repo,
     frozen = freeze("m", task="ner", now=NOW)
     assert (repo / "dvc.yaml").is_symlink()
     assert repo / "dvc.yaml" not in frozen.changed
+
+
+def test_what_a_version_lacks_is_said_aloud(repo, caplog):
+    freeze("m", task="t", weights="nowhere.pt")
+    [record] = caplog.records
+    assert (record.name, record.levelname) == ("sycee", "WARNING")
+    assert record.getMessage().startswith("m is frozen, but not all of it: ")
+    assert "the weights nowhere.pt are not there" in record.getMessage()
+
+
+def test_a_whole_version_is_frozen_in_silence(repo, caplog, capfd):
+    freeze("m", task="t", weights=put(repo / "model.pt"))
+    assert (caplog.records, capfd.readouterr()) == ([], ("", ""))

@@ -177,7 +177,8 @@ def test_private_copy(folder, tmp_path):
     with open_verified(folder, key()) as model:
         copy = model.path(parent=tmp_path)
         assert copy.path.parent.stat().st_mode & 0o777 == 0o700
-        assert os.fspath(copy) == str(copy.path)
+        assert os.fspath(copy) == str(copy) == str(copy.path)
+        assert repr(copy) == f"PrivateCopy('{copy.path}')"
         found = {path.relative_to(copy.path).as_posix() for path in copy.path.rglob("*") if path.is_file()}
         assert found == {*MODEL, "SHA256SUMS"}
         assert all(path.stat().st_mode & 0o777 == 0o400 for path in copy.path.rglob("*") if path.is_file())

@@ -230,8 +230,10 @@ def test_card_that_names_other_bytes(folder):
     (folder / "model_card.yaml").write_bytes(
         CARD + b"model:\n  files:\n  - path: model.pt\n    size: 18\n    sha256: " + b"a" * 64 + b"\n"
     )
-    with pytest.raises(ContextMismatch, match=r"about the sha256 of model\.pt"):
+    with pytest.raises(ContextMismatch, match=r"it lists the sha256 of model\.pt as a{64}, and that is [0-9a-f]{64}") as caught:
         sign_folder(folder)
+    assert caught.value.hint == "freeze again, which writes the card for the files as they are, and sign that"
+    assert caught.value.details["expected"] == "a" * 64
 
 
 def test_card_that_names_weights_that_are_not_here(folder):

@@ -102,7 +102,13 @@ def test_a_file_in_the_place_of_the_folder_is_told_before_the_training(repo):
     with pytest.raises(UsageError, match="a model is a folder"), training("m", task="t"):
         pytest.fail("the training began")
     (repo / "f").write_text("")
-    with pytest.raises(NotADirectoryError), training("f/m", task="t"):
+    with pytest.raises(SyceeError, match="f/m: Not a directory"), training("f/m", task="t"):
+        pytest.fail("the training began")
+
+
+def test_a_repository_that_cannot_be_used_is_told_before_the_training(repo):
+    (repo / ".dvc/config").write_text("[core\n")
+    with pytest.raises(FormatError, match="config: line 1"), training("m", task="t"):
         pytest.fail("the training began")
 
 
@@ -120,7 +126,7 @@ def test_weights_need_not_be_there_yet(repo):
     assert run.warnings == ()
 
 
-def test_outside_of_a_repository_it_says_what_will_be_missing(tmp_path, monkeypatch):
+def test_outside_of_a_repository_it_says_what_will_be_missing(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     with training("m", task="t") as run:
         pass
@@ -128,3 +134,10 @@ def test_outside_of_a_repository_it_says_what_will_be_missing(tmp_path, monkeypa
         "not in a sycee repository: the weights are not tracked",
         "not in a Git repository: the version of the code will not be known",
     )
+    assert [record.getMessage() for record in caplog.records[:2]] == [f"m: {warning}" for warning in run.warnings]
+
+
+def test_a_run_shows_what_became_of_it(repo):
+    with training("m", task="t") as run:
+        assert repr(run) == "<training of m, not frozen yet>"
+    assert repr(run) == repr(run.frozen)

@@ -146,7 +146,7 @@ def test_wrong_usage(work, run, arguments):
     ("arguments", "words"),
     [
         (("verify", "bert", "--key", "none.pub"), "none.pub does not exist"),
-        (("verify", "none", "--key", "k.pub"), "is not a model folder"),
+        (("verify", "none", "--key", "k.pub"), "is not a model folder: there is no such folder"),
         (("verify", "bert/model.pt", "--key", "k.pub"), "--weights-only"),
         (("sign", "none", "--key", "k"), "is not a model folder"),
         (("sign", "bert", "--key", "none"), "does not exist"),

@@ -1,5 +1,6 @@
 """``sycee card``: find a model's card, read it, and lay it out for a person."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ def card_path(target: Path) -> Path:
         return target
     folder = target if target.is_dir() else target.parent
     path = folder / card.FILE_NAME
+    if not os.path.lexists(target):
+        raise NotFound(f"{target} does not exist", hint="give a model's folder, or its card", path=str(target))
     if not path.is_file():
         raise NotFound(
             f"{target} has no {card.FILE_NAME}",

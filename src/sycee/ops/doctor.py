@@ -197,7 +197,11 @@ def _remote(repo: Repository, checkup: Checkup) -> Finding:
         return _failed(subject, error)
     if opened.warnings:
         return Finding(subject, "warning", "; ".join(opened.warnings))
-    return Finding(subject, "ok", f"{opened.backend.describe()}, reachable")
+    place = opened.backend.describe()
+    if (folder := Path(place)).is_absolute() and not folder.is_dir():
+        hint = f"the first push makes it; if it should be there: sycee remote modify {opened.name} url …"
+        return Finding(subject, "warning", f"{place} does not exist", hint)
+    return Finding(subject, "ok", f"{place}, reachable")
 
 
 def _key(path: Path) -> Finding:

@@ -5,6 +5,7 @@ what stands in the way is moved aside and named, never deleted.
 """
 
 import datetime as dt
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -26,11 +27,13 @@ from sycee.ops.place import Bring, gather_weights
 from sycee.system.atomic import write_file
 from sycee.system.git import Git, toplevel
 from sycee.system.onepass import digest_file
+from sycee.system.refusals import refused
 from sycee.system.tree import kind_at
 from sycee.workspace.content import cached_by_symlink, digests_of
 from sycee.workspace.repository import Repository, find_repository
 
 PIPELINE_FILE = "dvc.yaml"
+LOG = logging.getLogger("sycee")  # shown on stderr unless the script says otherwise
 
 AnyPath = str | os.PathLike[str]
 
@@ -140,7 +143,15 @@ def run(request: Request) -> Frozen:
     steps = Steps()
     project = open_project(request, steps)
     with ExitStack() as stack:
-        return _Freeze(request, _locked(project, stack, steps), steps).run()
+        frozen = _Freeze(request, _locked(project, stack, steps), steps).run()
+    _tell(frozen, steps)
+    return frozen
+
+
+def _tell(frozen: Frozen, steps: Steps) -> None:
+    """Say aloud that a version lacks something: a script rarely prints what it gets from a freeze."""
+    if not steps.complete or any(file.kept == "no" for file in frozen.files):
+        LOG.warning("%s is frozen, but not all of it: %s", os.path.relpath(frozen.path), "; ".join(frozen.warnings))
 
 
 def make_folder(folder: Path) -> None:
@@ -148,17 +159,24 @@ def make_folder(folder: Path) -> None:
 
     Raises:
         UsageError: If something else stands there.
-        OSError: If it cannot be made.
+        SyceeError: If it cannot be made.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(
             f"{folder} is a file, and a model is a folder", hint="give its folder, and the file as weights=…"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(error) from error
 
 
-def open_project(request: Request, steps: Steps) -> Project:
-    """Return what surrounds the model's folder, with a warning for what is missing or unreadable."""
+def open_project(request: Request, steps: Steps, *, strict: bool = False) -> Project:
+    """Return what surrounds the model's folder, with a warning for what is missing or unreadable.
+
+    Raises:
+        SyceeError: If there is a repository that cannot be used, and ``strict`` was asked for.
+    """
     around = toplevel(request.path)
     git = Git(around) if around else None
     try:
@@ -167,6 +185,8 @@ def open_project(request: Request, steps: Steps) -> Project:
         steps.warn("not in a sycee repository: the weights are not tracked")
         return Project(None, git)
     except SyceeError as error:
+        if strict:
+            raise
         steps.complete = False
         steps.warn(f"the repository cannot be used, so the weights are not tracked: {error.message}")
         return Project(None, git)

@@ -14,7 +14,7 @@ from sycee.capture.steps import Steps
 from sycee.errors import FormatError, NotFound, SyceeError
 from sycee.formats import card
 from sycee.formats.card import REQUIRED
-from sycee.ops.freeze import AnyPath, Options, make_folder, make_request, open_project
+from sycee.ops.freeze import LOG, AnyPath, Options, make_folder, make_request, open_project
 from sycee.ops.freeze import run as run_freeze
 from sycee.ops.frozen import Frozen, Request, utc_now
 from sycee.ops.gather import Project, given_fields
@@ -38,10 +38,14 @@ class Training:
         self.metrics: dict[str, Any] = dict(request.metrics)
         self.warnings = warnings
         self.frozen: Frozen | None = None
+        self._path = request.path
 
     def log(self, **metrics: Any) -> None:
         """Note metrics by name; a later value of the same name takes the place of the earlier one."""
         self.metrics.update(metrics)
+
+    def __repr__(self) -> str:
+        return repr(self.frozen) if self.frozen else f"<training of {os.path.relpath(self._path)}, not frozen yet>"
 
 
 @contextmanager
@@ -64,6 +68,8 @@ def training(path: AnyPath, *, task: str, **options: Unpack[Options]) -> Iterato
     """
     request = make_request(path, task, options)
     running = Training(request, check(request))
+    for warning in running.warnings:
+        LOG.warning("%s: %s", os.path.relpath(request.path), warning)
     started = request.now
     yield running
     ended = utc_now()
@@ -105,7 +111,7 @@ def check(request: Request) -> tuple[str, ...]:
     if (present := request.path / card.FILE_NAME).exists():
         card.parse(present.read_bytes(), str(present))
     steps = Steps()
-    project = open_project(request, steps)
+    project = open_project(request, steps, strict=True)
     if project.repo:
         project.repo.tracked()  # raises what open_project only notes
         _require_writable(project.repo.cache.root)

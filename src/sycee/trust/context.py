@@ -80,7 +80,16 @@ def _check_entry(signed: Signed, entry: Resource) -> None:
     if resource is None:
         raise ContextMismatch(f"{modelfolder.CARD} names {entry.name}, which is not signed", path=entry.name)
     for fact in ("size", "sha256", "md5", "blake3"):
-        _same(modelfolder.CARD, f"{fact} of {entry.name}", getattr(resource, fact), getattr(entry, fact))
+        own, listed = getattr(resource, fact), getattr(entry, fact)
+        if None not in (own, listed) and own != listed:
+            raise ContextMismatch(
+                f"{modelfolder.CARD} was written for other files: it lists the {fact} of {entry.name} as {listed}, "
+                f"and that is {own}",
+                hint="freeze again, which writes the card for the files as they are, and sign that",
+                expected=listed,
+                found=own,
+                path=modelfolder.CARD,
+            )
 
 
 def _same(where: str, what: str, signed: object, found: object) -> None:

@@ -76,8 +76,10 @@ class Folder:
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # the folder itself may be a link
         except (FileNotFoundError, NotADirectoryError):
-            hint = "for a lone file use --weights-only" if path.is_file() else None
-            raise NotFound(f"{path} is not a model folder", hint=hint, path=str(path)) from None
+            there = path.is_file()
+            hint = "for a lone file use --weights-only" if there else "a model is a folder with a model_card.yaml"
+            why = "" if there else ": there is no such folder"
+            raise NotFound(f"{path} is not a model folder{why}", hint=hint, path=str(path)) from None
 
     def __enter__(self) -> Self:
         return self

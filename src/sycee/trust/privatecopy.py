@@ -37,6 +37,11 @@ class PrivateCopy:
     def __fspath__(self) -> str:
         return str(self.path)
 
+    __str__ = __fspath__  # many libraries call str() on what they are given as a path
+
+    def __repr__(self) -> str:
+        return f"PrivateCopy({str(self.path)!r})"
+
     def __enter__(self) -> Path:
         return self.path
 

@@ -103,7 +103,8 @@ def read_origin(root: Path, origin: Path) -> list[Tracked]:
     try:
         return _parsed(root, origin, data, name)
     except FormatError as error:
-        error.hint = error.hint or f"mend it, or take the last good one: git checkout -- {name}"
+        if not error.hint:
+            error.advise(f"mend it, or take the last good one: git checkout -- {name}")
         raise
 
 
