@@ -36,7 +36,7 @@ format: $(VENV)/.dev         ## what `make lint` would complain about and a mach
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev          ## the figures of docs/benchmarks.md, beside dvc, as ratios of one run
+bench: $(VENV)/.dev          ## time and memory beside dvc, as ratios of one run
 	$(BIN)/python benchmarks/run.py
 
 clean:                       ## forget the environment and caches
