@@ -120,6 +120,15 @@ def test_nothing_listens(call: str) -> None:
     assert error.message.endswith(": nothing answers there (connection refused)")
 
 
+def test_a_dead_server_is_not_asked_for_each_of_many_objects() -> None:
+    begun = time.monotonic()
+    with closing(open_s3(S3Request(URL, {"endpointurl": "http://127.0.0.1:1", **KEYS}, {}))) as backend:
+        for number in range(500):
+            with pytest.raises(RemoteError, match=f"k{number}: nothing answers there"):
+                backend.size(f"k{number}")
+    assert time.monotonic() - begun < 10
+
+
 def test_unknown_host() -> None:
     error = failure("size", {"endpointurl": "http://no-such-host.invalid", **KEYS})
     assert error.message == "cannot look at s3://models/errors/k: its name cannot be resolved"

@@ -9,7 +9,9 @@ a file of some hundred kilobytes takes the ways of a large one: threads, several
 """
 
 import json
+import mmap
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -47,18 +49,25 @@ class Crasher:
         Raises:
             AssertionError: If it ended otherwise and not with 0.
         """
-        order = {"folder": str(folder), "what": what if isinstance(what, str) else [*what], "at": at or 0}
+        answer = self.ask(folder, what, at=at or 0)
+        assert answer["rc"] in ({0, KILLED} if at else {0}), (what, answer)
+        return bool(answer["rc"] == KILLED)
+
+    def ask(self, folder: Path, what: Sequence[str] | str, *, at: int = 0, largest: int = -1) -> dict[str, Any]:
+        """Do the same, where no file may grow beyond ``largest`` bytes; return ``rc``, ``printed`` and ``points``."""
+        what = what if isinstance(what, str) else [*what]
+        order = {"folder": str(folder), "what": what, "at": at, "largest": largest}
         print(json.dumps(order), file=self._process.stdin, flush=True)
-        answer = json.loads(self._process.stdout.readline())
-        assert answer["rc"] in ({0, KILLED} if at else {0}), (order, answer)
-        return answer["rc"] == KILLED
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
 
 
 class _Countdown:
     """Counts changes, of all threads together; at the last one the process ends between two instructions."""
 
-    def __init__(self, at: int) -> None:
+    def __init__(self, at: int, counted: mmap.mmap) -> None:
         self._left = at
+        self._shown = counted
         self._lock = threading.Lock()
 
     def arm(self) -> None:
@@ -71,6 +80,7 @@ class _Countdown:
                 return real(*args, **kwargs)
             with self._lock:
                 self._left -= 1
+                self._shown[:8] = (int.from_bytes(self._shown[:8], "big") + 1).to_bytes(8, "big")
                 if self._left == 0:
                     try:
                         if name in {"write", "pwrite"}:  # torn: the first half reaches the disk
@@ -105,6 +115,7 @@ def _serve() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         printed_in, printed_out = os.pipe()
+        points = mmap.mmap(-1, 8)  # shared with the child
         child = os.fork()
         if child == 0:
             os.close(printed_in)
@@ -113,8 +124,9 @@ def _serve() -> None:
             os.chdir(order["folder"])
             code = 1
             try:
-                if order["at"]:
-                    _Countdown(order["at"]).arm()
+                if order["largest"] >= 0:
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest"], resource.RLIM_INFINITY))
+                _Countdown(order["at"], points).arm()
                 code = work(order["what"])
                 sys.stdout.flush()
                 sys.stderr.flush()
@@ -126,7 +138,11 @@ def _serve() -> None:
         with os.fdopen(printed_in, errors="replace") as pipe:
             printed = pipe.read()
         _, status = os.waitpid(child, 0)
-        print(json.dumps({"rc": os.waitstatus_to_exitcode(status), "printed": printed}), flush=True)
+        print(json.dumps({"rc": os.waitstatus_to_exitcode(status), "printed": printed, **_total(points)}), flush=True)
+
+
+def _total(points: mmap.mmap) -> dict[str, int]:
+    return {"points": int.from_bytes(points[:8], "big")}
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from pathlib import Path
 from sycee.errors import NotFound, RemoteError
 from sycee.formats.paths import path_fault
 from sycee.storage.port import CHUNK, OnBytes, Source, Stored, check_key, check_prefix, opened, pieces
-from sycee.system.atomic import TEMP_NAME, fsync_dir, replacing, temp_name, write_all
+from sycee.system.atomic import TEMP_NAME, fsync_dir, replacing, sweep, temp_name, write_all
 from sycee.system.refusals import HINTS
 
 OBJECT_MODE = 0o444  # as DVC: whoever edits a linked object must first notice that it is shared
+ABANDONED = 86_400.0  # seconds after which what nobody writes to is a leftover: DVC locks none of its temporary files
 GROUP_FOLDER_MODE = 0o2775  # DVC's `shared = group`: new folders belong to the group of their parent
 
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
@@ -41,6 +42,7 @@ class LocalBackend:
     def __init__(self, root: Path, *, shared: bool = False) -> None:
         self._root = root
         self._shared = shared
+        self._swept: set[Path] = set()
 
     def size(self, key: str) -> int | None:
         """See :meth:`sycee.storage.port.Backend.size`."""
@@ -123,6 +125,9 @@ class LocalBackend:
         return folder
 
     def _make_folder(self, folder: Path) -> None:
+        if folder not in self._swept:
+            self._swept.add(folder)
+            sweep(folder, older=ABANDONED)
         missing = []
         while not folder.is_dir():
             missing.append(folder)

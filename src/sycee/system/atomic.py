@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,15 +49,20 @@ def hold(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX)
 
 
-def sweep(folder: Path) -> None:
+def sweep(folder: Path, *, older: float = 0) -> None:
     """Remove what killed writers left in a folder: temporary files and folders whose lock nobody holds.
 
     What cannot be asked (another user's, on a file system without locks) stays.
+
+    Args:
+        folder: Where to look, not below it.
+        older: Seconds since they were last written to, where writers that take no lock are at work too.
     """
+    now = time.time()
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if TEMP_NAME.fullmatch(entry.name):
-                with suppress(OSError):
+            with suppress(OSError):
+                if TEMP_NAME.fullmatch(entry.name) and now - entry.stat(follow_symlinks=False).st_mtime >= older:
                     _remove_unless_held(Path(entry.path))
 
 
