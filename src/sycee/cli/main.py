@@ -47,6 +47,7 @@ Exit codes: 0 done; 1 could not be done; 2 wrong usage; 10 verification failed: 
 
 
 INTERRUPTED = 130  # as shells count: 128 and the number of the signal
+_BEFORE_THE_VERB = frozenset({"-C", "--cd", "-q", "--quiet"})  # dvc takes them behind it, so people type them there
 
 
 class _Verbs(click.Group):
@@ -141,7 +142,10 @@ def _report_usage(wrong: click.ClickException, *, as_json: bool) -> int:
         click.echo(wrong.format_message(), err=True)
         return UsageError.exit_code
     asked = wrong.ctx.command_path if isinstance(wrong, click.UsageError) and wrong.ctx else None
-    return _report(UsageError(wrong.format_message(), hint=asked and f"{asked} --help"), as_json=as_json)
+    hint = asked and f"{asked} --help"
+    if isinstance(wrong, click.NoSuchOption) and wrong.option_name in _BEFORE_THE_VERB:
+        hint = f"it stands before the verb: sycee {wrong.option_name} …"
+    return _report(UsageError(wrong.format_message(), hint=hint), as_json=as_json)
 
 
 def _report(error: SyceeError, *, as_json: bool) -> int:
