@@ -27,7 +27,7 @@ _REGION = re.compile(r"[A-Za-z0-9_-]+")
 CONNECT_SECONDS = 10
 STALL_SECONDS = 60  # a download that delivers nothing for so long is resumed
 PART_SECONDS = 3_600  # a part may take this long on a slow line
-KNOCK_SECONDS = 30
+KNOCK_SECONDS = 15  # thrice: within a minute it is clear that nobody answers
 
 # Options without which objects would be stored otherwise than the bucket's owner wants. Reading needs none of them.
 _CANNOT_WRITE = ("acl", "grant_read", "grant_read_acp", "grant_write_acp", "grant_full_control")

@@ -36,7 +36,11 @@ def open_temp(folder: Path) -> tuple[Path, int]:
     """
     while True:
         temp = folder / temp_name()
-        fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            error.filename = str(folder)  # nobody knows the temporary name
+            raise
         hold(fd)
         if temp.exists():  # else it was swept in the instant before it was locked
             return temp, fd
