@@ -163,7 +163,7 @@ def _kept(repo: Repository) -> Iterator[Finding]:
     old = [size for size, age in _files(private / "tmp") if age > _LEFTOVER_AGE]
     if old:
         words = f"{len(old)} temporary files of interrupted commands, {_megabytes(old)}"
-        yield Finding("leftovers", "warning", words, f"remove them: rm {private / 'tmp'}/.*.tmp")
+        yield Finding("leftovers", "warning", words, "the next sycee add or fetch removes them")
     for folder, what in ((private / "quarantine", "damaged objects"), (repo.scratch / "aside", "files set aside")):
         if sizes := [size for size, _ in _files(folder)]:
             hint = f"look at them, then remove them: {folder}"
