@@ -419,3 +419,12 @@ def test_what_a_version_lacks_is_said_aloud(repo, caplog):
 def test_a_whole_version_is_frozen_in_silence(repo, caplog, capfd):
     freeze("m", task="t", weights=put(repo / "model.pt"))
     assert (caplog.records, capfd.readouterr()) == ([], ("", ""))
+
+
+def test_originals_of_copied_weights_are_named_before_git_takes_them(repo):
+    for name in ("loose.pt", "ignored.pt", "m/inside.pt"):
+        put(repo / name)
+    (repo / ".gitignore").write_text("/ignored.pt\n")
+    frozen = freeze("m", task="t", weights=["loose.pt", "ignored.pt", "m/inside.pt"])
+    [hint] = [hint for hint in frozen.hints if "originals" in hint]
+    assert hint == "keep the originals out of Git, since they were copied: loose.pt"

@@ -236,8 +236,20 @@ class _Freeze:
         self._list(written, files)
         changed = tuple(dict.fromkeys(self.changed))
         left_out = weights.left_out
-        hints = tuple(_hints(folder, self.project, files, left_out, changed))
+        hints = (*self._originals(), *_hints(folder, self.project, files, left_out, changed))
         return Frozen(folder, written, files, changed, tuple(aside.taken), left_out, hints)
+
+    def _originals(self) -> Iterator[str]:
+        """Advise to keep out of Git what was copied into the model, lest `git add -A` takes weights."""
+        git, folder = self.project.git, self.request.path
+        if git is None:
+            return
+        root = git.root
+        copied = [one for one in self.request.weights or () if one != folder and folder not in one.parents]
+        names = [one.relative_to(root).as_posix() for one in copied if root in one.parents]
+        kept: set[str] = self.steps.run("what Git ignores", lambda: git.ignored(names) | git.tracked(names), set(names))
+        if loose := [name for name in names if name not in kept and (root / name).exists()]:
+            yield f"keep the originals out of Git, since they were copied: {', '.join(loose)}"
 
     def _previous(self, aside: Aside) -> Mapping[str, Any]:
         path = self.request.path / card.FILE_NAME

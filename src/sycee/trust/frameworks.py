@@ -50,9 +50,15 @@ def load_torch(sealed: "SealedFile", map_location: Any, environ: Mapping[str, st
             return torch.load(source, map_location=map_location, weights_only=True, mmap=mapped)
         except Exception as error:
             raise FormatError(
-                f"{sealed.name} cannot be loaded with weights_only=True: {_first_line(error)}",
+                f"{sealed.name} cannot be loaded with weights_only=True: {_unsafe(error)}",
                 hint="save a state dict, torch.save(model.state_dict(), ...), and sign that; or use safetensors",
             ) from error
+
+
+def _unsafe(error: Exception) -> str:
+    """Return what a pickle asked for; torch's own first line advises to run it."""
+    asked = re.search(r"GLOBAL (\S+)", str(error))
+    return f"it asks to run {asked[1]}" if asked else _first_line(error)
 
 
 def _torch() -> Any:

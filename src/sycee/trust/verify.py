@@ -213,7 +213,7 @@ def _signed_payload(raw: bytes, key: PublicKey) -> bytes:
     try:
         envelope = bundle.parse(raw)
     except FormatError as error:
-        raise SignatureInvalid(error.message, faults=[str(fault) for fault in error.faults], path=bundle.NAME) from None
+        raise _unreadable(error) from None
     _require_hint(envelope, key)
     if not key.verify_envelope(envelope.signature, bundle.pae(envelope.payload)):
         raise SignatureInvalid(
@@ -222,6 +222,12 @@ def _signed_payload(raw: bytes, key: PublicKey) -> bytes:
             path=bundle.NAME,
         )
     return envelope.payload
+
+
+def _unreadable(error: FormatError) -> SignatureInvalid:
+    faults = [str(fault) for fault in error.faults]
+    hint = f"restore {bundle.NAME} from Git, or sign again"
+    return SignatureInvalid(error.message, hint=hint, faults=faults, path=bundle.NAME)
 
 
 def _require_hint(envelope: Bundle, key: PublicKey) -> None:
@@ -240,7 +246,7 @@ def _parse(payload: bytes) -> Statement:
     try:
         parsed = statement.parse(payload)
     except FormatError as error:
-        raise SignatureInvalid(error.message, faults=[str(fault) for fault in error.faults], path=bundle.NAME) from None
+        raise _unreadable(error) from None
     names = {resource.name for resource in parsed.resources}
     folders = modelfolder.folders_of(names)
     for path in parsed.ignore_paths:
@@ -270,7 +276,7 @@ def _require_version(expect: str | None, signed: Statement, card: Card | None, *
         return
     wanted = expect.rpartition("@")
     if not (wanted[0] and wanted[2]):
-        raise UsageError(f"{expect!r} is not NAME@VERSION")
+        raise UsageError(f"{expect!r} is not NAME@VERSION", hint="for example bert@1.2.0")
     name = signed.annotations.get("name") or (card.name if card else None)
     version = _version_of(signed, card)
     if not final and None in (name, version):
