@@ -91,3 +91,10 @@ def test_too_large(monkeypatch):
     monkeypatch.setattr(dirobject, "MAX_BYTES", 1)
     with pytest.raises(FormatError, match="larger than 1 bytes"):
         dirobject.parse(b"[]")
+
+
+@pytest.mark.parametrize("relpath", [".dvc/config", "a/.DVC/config.local", "/".join("a" * 256)])
+def test_a_folder_brings_no_settings_and_no_endless_path(relpath):
+    data = json.dumps([{"md5": "0" * 32, "relpath": relpath}]).encode()
+    with pytest.raises(FormatError):
+        dirobject.parse(data)

@@ -213,3 +213,9 @@ def test_the_example_of_the_specification() -> None:
         data = dvcconfig.set_option(data, "config", key, value)
     assert data == example
     assert dvcconfig.parse(example, "config")["cache"] == {"type": "reflink,copy"}
+
+
+def test_a_comment_that_configobj_may_take_for_a_part_of_the_value_is_refused() -> None:
+    with pytest.raises(FormatError):
+        dvcconfig.parse(b"[core]\nremote = ''#',\n", "c")
+    assert dvcconfig.parse(b"[core]\nremote = 'a'  # it is \"a\"\n", "c") == {"core": {"remote": "a"}}

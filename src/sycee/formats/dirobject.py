@@ -13,7 +13,7 @@ from sycee.errors import Fault, FormatError
 from sycee.formats.paths import path_fault
 
 SUFFIX = ".dir"
-MAX_BYTES = 1 << 30
+MAX_BYTES = 256 << 20  # some two million files
 MAX_FAULTS = 100  # a hostile list of millions of faults helps nobody
 
 _KEYS = {"md5", "relpath"}
@@ -126,6 +126,8 @@ def _entry_faults(md5: str, relpath: str, where: str) -> Iterator[Fault]:
         yield Fault(f"{where}.md5", f"must be 32 lower-case hexadecimal digits, found {md5[:80]!r}")
     if fault := path_fault(relpath):
         yield Fault(f"{where}.relpath", f"unsafe path {relpath[:200]!r}: {fault}")
+    if ".dvc" in relpath.casefold().split("/"):  # DVC lists none; checked out, it would be a repository's settings
+        yield Fault(f"{where}.relpath", "has the component '.dvc', which belongs to a repository")
 
 
 def _canonical(entries: list[Entry], faults: list[Fault]) -> tuple[Entry, ...]:

@@ -307,10 +307,15 @@ def _ends(text: str, at: int) -> bool:
 
 
 def _quoted_item(text: str, at: int) -> tuple[str, int] | None:
-    """Read up to the first closing quote after which something may follow; quotes inside are part of the value."""
+    """Read up to the first closing quote after which something may follow; quotes inside are part of the value.
+
+    A comment behind it that holds such a quote is refused: ConfigObj may read on into it.
+    """
     close = text.find(text[at], at + 1)
     while close >= 0:
-        if _ends(text, close + 1) or text[_skip(text, close + 1)] == ",":
+        if _ends(text, close + 1):
+            return None if text[at] in text[close + 1 :] else (text[at + 1 : close], close + 1)
+        if text[_skip(text, close + 1)] == ",":
             return text[at + 1 : close], close + 1
         close = text.find(text[at], close + 1)
     return None

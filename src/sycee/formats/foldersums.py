@@ -12,7 +12,7 @@ from sycee.errors import Fault, FormatError
 from sycee.formats.paths import path_fault
 
 HEADER = "sycee-folder-sums 1"
-MAX_BYTES = 1 << 30
+MAX_BYTES = 256 << 20  # some one million files
 MAX_FAULTS = 100  # more help nobody
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from sycee.errors import Fault, FormatError
 
 MAX_PATH_BYTES = 4096  # PATH_MAX on Linux; longer names cannot be created anyway
+MAX_DEPTH = 255  # components; what is deeper is made to make us slow
 MAX_NAME_BYTES = 255  # NAME_MAX of every common file system
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -41,7 +42,10 @@ def path_fault(path: str) -> str | None:
             return f"is longer than {MAX_PATH_BYTES} bytes"
     except UnicodeEncodeError:
         return "is not valid Unicode"
-    return next((fault for part in path.split("/") if (fault := _part_fault(part))), None)
+    parts = path.split("/")
+    if len(parts) > MAX_DEPTH:
+        return f"has more than {MAX_DEPTH} components"
+    return next((fault for part in parts if (fault := _part_fault(part))), None)
 
 
 def _part_fault(part: str) -> str | None:

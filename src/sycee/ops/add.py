@@ -7,6 +7,7 @@ leaves at worst objects that nobody names, and never a pointer without its objec
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from sycee.core.progress import SILENT, Progress
@@ -211,7 +212,8 @@ def _require_addable(repo: Repository, target: Path, known: Mapping[Path, Tracke
     if kind is None and target not in known:
         raise NotFound(f"{relpath} does not exist", path=relpath)
     if kind is None:
-        raise NotFound(f"{relpath} is tracked but not here", hint=f"get it: sycee checkout {relpath}", path=relpath)
+        hint = f"get it: sycee checkout {quote(relpath)}"
+        raise NotFound(f"{relpath} is tracked but not here", hint=hint, path=relpath)
     _require_fit(repo, target, relpath, kind)
     _require_free(target, relpath, known)
     if repo.git:
@@ -240,7 +242,7 @@ def _require_free(target: Path, relpath: str, known: Mapping[Path, Tracked]) -> 
         if path in target.parents:
             raise Conflict(
                 f"{relpath} is a part of {tracked.relpath}, which is tracked as a whole",
-                hint=f"add the whole again: sycee add {tracked.relpath}",
+                hint=f"add the whole again: sycee add {quote(tracked.relpath)}",
             )
         if target in path.parents:
             raise Conflict(
@@ -257,10 +259,10 @@ def _require_not_gits(git: Git, target: Path, relpath: str) -> None:
     if git.tracked([_in_git(git, target)]):
         raise Conflict(
             f"{relpath} is tracked by Git",
-            hint=f"take it out of Git, not off the disk: git rm -r --cached {relpath}, then commit",
+            hint=f"take it out of Git, not off the disk: git rm -r --cached {quote(relpath)}, then commit",
         )
     if git.ignored([_in_git(git, target.with_name(target.name + SUFFIX))]):
         raise Conflict(
             f"the pointer {relpath}{SUFFIX} would be ignored by Git",
-            hint=f"find out by which rule: git check-ignore -v {relpath}{SUFFIX}",
+            hint=f"find out by which rule: git check-ignore -v {quote(relpath + SUFFIX)}",
         )

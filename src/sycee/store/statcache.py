@@ -125,6 +125,8 @@ class StatCache:
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         return _prepared(path)
+    except sqlite3.OperationalError:  # somebody else writes to it just now
+        raise
     except sqlite3.DatabaseError:
         for suffix in _BESIDE:
             path.with_name(path.name + suffix).unlink(missing_ok=True)  # a damaged cache is no reason to fail

@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 from sycee.core import modelfolder
 from sycee.core.modelfolder import Names, Part
@@ -362,7 +363,8 @@ def _warnings(work: _Work, request: Request) -> Iterable[str]:
     if not work.names.weights:
         yield "there are no weights in the folder"
     if _tracked_as_whole(work.folder.path):
-        yield f"the folder is tracked as a whole: `sycee add {work.folder.path}` again, to push the signatures with it"
+        again = f"`sycee add {quote(str(work.folder.path))}` again"
+        yield f"the folder is tracked as a whole: {again}, to push the signatures with it"
     elif request.git is not None:
         for name in _lost_weights(work, request.git):
             if not request.is_tracked(work.folder.path / name):

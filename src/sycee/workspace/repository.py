@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from sycee.errors import Conflict, NotFound
 from sycee.store.cache import Cache
@@ -149,7 +150,7 @@ def find_repository(start: Path, *, environ: Mapping[str, str], notify: Notify =
     inside = toplevel(start)
     raise NotFound(
         f"{start} is not inside a sycee (DVC) repository",
-        hint=f"make one: cd {inside} && sycee init" if inside else "make one: git init && sycee init",
+        hint=f"make one: cd {quote(str(inside))} && sycee init" if inside else "make one: git init && sycee init",
     )
 
 
