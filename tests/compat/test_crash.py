@@ -24,7 +24,7 @@ from sycee.formats import dirobject, pointer
 
 pytestmark = pytest.mark.slow
 
-POINTS = 9  # of each command, in CI
+POINTS = 6  # of each command, in CI
 ALL = os.environ.get("SYCEE_CRASH") == "all"  # asked before the fixture that clears the environment
 TEMPORARY = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp")
 FREEZE = """
