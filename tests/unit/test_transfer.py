@@ -293,5 +293,8 @@ def test_an_interruption_stops_running_transfers(cache, other, remote, backend):
 
     with pytest.raises(KeyboardInterrupt):
         fetch(remote, other, wanted, Interrupting())
+    for thread in threading.enumerate():  # nobody waited for them
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(20)
     assert list((other.root / "sycee/tmp").iterdir()) == []
     assert not (other.root / "files").exists()
