@@ -3,7 +3,7 @@ VENV   ?= .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-fast lint format bench clean
+.PHONY: demo test test-fast test-crash lint format bench clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,9 @@ test: $(VENV)/.dev           ## every test
 
 test-fast: $(VENV)/.dev      ## the tests without servers, torch and other tools
 	$(BIN)/python -m pytest -n 2 -m 'not slow'
+
+test-crash: $(VENV)/.dev     ## every command killed at every write, rename and fsync; CI runs a seeded sample
+	SYCEE_CRASH=all $(BIN)/python -m pytest tests/compat/test_crash.py -k killed
 
 lint: $(VENV)/.dev           ## format, lint, types, floors
 	$(BIN)/ruff format --check .
