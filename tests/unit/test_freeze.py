@@ -303,7 +303,11 @@ def test_a_folder_tracked_as_a_whole_stays_so(repo):
     opened.close()
     frozen = freeze("m", task="t")
     assert frozen.files[0].kept == "folder"
-    assert frozen.hints[0] == "add the folder again, which holds the new card: sycee add m"
+    assert frozen.hints == (
+        "sign it: sycee sign m --key release.key",
+        "then add the folder again, which holds card and signatures: sycee add m",
+        "then commit it: git add m.dvc dvc.yaml && git commit",
+    )
     assert not (repo / "m/model.pt.dvc").exists()
 
 

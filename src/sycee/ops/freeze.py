@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypedDict, Unpack
 
 from sycee.capture.steps import Steps
@@ -364,18 +365,27 @@ def _words(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def _shown(path: Path) -> str:
+    """Return a path as it is typed into a shell here."""
+    return quote(os.path.relpath(path))
+
+
 def _hints(
     folder: Path, project: Project, files: Sequence[FrozenFile], left_out: Sequence[str], changed: Sequence[Path]
 ) -> Iterator[str]:
-    shown = os.path.relpath(folder)
+    shown = _shown(folder)
     if left_out:
         yield f"move what is no part of the model out of its folder before it is signed: {', '.join(left_out)}"
     if project.repo is None:
         begin = "" if project.git else "git init && "
         yield f"track the weights: {begin}sycee init, then freeze again"
         return
-    if any(file.kept == "folder" for file in files):
-        yield f"add the folder again, which holds the new card: sycee add {shown}"
     yield f"sign it: sycee sign {shown} --key release.key"
-    outside = [os.path.relpath(path) for path in changed if folder not in path.parents]
-    yield f"then commit it: git add {' '.join([shown, *outside])} && git commit"
+    outside = [_shown(path) for path in changed if folder not in path.parents]
+    kept = [shown]
+    if any(file.kept == "folder" for file in files):  # Git ignores it, and has its pointer
+        around = [one for one in project.tracked if one.path == folder or one.path in folder.parents]
+        for one in around:
+            yield f"then add the folder again, which holds card and signatures: sycee add {_shown(one.path)}"
+        kept = [_shown(one.origin) for one in around]
+    yield f"then commit it: git add {' '.join([*kept, *outside])} && git commit"

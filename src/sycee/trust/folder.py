@@ -76,9 +76,9 @@ class Folder:
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # the folder itself may be a link
         except (FileNotFoundError, NotADirectoryError):
-            there = path.is_file()
-            hint = "for a lone file use --weights-only" if there else "a model is a folder with a model_card.yaml"
-            why = "" if there else ": there is no such folder"
+            lone = path.is_file()
+            hint = "for a lone file: sycee verify --weights-only" if lone else "give the folder of a model_card.yaml"
+            why = "" if lone else ": there is no such folder"
             raise NotFound(f"{path} is not a model folder{why}", hint=hint, path=str(path)) from None
 
     def __enter__(self) -> Self:

@@ -1,5 +1,7 @@
 """``sycee add``."""
 
+from shlex import quote
+
 import click
 
 from sycee.cli.context import Context, pass_context
@@ -30,4 +32,4 @@ def command(ctx: Context, targets: tuple[str, ...]) -> None:
     if not changed:
         ctx.say("Nothing changed.")
     elif not autostaged:
-        ctx.say(f"To track the changes with git, run:\n\n\tgit add {' '.join(changed)}\n")
+        ctx.say(f"To track the changes with git, run:\n\n\tgit add {' '.join(map(quote, changed))}\n")

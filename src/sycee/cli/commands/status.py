@@ -1,6 +1,7 @@
 """``sycee status``."""
 
 from collections.abc import Mapping
+from shlex import quote
 
 import click
 
@@ -45,7 +46,7 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, 
         ctx.out(_as_text(found.changes) or CLEAN)
     for relpath in found.unvouched:
         ctx.warn(f"{relpath}: the strong digests in its pointer belong to other content (a plain `dvc add`?)")
-        ctx.say(f"hint: sycee add {relpath}")
+        ctx.say(f"hint: sycee add {quote(relpath)}")
 
 
 def _as_text(changes: tuple[Change, ...]) -> str:
