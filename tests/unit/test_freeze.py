@@ -305,7 +305,6 @@ def test_a_folder_tracked_as_a_whole_stays_so(repo):
     assert frozen.files[0].kept == "folder"
     assert frozen.hints == (
         "sign it: sycee sign m --key release.key",
-        "then add the folder again, which holds card and signatures: sycee add m",
         "then commit it: git add m.dvc dvc.yaml && git commit",
     )
     assert not (repo / "m/model.pt.dvc").exists()

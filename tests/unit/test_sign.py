@@ -8,7 +8,7 @@ import pytest
 from rigs.signed import CARD, MODEL, fixed_key, payload_of, sign_folder, verify_folder, write_model
 from sycee.digest import digest_bytes
 from sycee.errors import Conflict, ContextMismatch, FormatError
-from sycee.formats import pointer
+from sycee.formats import dirobject, pointer
 from sycee.formats.pointer import Out
 from sycee.ops.add import add
 from sycee.ops.sign import sign
@@ -426,5 +426,13 @@ def test_pointer_of_a_folder_inside_the_model(work, repo):
 def test_folder_tracked_as_a_whole(work, repo):
     add(repo, [work])
     result = sign(work, fixed_key(), repo=repo)
-    assert "tracked as a whole" in result.warnings[0]
+    assert result.warnings == ()
+    assert result.added == work.with_name(f"{work.name}.dvc")
     verify_folder(work)
+    out = pointer.parse(result.added.read_bytes(), "p").outs[0]
+    listed = {entry.relpath for entry in dirobject.parse(repo.cache.read(str(out.md5)))}
+    assert {"model.sig", "model.pt.sig", "SHA256SUMS", "SHA256SUMS.sig", *MODEL} <= listed
+    signed_pointer = result.added.read_bytes()
+    again = sign(work, fixed_key(), repo=repo)
+    assert (again.written, again.added) == ((), None)
+    assert result.added.read_bytes() == signed_pointer

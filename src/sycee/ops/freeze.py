@@ -384,8 +384,5 @@ def _hints(
     outside = [_shown(path) for path in changed if folder not in path.parents]
     kept = [shown]
     if any(file.kept == "folder" for file in files):  # Git ignores it, and has its pointer
-        around = [one for one in project.tracked if one.path == folder or one.path in folder.parents]
-        for one in around:
-            yield f"then add the folder again, which holds card and signatures: sycee add {_shown(one.path)}"
-        kept = [_shown(one.origin) for one in around]
+        kept = [_shown(one.origin) for one in project.tracked if one.path == folder or one.path in folder.parents]
     yield f"then commit it: git add {' '.join([*kept, *outside])} && git commit"

@@ -1,11 +1,13 @@
 """``sycee sign``: the stamp on a model folder; see :mod:`sycee.trust.sign` for the steps."""
 
+import dataclasses
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
 from sycee.core.progress import SILENT, Progress
 from sycee.digest import FileDigests
+from sycee.ops.add import add
 from sycee.system.git import Git, toplevel
 from sycee.system.onepass import OnBytes, digest_file
 from sycee.trust import sign as trust
@@ -43,6 +45,8 @@ def sign(
 ) -> Result:
     """Sign a model folder: detached signatures, sums, bundle, and the pointers' record of them.
 
+    A folder that is tracked as a whole is added again, since the signatures are then a part of it.
+
     Args:
         folder: The model folder.
         key: The key to sign with.
@@ -56,7 +60,11 @@ def sign(
     git = repo.git if repo else _git_around(folder)
     request = trust.Request(folder, key, _digests_of(repo), git, replace, _is_tracked_in(repo))
     with repo.locked() if repo else nullcontext():
-        return trust.sign(request, progress=progress)
+        result = trust.sign(request, progress=progress)
+    if repo is None or not trust.tracked_as_whole(folder):
+        return result
+    [added] = add(repo, [folder.absolute()], progress=progress)  # of such a folder Git has the pointer alone
+    return dataclasses.replace(result, added=added.pointer if added.changed else None)
 
 
 def _is_tracked_in(repo: Repository | None) -> Callable[[Path], bool]:

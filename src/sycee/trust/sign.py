@@ -16,7 +16,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from shlex import quote
 
 from sycee.core import modelfolder
 from sycee.core.modelfolder import Names, Part
@@ -76,6 +75,7 @@ class Result:
         weights: The names among them that have a detached signature.
         written: Names that changed on disk, in the order of writing; empty when all was signed before.
         warnings: What did not prevent signing.
+        added: The pointer of the folder if it is tracked as a whole, and had to be added again for its signatures.
     """
 
     identity: str
@@ -84,6 +84,7 @@ class Result:
     weights: tuple[str, ...]
     written: tuple[str, ...]
     warnings: tuple[str, ...]
+    added: Path | None = None
 
 
 @dataclass(slots=True)
@@ -203,7 +204,7 @@ def _refuse(work: _Work, problems: Iterable[Problem], hint: str) -> None:
 
 def _ignored_problems(work: _Work, git: Git) -> list[Problem]:
     """A clone would not have these files. Weights, and what lies in a tracked folder, come from the cache instead."""
-    if _tracked_as_whole(work.folder.path):
+    if tracked_as_whole(work.folder.path):
         return []
     folders = {name.removesuffix(modelfolder.POINTER_SUFFIX) for name in work.names.of(Part.POINTER)}
     content = [
@@ -216,7 +217,8 @@ def _ignored_problems(work: _Work, git: Git) -> list[Problem]:
     return [Problem(name, message) for name in content if ignored & {*_in_git(work, git, [name])}]
 
 
-def _tracked_as_whole(folder: Path) -> bool:
+def tracked_as_whole(folder: Path) -> bool:
+    """Tell whether the folder itself has a pointer; it then brings all of its files, Git none."""
     return folder.absolute().with_name(f"{folder.absolute().name}{modelfolder.POINTER_SUFFIX}").is_file()
 
 
@@ -362,10 +364,7 @@ def _warnings(work: _Work, request: Request) -> Iterable[str]:
         yield f"there is no {modelfolder.CARD}: sycee.freeze makes one"
     if not work.names.weights:
         yield "there are no weights in the folder"
-    if _tracked_as_whole(work.folder.path):
-        again = f"`sycee add {quote(str(work.folder.path))}` again"
-        yield f"the folder is tracked as a whole: {again}, to push the signatures with it"
-    elif request.git is not None:
+    if request.git is not None and not tracked_as_whole(work.folder.path):
         for name in _lost_weights(work, request.git):
             if not request.is_tracked(work.folder.path / name):
                 yield f"{name} has no pointer and Git ignores it, so a clone would not have it: `sycee add` it"

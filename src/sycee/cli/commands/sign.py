@@ -23,7 +23,8 @@ def command(
 
     Writes a .sig beside each weights file (as `openssl dgst -sha256 -sign` does), SHA256SUMS with its .sig, and
     model.sig, a bundle in the format of OpenSSF Model Signing over every file of the folder. Weights that are unchanged
-    since `sycee add` are not read again. Prints the version's identity.
+    since `sycee add` are not read again. A folder that is tracked as a whole is added again, with its signatures.
+    Prints the version's identity.
 
     \b
     Examples:
@@ -54,4 +55,6 @@ def command(
     count = len(result.files)
     what = "was signed like this before; nothing changed" if not result.written else f"signed, {count} files"
     ctx.say(f"{ctx.shown(folder)}: {what}, by {result.fingerprint}")
+    if result.added:
+        ctx.say(f"{ctx.shown(folder)}: added again, since it is tracked as a whole; commit {ctx.shown(result.added)}")
     ctx.out(f"sycee:{result.identity}")
