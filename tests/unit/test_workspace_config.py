@@ -46,7 +46,7 @@ def test_the_stronger_file_wins_and_the_origin_is_kept(tmp_path: Path) -> None:
     )
     assert merged.default_remote == "other"
     assert merged.get_bool("core", "autostage")
-    assert merged.get_int("core", "checksum_jobs") == 3
+    assert merged.get("core", "checksum_jobs") == "3"
     assert merged.get_list("cache", "type") == ["reflink", "copy"]
     assert merged.sections["core"]["checksum_jobs"].file == tmp_path / "user/config"
     assert merged.sections["core"]["remote"].level == "local"

@@ -79,11 +79,6 @@ class Config:
         text = self.get(section, option)
         return default if text is None else text.lower() == "true"
 
-    def get_int(self, section: str, option: str) -> int | None:
-        """Return an option that is a number, or None if it is not set."""
-        text = self.get(section, option)
-        return None if text is None else int(text)
-
     def get_list(self, section: str, option: str) -> Sequence[str]:
         """Return an option that is a list, empty if it is not set."""
         return [part.strip() for part in (self.get(section, option) or "").split(",") if part.strip()]
