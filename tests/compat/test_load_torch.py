@@ -4,6 +4,7 @@ import os
 import pickle
 
 import pytest
+import torch
 
 from rigs.signed import CARD, fixed_key, sign_folder
 from sycee.errors import FormatError, NotFound, UsageError
@@ -12,8 +13,6 @@ from sycee.trust import frameworks
 from sycee.trust.verified import open_verified
 
 pytestmark = pytest.mark.slow
-
-torch = pytest.importorskip("torch")
 
 
 @pytest.fixture

@@ -50,8 +50,8 @@ def plain(value):
 
 
 def test_configurations_of_every_kind():
-    pydantic = pytest.importorskip("pydantic")
-    omegaconf = pytest.importorskip("omegaconf")
+    import omegaconf
+    import pydantic
 
     class Model(pydantic.BaseModel):
         lr: float = 1e-5
@@ -73,9 +73,10 @@ def test_configurations_of_every_kind():
 
 
 def test_numpy_values_become_numbers():
-    numpy = pytest.importorskip("numpy")
-    value = {"lr": numpy.float32(0.5), "n": numpy.int64(3), "w": numpy.array([1.0, 2.0]), "d": numpy.dtype("float32")}
-    result, notes = plain({**value, "big": numpy.zeros((100, 2)), "flag": numpy.bool_(True)})
+    import numpy as np
+
+    value = {"lr": np.float32(0.5), "n": np.int64(3), "w": np.array([1.0, 2.0]), "d": np.dtype("float32")}
+    result, notes = plain({**value, "big": np.zeros((100, 2)), "flag": np.bool_(True)})
     assert result["lr"] == 0.5
     assert type(result["lr"]) is float
     assert result["n"] == 3
@@ -105,12 +106,13 @@ def test_a_configuration_that_contains_itself_ends():
 
 
 def test_metrics_are_finite_numbers():
-    numpy = pytest.importorskip("numpy")
+    import numpy as np
+
     notes = []
     metrics = {
-        "f1": numpy.float64(0.5),
+        "f1": np.float64(0.5),
         "n": 3,
-        "by": {"dev": numpy.array([1.5])},
+        "by": {"dev": np.array([1.5])},
         "loss": math.nan,
         "s": "high",
         "b": True,
@@ -188,11 +190,12 @@ def test_python_and_platform_name_no_machine():
 
 
 def test_frameworks_are_those_imported_most_important_first():
-    numpy = pytest.importorskip("numpy")
+    import numpy as np
+
     built = types.ModuleType("paddle")
     built.__version__ = "3.0"
-    modules = {"os": sys, "numpy": numpy, "paddle": built, "jsonschema": sys}
-    assert frameworks.framework_version(modules) == f"paddlepaddle==3.0, numpy=={numpy.__version__}"
+    modules = {"os": sys, "numpy": np, "paddle": built, "jsonschema": sys}
+    assert frameworks.framework_version(modules) == f"paddlepaddle==3.0, numpy=={np.__version__}"
     assert frameworks.framework_version({}) == f"python=={environment.python_version()}"
 
 
