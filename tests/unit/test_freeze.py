@@ -431,3 +431,10 @@ def test_originals_of_copied_weights_are_named_before_git_takes_them(repo):
     frozen = freeze("m", task="t", weights=["loose.pt", "ignored.pt", "m/inside.pt"])
     [hint] = [hint for hint in frozen.hints if "originals" in hint]
     assert hint == "keep the originals out of Git, since they were copied: loose.pt"
+
+
+def test_a_model_in_the_root_of_the_repository_is_frozen_with_a_warning(repo):
+    put(repo / "model.pt")
+    frozen = freeze(".", task="t")
+    assert frozen.files[0].kept == "pointer"
+    assert any("it cannot be signed: give it a folder of its own" in warning for warning in frozen.warnings)

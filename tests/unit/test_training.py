@@ -112,6 +112,11 @@ def test_a_repository_that_cannot_be_used_is_told_before_the_training(repo):
         pytest.fail("the training began")
 
 
+def test_the_repository_itself_is_no_model(repo):
+    with pytest.raises(UsageError, match="give it a folder of its own"), training(repo, task="t"):
+        pytest.fail("the training began")
+
+
 def test_a_full_disk_is_told_before_the_training(repo, monkeypatch):
     monkeypatch.setattr(module, "MIN_FREE", 1 << 80)
     with pytest.raises(SyceeError, match="MB are free at"), training("m", task="t"):

@@ -143,6 +143,8 @@ def run(request: Request) -> Frozen:
     make_folder(request.path)
     steps = Steps()
     project = open_project(request, steps)
+    if fault := root_fault(request, project):
+        steps.warn(fault)
     with ExitStack() as stack:
         frozen = _Freeze(request, _locked(project, stack, steps), steps).run()
     _tell(frozen, steps)
@@ -192,6 +194,14 @@ def open_project(request: Request, steps: Steps, *, strict: bool = False) -> Pro
         steps.warn(f"the repository cannot be used, so the weights are not tracked: {error.message}")
         return Project(None, git)
     return Project(repo, git, steps.run("what this repository tracks", lambda: tuple(repo.tracked()), ()))
+
+
+def root_fault(request: Request, project: Project) -> str | None:
+    """Say why a model may not be the repository itself, if this one is."""
+    roots = {project.git and project.git.root, project.repo and project.repo.root}
+    if request.path not in roots:
+        return None
+    return "the model's folder is that of the repository, so it cannot be signed: give it a folder of its own"
 
 
 def _locked(project: Project, stack: ExitStack, steps: Steps) -> Project:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from sycee.capture.steps import Steps
-from sycee.errors import FormatError, NotFound, SyceeError
+from sycee.errors import FormatError, NotFound, SyceeError, UsageError
 from sycee.formats import card
 from sycee.formats.card import REQUIRED
-from sycee.ops.freeze import LOG, AnyPath, Options, make_folder, make_request, open_project
+from sycee.ops.freeze import LOG, AnyPath, Options, make_folder, make_request, open_project, root_fault
 from sycee.ops.freeze import run as run_freeze
 from sycee.ops.frozen import Frozen, Request, utc_now
 from sycee.ops.gather import Project, given_fields
@@ -112,6 +112,8 @@ def check(request: Request) -> tuple[str, ...]:
         card.parse(present.read_bytes(), str(present))
     steps = Steps()
     project = open_project(request, steps, strict=True)
+    if fault := root_fault(request, project):
+        raise UsageError(fault, hint="for example models/bert")
     if project.repo:
         project.repo.tracked()  # raises what open_project only notes
         _require_writable(project.repo.cache.root)
