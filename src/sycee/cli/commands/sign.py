@@ -4,6 +4,7 @@ import click
 
 from sycee.cli import passwords
 from sycee.cli.context import Context, pass_context
+from sycee.cli.words import files
 from sycee.errors import NotFound
 from sycee.ops.sign import load_private, sign
 from sycee.workspace.repository import find_repository
@@ -52,8 +53,7 @@ def command(
             repo.close()
     for warning in result.warnings:
         ctx.warn(warning)
-    count = len(result.files)
-    what = "was signed like this before; nothing changed" if not result.written else f"signed, {count} files"
+    what = f"signed, {files(len(result.files))}" if result.written else "was signed like this before; nothing changed"
     ctx.say(f"{ctx.shown(folder)}: {what}, by {result.fingerprint}")
     if result.added:
         ctx.say(f"{ctx.shown(folder)}: added again, since it is tracked as a whole; commit {ctx.shown(result.added)}")

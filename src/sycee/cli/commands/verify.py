@@ -9,6 +9,8 @@ from sycee.errors import UsageError
 from sycee.ops.verify import verify, verify_weights_only
 from sycee.trust.verify import STEPS
 
+_VERSION_STEP = 4  # of STEPS; it has nothing to do unless a version was asked for
+
 
 @click.command()
 @click.argument("model", metavar="MODEL")
@@ -55,11 +57,15 @@ def _folder(ctx: Context, model: str, key: str, options: dict[str, Any]) -> None
     if options["as_json"]:
         ctx.json(verified.as_json())
         return
+    asked = options["expect"] or options["identity"]
     for number, step in enumerate(STEPS, 1):
-        ctx.say(f"  {click.style('✓', fg='green')} {number:>2}  {step}")
+        idle = number == _VERSION_STEP and not asked
+        mark = "-" if idle else click.style("✓", fg="green")
+        ctx.say(f"  {mark} {number:>2}  {step}{': none was asked for' if idle else ''}")
     for warning in verified.warnings:
         ctx.warn(warning)
-    label = f"{verified.name}@{verified.version}" if verified.version else verified.name
+    name = verified.name or ctx.shown(verified.folder)
+    label = f"{name}@{verified.version}" if verified.version else name
     ctx.out(f"verified  {label}")
     ctx.out(f"identity  sycee:{verified.identity}")
     ctx.out(f"signer    {verified.signer.fingerprint} ({verified.signer.kind})")
