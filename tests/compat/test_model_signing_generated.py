@@ -6,38 +6,13 @@ from pathlib import Path
 import model_signing
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
+from rigs.folders import MODEL_FOLDERS
 from rigs.signed import fixed_key, sign_folder, verify_folder, write_model
-from sycee.core import modelfolder
-from sycee.formats.paths import colliding
 
 pytestmark = pytest.mark.slow
 
 
-COMPONENT = st.one_of(
-    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\\"), min_size=1, max_size=8),
-    st.sampled_from(["model", "a b", "x:1:2", "日本", "sub", "sub-1", "sub.txt", "#", "-rf", "*", "~"]),
-)
-NAMES = st.builds(
-    lambda parts, suffix: "/".join(parts) + suffix,
-    st.lists(COMPONENT, min_size=1, max_size=3),
-    st.sampled_from(["", ".pt", ".safetensors", ".py"]),
-)
-
-
-def signable(files):
-    folders = modelfolder.folders_of(files)
-    return (
-        all(modelfolder.refusal(name) is None for name in files)
-        and not colliding([*files, *folders])
-        and not any(name in folders for name in files)
-        and not any(name.endswith((".dvc", ".sig")) for name in [*files, *folders])  # ours: regular files of a kind
-        and not any(name.startswith(("records/", ".git")) for name in files)
-    )
-
-
-FOLDERS = st.dictionaries(NAMES, st.binary(max_size=40), min_size=1, max_size=6).filter(signable)
 FEW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
 )
@@ -49,7 +24,7 @@ def key_files(scratch):
 
 
 @FEW
-@given(FOLDERS)
+@given(MODEL_FOLDERS)
 def test_ours_verified_by_them(files):
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
@@ -61,7 +36,7 @@ def test_ours_verified_by_them(files):
 
 
 @FEW
-@given(FOLDERS)
+@given(MODEL_FOLDERS)
 def test_theirs_verified_by_us(files):
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
