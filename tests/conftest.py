@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sycee.ops.init import InitRequest, init
 from sycee.workspace.repository import Repository, find_repository
 
 pytest_plugins = ["rigs.plugin"]
+
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None)  # by hand: new examples at every run
+settings.load_profile("ci" if os.environ.get("CI") else "search")
 
 BIN = Path(sys.executable).parent
 _FOREIGN = ("AWS_", "SYCEE_", "GIT_", "DVC_", "XDG_")
