@@ -106,7 +106,7 @@ def cli(ctx: click.Context, folder: str | None, *, quiet: bool) -> None:
     """
     cwd = Path.cwd() / folder if folder else Path.cwd()
     if not cwd.is_dir():
-        raise UsageError(f"there is no folder {folder}")
+        raise UsageError(f"there is no folder {folder}", hint="-C takes the folder to start in")
     ctx.obj = Context(Path(os.path.normpath(cwd)), quiet, os.environ)
 
 

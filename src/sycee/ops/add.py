@@ -210,7 +210,7 @@ def _require_addable(repo: Repository, target: Path, known: Mapping[Path, Tracke
     require_utf8(relpath)
     kind = kind_at(target)
     if kind is None and target not in known:
-        raise NotFound(f"{relpath} does not exist", path=relpath)
+        raise NotFound(f"{relpath} does not exist", hint="look for a misspelt path", path=relpath)
     if kind is None:
         hint = f"get it: sycee checkout {quote(relpath)}"
         raise NotFound(f"{relpath} is tracked but not here", hint=hint, path=relpath)

@@ -52,7 +52,7 @@ def keygen(path: Path, *, kind: KeyType = "p256", password: bytes | None = None)
                 f"{existing} exists, and a key is never overwritten", hint="choose another name", path=str(existing)
             )
     if not path.parent.is_dir():
-        raise NotFound(f"there is no folder {path.parent}")
+        raise NotFound(f"there is no folder {path.parent}", hint="make it, or choose another place")
     key = keys.generate(kind)
     _create(path, key.to_pem(password), 0o600)
     _create(public, key.public.pem, 0o644)

@@ -267,7 +267,8 @@ def _read(path: Path) -> tuple[bytes, int]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a link is fine: secrets are mounted as links
     except FileNotFoundError:
-        raise NotFound(f"the key {path} does not exist", hint="sycee keygen makes one", path=str(path)) from None
+        hint = "look for a misspelt path; who signs makes a pair (sycee keygen), and gives away the one in .pub"
+        raise NotFound(f"the key {path} does not exist", hint=hint, path=str(path)) from None
     except OSError as error:
         raise SyceeError(f"the key {path} cannot be read: {error.strerror}", path=str(path)) from error
     try:
