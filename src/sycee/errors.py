@@ -33,14 +33,15 @@ class SyceeError(Exception):
     """
 
     exit_code = 1
+    usual_hint: str | None = None  # where no better one is known
 
     def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint: str | None = None
         self.details: Mapping[str, Any] = details
-        if hint:
-            self.advise(hint)
+        if known := hint or self.usual_hint:
+            self.advise(known)
 
     def advise(self, hint: str) -> None:
         """Say what to do now, for a handler and for the traceback of a script that has none."""
@@ -97,6 +98,7 @@ class VerificationError(SyceeError):
     """What is here is not what was signed."""
 
     exit_code = 10
+    usual_hint = "do not load it; restore the signed version (git checkout, sycee checkout), or ask whoever signed it"
 
 
 class DigestMismatch(VerificationError):

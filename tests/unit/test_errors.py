@@ -2,7 +2,7 @@
 
 import traceback
 
-from sycee.errors import NotFound, SyceeError
+from sycee.errors import DigestMismatch, NotFound, SyceeError
 
 
 def test_a_traceback_shows_the_hint():
@@ -18,3 +18,9 @@ def test_an_error_about_something_keeps_all_else():
     assert type(error) is NotFound
     assert (str(error), error.hint, error.details) == ("model.pt: object is gone", "fetch it", {"path": "x"})
     assert error.__notes__ == ["hint: fetch it"]
+
+
+def test_whatever_does_not_verify_comes_with_advice():
+    assert str(DigestMismatch("other bytes").hint).startswith("do not load it; ")
+    assert DigestMismatch("other bytes", hint="fetch it again").hint == "fetch it again"
+    assert SyceeError("no").hint is None

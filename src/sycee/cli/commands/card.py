@@ -19,6 +19,9 @@ def command() -> None:
       sycee card show models/bert
       sycee card check models/bert/model_card.yaml
       sycee card schema > card.schema.json
+
+    \b
+    Exit codes: 0 done; 1 there is no card, or it is not valid: every fault is printed; 2 wrong usage.
     """
 
 

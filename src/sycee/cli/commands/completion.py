@@ -18,6 +18,9 @@ def command(ctx: Context, click_context: click.Context, shell: str) -> None:
       sycee completion bash > ~/.local/share/bash-completion/completions/sycee
       sycee completion zsh  > ~/.zfunc/_sycee
       sycee completion fish > ~/.config/fish/completions/sycee.fish
+
+    \b
+    Exit codes: 0 printed; 2 no such shell.
     """
     kind = get_completion_class(shell)
     if kind is None:  # the choices above are the shells click knows
