@@ -438,3 +438,12 @@ def test_a_model_in_the_root_of_the_repository_is_frozen_with_a_warning(repo):
     frozen = freeze(".", task="t")
     assert frozen.files[0].kept == "pointer"
     assert any("it cannot be signed: give it a folder of its own" in warning for warning in frozen.warnings)
+
+
+def test_the_same_weights_again_set_nothing_aside(repo):
+    put(repo / "out/model.pt")
+    freeze("models/bert", task="ner", weights="out/model.pt", now=NOW)
+    (repo / "models/bert/model.pt").chmod(0o644)
+    again = freeze("models/bert", task="ner", weights="out/model.pt", now=NOW)
+    assert again.set_aside == ()
+    assert "dvc.yaml" in again.hints[-1]

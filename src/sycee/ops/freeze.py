@@ -354,7 +354,7 @@ class _Freeze:
             return
         if wanted != present:
             write_file(path, wanted)
-            self.changed.append(path)
+        self.changed.append(path)  # also if an earlier freeze wrote it: it may not be committed yet
 
     def _tracked(self, file: FrozenFile, card_sha256: str) -> FrozenFile:
         repo, path = self.project.repo, self.request.path / file.path

@@ -1,5 +1,6 @@
 """Brings the weights of a model together in its folder."""
 
+import filecmp
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -89,6 +90,8 @@ class Bring:
     def _copy(self, source: Path, target: Path) -> None:
         real = source.resolve()
         if target.exists() and target.samefile(real):
+            return
+        if kind_at(target) == "file" and filecmp.cmp(real, target, shallow=False):
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         if kind_at(target) is not None and not self._is_cached(target):
