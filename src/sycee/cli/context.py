@@ -86,6 +86,7 @@ class Context:
             NotFound: If there is no such remote, or no default.
         """
         opened = open_backend(repo.config, name, environ=self.environ)
+        click.get_current_context().call_on_close(opened.backend.close)
         for warning in opened.warnings:
             self.warn(warning)
         return Remote(opened.name, opened.backend, opened.jobs)

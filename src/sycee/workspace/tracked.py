@@ -13,7 +13,8 @@ from sycee.formats.pointer import Out, Pointer
 from sycee.system.git import Git
 
 SUFFIX = ".dvc"
-_LOCK = "dvc.lock"
+LOCK = "dvc.lock"
+PIPELINE = "dvc.yaml"
 _WILDCARD = re.compile(r"[*?\[\\]")  # in Git's patterns
 
 
@@ -71,13 +72,15 @@ def select(found: Sequence[Tracked], targets: Iterable[Path], root: Path) -> lis
     Raises:
         NotFound: If a target names nothing that is tracked.
     """
-    chosen: dict[str, Tracked] = {}
-    for target in targets:
-        matches = [t for t in found if target in {t.path, t.origin} or target in t.path.parents]
-        if not matches:
+    wanted = list(targets)
+    for target in wanted:
+        if not any(_names(target, tracked) for tracked in found):
             raise _untracked(found, target, root)
-        chosen.update((t.relpath, t) for t in matches)
-    return list(chosen.values())
+    return [tracked for tracked in found if any(_names(target, tracked) for target in wanted)]
+
+
+def _names(target: Path, tracked: Tracked) -> bool:
+    return target in {tracked.path, tracked.origin} or target in tracked.path.parents
 
 
 def _untracked(found: Sequence[Tracked], target: Path, root: Path) -> NotFound:
@@ -99,25 +102,37 @@ def read_origin(root: Path, origin: Path) -> list[Tracked]:
         data = _read(origin)
     except FileNotFoundError:
         raise NotFound(f"{origin} does not exist") from None
-    name = os.path.relpath(origin, root)
     try:
-        return _parsed(root, origin, data, name)
+        return parse_origin(root, origin, data, _pipeline_beside(origin))
     except FormatError as error:
         if not error.hint:
-            error.advise(f"mend it, or take the last good one: git checkout -- {name}")
+            error.advise(f"mend it, or take the last good one: git checkout -- {os.path.relpath(origin, root)}")
         raise
 
 
-def _parsed(root: Path, origin: Path, data: bytes, name: str) -> list[Tracked]:
-    if origin.name == _LOCK:
-        wdirs = pipeline.working_dirs(_read_if_there(origin.with_name("dvc.yaml")), name)
+def parse_origin(root: Path, origin: Path, data: bytes, pipeline_data: bytes = b"") -> list[Tracked]:
+    """Return the outs that the bytes of a pointer file or a ``dvc.lock`` name.
+
+    Args:
+        root: The repository's root.
+        origin: Where the file lies, or lay.
+        data: Its bytes.
+        pipeline_data: The ``dvc.yaml`` beside a ``dvc.lock``; empty if there is none.
+
+    Raises:
+        FormatError: If they break their format, or name a path outside the repository.
+    """
+    name = os.path.relpath(origin, root)
+    if origin.name == LOCK:
+        wdirs = pipeline.working_dirs(pipeline_data, name)
         return [_tracked(root, origin, out, wdirs.get(stage, "."), None) for stage, out in pipeline.outs(data, name)]
     parsed = pointer.parse(data, name)
     return [_tracked(root, origin, out, parsed.wdir, parsed) for out in parsed.outs]
 
 
-def _read_if_there(path: Path) -> bytes:
-    return _read(path) if path.is_file() else b""
+def _pipeline_beside(origin: Path) -> bytes:
+    path = origin.with_name(PIPELINE)
+    return _read(path) if origin.name == LOCK and path.is_file() else b""
 
 
 def _read(path: Path) -> bytes:
@@ -162,23 +177,24 @@ def _listed_by_git(git: Git, root: Path) -> Iterator[str]:
     # Git already knows which folders are ignored (environments, data) and walks past them.
     below = "" if root == git.root else f"{root.relative_to(git.root).as_posix()}/"
     inside = ":(top)" + _WILDCARD.sub(r"\\\g<0>", below)
-    patterns = (f"{inside}*{SUFFIX}", f"{inside}{_LOCK}", f"{inside}*/{_LOCK}")
+    patterns = (f"{inside}*{SUFFIX}", f"{inside}{LOCK}", f"{inside}*/{LOCK}")
     listing = git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
     for raw in listing.split(b"\0"):
-        if _is_origin(name := os.fsdecode(raw)):
+        if is_origin(name := os.fsdecode(raw)):
             yield name.removeprefix(below)
 
 
-def _is_origin(name: str) -> bool:
+def is_origin(name: str) -> bool:
+    """Tell whether a path is that of a pointer or of a ``dvc.lock``."""
     base = name.rpartition("/")[2]
-    return base == _LOCK or (base.endswith(SUFFIX) and base != SUFFIX)
+    return base == LOCK or (base.endswith(SUFFIX) and base != SUFFIX)
 
 
 def _walk(root: Path) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if name not in {".git", ".dvc", ".hg"})
         prefix = Path(folder).relative_to(root)
-        yield from ((prefix / name).as_posix() for name in files if _is_origin(name))
+        yield from ((prefix / name).as_posix() for name in files if is_origin(name))
 
 
 def _in_nested_project(root: Path, name: PurePosixPath) -> bool:

@@ -1,8 +1,11 @@
 """``sycee fetch``."""
 
+from typing import Any
+
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.words import files
 from sycee.ops.transfer import fetch
 
@@ -10,8 +13,9 @@ from sycee.ops.transfer import fetch
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
+@revision_options
 @pass_context
-def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None) -> None:
+def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **revisions: Any) -> None:
     r"""Bring objects from a remote into the cache.
 
     Each is hashed on its way in; what is not what its pointer says is kept aside and refused. The work tree does not
@@ -21,11 +25,12 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None) -> 
     Examples:
       sycee fetch
       sycee fetch models/bert.dvc
+      sycee fetch --rev bert@v1.0.0
 
     \b
     Exit codes: 0 the cache has everything; 1 something is missing; 11 something is damaged; 20 the remote failed.
     """
     with ctx.repository() as repo:
-        tracked = repo.tracked([ctx.path(target) for target in targets])
-        outcome = fetch(repo, tracked, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
+        wanted = tracked(ctx, repo, targets, **revisions)
+        outcome = fetch(repo, wanted, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
     ctx.out(f"{files(len(outcome.moved))} fetched" if outcome.moved else "Everything is up to date.")

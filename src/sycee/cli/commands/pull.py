@@ -1,8 +1,11 @@
 """``sycee pull``."""
 
+from typing import Any
+
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.words import changes, pulled
 from sycee.ops.checkout import checkout
 from sycee.ops.transfer import fetch
@@ -12,9 +15,12 @@ from sycee.ops.transfer import fetch
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
 @click.option("-f", "--force", is_flag=True, help="Give up content that is stored nowhere.")
+@revision_options
 @pass_context
-def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, force: bool) -> None:
+def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, force: bool, **revisions: Any) -> None:
     r"""Fetch, then check out.
+
+    With other revisions their objects are fetched too; what is checked out is always the work tree's own.
 
     \b
     Examples:
@@ -26,9 +32,10 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, 
     remote failed.
     """
     with ctx.repository() as repo:
-        tracked = repo.tracked([ctx.path(target) for target in targets])
-        outcome = fetch(repo, tracked, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
-        done = checkout(repo, tracked, force=force, progress=ctx.progress)
+        wanted = tracked(ctx, repo, targets, **revisions)
+        outcome = fetch(repo, wanted, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
+        here = repo.tracked([ctx.path(target) for target in targets])
+        done = checkout(repo, here, force=force, progress=ctx.progress)
     for line in changes(done):
         ctx.out(line)
     ctx.out(pulled(len(outcome.moved), done))

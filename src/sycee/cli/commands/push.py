@@ -1,8 +1,11 @@
 """``sycee push``."""
 
+from typing import Any
+
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.words import files
 from sycee.ops.transfer import push
 
@@ -10,8 +13,9 @@ from sycee.ops.transfer import push
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
+@revision_options
 @pass_context
-def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None) -> None:
+def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **revisions: Any) -> None:
     r"""Store objects on a remote.
 
     Everything the pointers in the work tree name, or that part of it which the TARGETs name. What the remote has is
@@ -21,12 +25,13 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None) -> 
     Examples:
       sycee push
       sycee push models/bert --remote backup
+      sycee push --all-tags
 
     \b
     Exit codes: 0 the remote has everything; 1 something is not in the cache; 11 it is damaged there; 20 the remote
     failed.
     """
     with ctx.repository() as repo:
-        tracked = repo.tracked([ctx.path(target) for target in targets])
-        outcome = push(repo, tracked, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
+        wanted = tracked(ctx, repo, targets, **revisions)
+        outcome = push(repo, wanted, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
     ctx.out(f"{files(len(outcome.moved))} pushed" if outcome.moved else "Everything is up to date.")

@@ -1,0 +1,58 @@
+"""Options by which a verb means more versions than the one in the work tree: ``-a``, ``-T``, ``-A``, ``--rev``."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from sycee.cli.context import Context
+from sycee.errors import UsageError
+from sycee.workspace.repository import Repository
+from sycee.workspace.revisions import Revisions, read_history
+from sycee.workspace.tracked import Tracked, select
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("-a", "--all-branches", is_flag=True, help="All branches too."),
+    click.option("-T", "--all-tags", is_flag=True, help="All tags too."),
+    click.option("-A", "--all-commits", is_flag=True, help="Every commit too."),
+    click.option("--rev", "revs", multiple=True, metavar="REV", help="This revision too; may be repeated."),
+)
+
+
+def revision_options(command: _Command) -> _Command:
+    """Give a verb the options; it takes them as ``**revisions`` and hands them to :func:`tracked`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def tracked(ctx: Context, repo: Repository, targets: Sequence[str], **revisions: Any) -> list[Tracked]:
+    """Return what the work tree and the chosen revisions track, or that part of it which the targets name.
+
+    Args:
+        ctx: Told of pointers of the past that cannot be read.
+        repo: The repository.
+        targets: As typed.
+        **revisions: The values of the options.
+
+    Raises:
+        NotFound: If a target names nothing, or a revision does not exist.
+        UsageError: If there is no Git to ask for revisions.
+    """
+    chosen = Revisions(
+        branches=revisions["all_branches"],
+        tags=revisions["all_tags"],
+        commits=revisions["all_commits"],
+        revs=revisions["revs"],
+    )
+    found = repo.tracked()
+    if chosen:
+        if repo.git is None:
+            raise UsageError("revisions need Git, and this repository is without it", hint="leave the option out")
+        history = read_history(repo.root, repo.git, chosen)
+        for message in history.unreadable:
+            ctx.warn(f"{message}; left out")
+        found += history.tracked
+    return select(found, [ctx.path(target) for target in targets], repo.root) if targets else found

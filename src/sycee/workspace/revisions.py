@@ -1,0 +1,141 @@
+"""What earlier versions of a repository tracked, read from Git's objects; the work tree is not touched."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sycee.errors import FormatError, NotFound, SyceeError
+from sycee.system.git import Git
+from sycee.workspace.tracked import LOCK, PIPELINE, Tracked, is_origin, parse_origin
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """Which versions are meant, beside the work tree.
+
+    Attributes:
+        branches: The tips of all local branches.
+        tags: All tags.
+        commits: Every commit that a branch, a tag or HEAD leads to.
+        revs: Any names Git understands.
+    """
+
+    branches: bool = False
+    tags: bool = False
+    commits: bool = False
+    revs: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.branches or self.tags or self.commits or bool(self.revs)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the chosen versions track.
+
+    Attributes:
+        tracked: Each different state of each path once.
+        unreadable: One message for each pointer of the past that cannot be read; its objects are not known.
+    """
+
+    tracked: tuple[Tracked, ...]
+    unreadable: tuple[str, ...]
+
+
+def read_history(root: Path, git: Git, revisions: Revisions) -> History:
+    """Read all pointers of the chosen versions.
+
+    Args:
+        root: The repository's root.
+        git: Its Git work tree.
+        revisions: Which versions.
+
+    Raises:
+        NotFound: If a name is no revision.
+    """
+    files = {entry for commit in _commits(git, revisions) for entry in _origins(git, root, commit)}
+    blobs = _blobs(git, {blob for entry in files for blob in entry.blobs})
+    tracked: list[Tracked] = []
+    unreadable = []
+    for entry in sorted(files):
+        try:
+            data, pipeline = (blobs.get(blob, b"") for blob in (entry.blob, entry.pipeline))
+            tracked += parse_origin(root, root / entry.name, data, pipeline)
+        except FormatError as error:
+            unreadable.append(f"{error.message} (blob {entry.blob[:10]})")
+    return History(tuple(tracked), tuple(unreadable))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Origin:
+    """One state of a pointer or ``dvc.lock``: its path, its blob, and that of the ``dvc.yaml`` beside a lock."""
+
+    name: str
+    blob: str
+    pipeline: str = ""
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        return (self.blob, self.pipeline) if self.pipeline else (self.blob,)
+
+
+def _commits(git: Git, revisions: Revisions) -> list[str]:
+    if revisions.commits:
+        return git.run("rev-list", "--branches", "--tags", "HEAD").decode().split()
+    found = [_commit(git, rev) for rev in revisions.revs]
+    if revisions.branches:
+        found += _tips(git, "refs/heads")
+    if revisions.tags:
+        found += _tips(git, "refs/tags")
+    return list(dict.fromkeys(found))
+
+
+def _commit(git: Git, rev: str) -> str:
+    try:
+        return git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}").decode().strip()
+    except SyceeError:
+        raise NotFound(f"{rev!r} is no revision of this repository", hint="see git log, git tag, git branch") from None
+
+
+def _tips(git: Git, prefix: str) -> list[str]:
+    names = git.run("for-each-ref", "--format=%(refname)", prefix).decode().split("\n")[:-1]
+    return [_commit(git, name) for name in names]
+
+
+def _origins(git: Git, root: Path, commit: str) -> Iterator[_Origin]:
+    below = "" if root == git.root else f"{root.relative_to(git.root).as_posix()}/"
+    blobs = {name.removeprefix(below): blob for name, blob in _tree(git, commit) if name.startswith(below)}
+    for name, blob in blobs.items():
+        if is_origin(name) and not _in_nested_project(name, blobs):
+            folder, slash, base = name.rpartition("/")
+            yield _Origin(name, blob, blobs.get(f"{folder}{slash}{PIPELINE}", "") if base == LOCK else "")
+
+
+def _in_nested_project(name: str, blobs: Mapping[str, str]) -> bool:
+    parts = name.split("/")[:-1]
+    return any(f"{'/'.join(parts[: depth + 1])}/.dvc/config" in blobs for depth in range(len(parts)))
+
+
+def _tree(git: Git, commit: str) -> Iterator[tuple[str, str]]:
+    for line in git.run("ls-tree", "-r", "-z", commit).split(b"\0")[:-1]:
+        about, _, name = line.partition(b"\t")
+        mode, _, blob = about.split(b" ")
+        if mode.startswith(b"100"):
+            yield os.fsdecode(name), blob.decode()
+
+
+def _blobs(git: Git, wanted: Iterable[str]) -> dict[str, bytes]:
+    """Return the content of blobs, all through one process."""
+    names = sorted(wanted)
+    output = git.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode()) if names else b""
+    found, at = {}, 0
+    for name in names:
+        header, _, _ = output[at : at + 200].partition(b"\n")
+        at += len(header) + 1
+        if header.endswith(b" missing"):  # a partial clone
+            continue
+        size = int(header.split(b" ")[2])
+        found[name] = output[at : at + size]
+        at += size + 1
+    return found
