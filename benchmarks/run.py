@@ -1,6 +1,6 @@
 """``make bench``: the bars of this project, measured beside DVC on the same files in one run.
 
-    python benchmarks/run.py [--size GIB] [--runs N] [ROW…]      rows: start, add, move, verify
+    python benchmarks/run.py [--size GIB] [--runs N] [ROW…]      rows: start, add, move, freeze, verify
 
 Prints a table and writes it to benchmarks/results/latest.md.
 """
@@ -152,6 +152,16 @@ def move(bench: Bench) -> Iterator[Row]:
         yield _memory(verb, size, result.peak)
 
 
+def freeze(bench: Bench) -> Iterator[Row]:
+    """A script that only freezes: Python's start and imports included, hashing next to nothing."""
+    root = bench.repository("frozen")
+    (root / "models/m").mkdir(parents=True)
+    (root / "models/m/model.pt").write_bytes(os.urandom(100_000))
+    script = "import sycee; sycee.freeze('models/m', task='bench', metrics={'acc': 0.9}, data_version='v1')"
+    runs = [bench.sh(sys.executable, "-c", script, cwd=root) for _ in range(bench.runs + 1)][1:]
+    yield Row("a script that freezes 100 kB", f"{median(runs):.2f} s", "", "", "< 1 s", median(runs) < 1)
+
+
 def verify(bench: Bench) -> Iterator[Row]:
     """``sign`` without reading weights, ``verify`` beside ``openssl dgst -sha256``."""
     root = bench.repository("signed")
@@ -193,7 +203,13 @@ def _memory(verb: str, size: str, peak: float) -> Row:
     return Row(f"peak memory of `{verb}`, {size}", f"{peak:.0f} MB", "", "", f"< {MEMORY_BAR} MB", peak < MEMORY_BAR)
 
 
-ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {"start": start, "add": add, "move": move, "verify": verify}
+ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "start": start,
+    "add": add,
+    "move": move,
+    "freeze": freeze,
+    "verify": verify,
+}
 
 
 def _clean_environment(folder: Path) -> dict[str, str]:
