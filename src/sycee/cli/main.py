@@ -22,6 +22,7 @@ VERBS = {
     "init": "Make a repository in the current Git work tree.",
     "add": "Track files and folders by digest.",
     "status": "Show what differs from the pointers.",
+    "diff": "Show what changed between two versions.",
     "checkout": "Make files what their pointers say, from the cache.",
     "fetch": "Bring objects from a remote into the cache.",
     "pull": "Fetch, then check out.",
