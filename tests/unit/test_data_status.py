@@ -60,6 +60,18 @@ def test_what_the_cache_lacks(committed, run, repo):
     assert told(run, "--granular", "d") == {"not_in_cache": ["d/"], "uncommitted": {"unknown": ["d/a"]}}
 
 
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [("f", ["f"]), ("f.dvc", ["f"]), ("d", ["d/"]), (".", ["d/", "f"]), (".gitignore", [])],
+)
+def test_targets(committed, run, target, expected):
+    assert told(run, "--unchanged", target).get("unchanged", []) == expected
+
+
+def test_no_good_news_of_what_is_not_there(committed, run):
+    assert run("data", "status", "nope", rc=1).stderr.startswith("error: nope is tracked in none of the states")
+
+
 def test_untracked_files_are_shown_from_where_one_stands(committed, run):
     (committed / "d2/in").mkdir(parents=True)
     (committed / "d2/in/x").touch()

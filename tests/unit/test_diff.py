@@ -122,6 +122,7 @@ TARGETS = {
     "pointer": ("f.dvc", ["f"]),
     "folder": ("d", ["d/", "d/z"]),
     "file in a folder": ("d/z", ["d/z"]),
+    "everything": (".", ["d/", "d/z", "f", "g"]),
     "only in the new version": ("g", ["g"]),
 }
 
@@ -133,7 +134,7 @@ def test_targets(versions, repo, target, paths):
 
 
 def test_a_target_that_is_in_neither_version(versions, repo):
-    with pytest.raises(NotFound, match="nope is tracked in neither version"):
+    with pytest.raises(NotFound, match="nope is tracked in none of the states"):
         diff(repo, DiffRequest("v1", "HEAD", (repo.root / "nope",)))
 
 

@@ -10,9 +10,11 @@ from sycee.core.progress import SILENT, Progress
 from sycee.ops.transfer import OpenRemote
 from sycee.store.cache import Expected
 from sycee.store.transfer import Remote, Wanted, present
-from sycee.workspace.listing import is_cached, lying, pointed
+from sycee.system.tree import kind_at
+from sycee.workspace.listing import is_cached, lying, named, pointed, require_known
 from sycee.workspace.repository import Repository
 from sycee.workspace.revisions import Revisions, read_history
+from sycee.workspace.tracked import Tracked
 
 Changes = Mapping[Kind, Sequence[Change]]
 
@@ -58,16 +60,19 @@ def data_status(repo: Repository, request: DataRequest, *, progress: Progress = 
         progress: Told the bytes, if files have to be hashed.
 
     Raises:
+        NotFound: If a target is neither tracked nor there.
         FormatError: If a pointer of the work tree is unreadable.
         Conflict: If something in a tracked folder is neither file nor folder.
     """
     tracked = repo.tracked()
-    targets = [repo.relpath(target) for target in request.targets]
-    pointers = pointed(repo, tracked, granular=request.granular).within(targets)
-    files = lying(repo, tracked, granular=request.granular, progress=progress).within(targets)
+    past, unreadable = _head(repo)
+    paths = named(repo, request.targets, [*tracked, *past])
+    pointers = pointed(repo, tracked, granular=request.granular).within(paths)
+    files = lying(repo, tracked, granular=request.granular, progress=progress).within(paths)
+    head = pointed(repo, past, granular=request.granular).within(paths)
     uncommitted = compare(pointers, files)
-    head, unreadable = _head(repo, granular=request.granular)
-    committed = compare(head.within(targets), pointers) if repo.git else []
+    committed = compare(head, pointers) if repo.git else []
+    require_known((path for path in paths if kind_at(repo.root / path) is None), [*tracked, *past], head, pointers)
     same = [set(_of_kind(changes, Kind.UNCHANGED)) for changes in (uncommitted, committed)]
     unchanged = same[0] & same[1] if repo.git else same[0]
     return DataStatus(
@@ -79,11 +84,11 @@ def data_status(repo: Repository, request: DataRequest, *, progress: Progress = 
     )
 
 
-def _head(repo: Repository, *, granular: bool) -> tuple[Listing, tuple[str, ...]]:
+def _head(repo: Repository) -> tuple[Sequence[Tracked], tuple[str, ...]]:
     if repo.git is None or repo.git.head() is None:
-        return Listing(), ()
+        return (), ()
     history = read_history(repo.root, repo.git, Revisions(revs=("HEAD",)))
-    return pointed(repo, history.tracked, granular=granular), history.unreadable
+    return history.tracked, history.unreadable
 
 
 def _of_kind(changes: Iterable[Change], kind: Kind) -> list[Entry]:
@@ -109,12 +114,12 @@ def not_in_remote(repo: Repository, request: DataRequest, open_remote: OpenRemot
     Raises:
         RemoteError: If a remote cannot be asked.
     """
-    targets = [repo.relpath(target) for target in request.targets]
     pushed = [one for one in repo.tracked() if one.out.push]
+    paths = named(repo, request.targets, pushed)
     lacking: list[Entry] = []
     for name in {one.out.remote for one in pushed}:
         listing = pointed(repo, [one for one in pushed if one.out.remote == name], granular=request.granular)
-        lacking += _lacking(open_remote(name), listing.within(targets))
+        lacking += _lacking(open_remote(name), listing.within(paths))
     return sorted(lacking, key=lambda entry: order(entry.path))
 
 

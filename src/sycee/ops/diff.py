@@ -1,13 +1,12 @@
 """``sycee diff``: what changed between two versions, or since one. Reads only, takes no lock."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sycee.core.diff import Change, Entry, Kind, Listing, compare, missing
+from sycee.core.diff import Change, Entry, Kind, compare, missing
 from sycee.core.progress import SILENT, Progress
-from sycee.errors import NotFound, UsageError
-from sycee.workspace.listing import is_cached, lying, pointed
+from sycee.errors import UsageError
+from sycee.workspace.listing import is_cached, lying, named, pointed, require_known
 from sycee.workspace.repository import Repository
 from sycee.workspace.revisions import Revisions, read_history
 from sycee.workspace.tracked import Tracked
@@ -72,7 +71,10 @@ def diff(repo: Repository, request: DiffRequest, *, progress: Progress = SILENT)
         after, more = _revision(repo, request.new)
         unreadable = tuple(dict.fromkeys([*unreadable, *more]))
         states = pointed(repo, before), pointed(repo, after)
-    changes = compare(*_within(repo, request.targets, states, [*before, *after]))
+    tracked = [*before, *after]
+    paths = named(repo, request.targets, tracked)
+    require_known(paths, tracked, *states)
+    changes = compare(*(state.within(paths) for state in states))
     lacking = [] if request.new else missing(changes, lambda content: is_cached(repo.cache, content))
     told = tuple(change for change in changes if change.kind in _TOLD)
     return Difference(told, tuple(lacking), unreadable)
@@ -83,20 +85,3 @@ def _revision(repo: Repository, rev: str) -> tuple[list[Tracked], tuple[str, ...
         return [], ()
     history = read_history(repo.root, repo.git, Revisions(revs=(rev,)))
     return list(history.tracked), history.unreadable
-
-
-def _within(
-    repo: Repository, targets: Sequence[Path], states: tuple[Listing, Listing], tracked: Sequence[Tracked]
-) -> tuple[Listing, Listing]:
-    """Return of both states what the targets name."""
-    wanted: set[str] = set()
-    for target in targets:
-        found = {one.relpath for one in tracked if target == one.origin}
-        paths = found or {repo.relpath(target)}
-        if not found and not any(state.within(paths).contents for state in states):
-            raise NotFound(
-                f"{repo.relpath(target)} is tracked in neither version", hint="see what changed at all: sycee diff"
-            )
-        wanted |= paths
-    old, new = states
-    return old.within(wanted), new.within(wanted)

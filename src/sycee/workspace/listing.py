@@ -1,10 +1,11 @@
 """States of what is tracked, as lists to compare: what pointers say, and what lies in the work tree."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 
 from sycee.core.diff import Content, Listing
 from sycee.core.progress import SILENT, Progress
-from sycee.errors import SyceeError
+from sycee.errors import NotFound, SyceeError
 from sycee.store.cache import Cache
 from sycee.store.transfer import Wanted, members_of
 from sycee.workspace.content import Current, current
@@ -54,6 +55,35 @@ def lying(
         if found:
             contents.update(_contents(one, found, granular=granular))
     return Listing(contents)
+
+
+def named(repo: Repository, targets: Collection[Path], tracked: Collection[Tracked]) -> set[str]:
+    """Return the paths that targets mean, for :meth:`Listing.within`; none of them means everything.
+
+    Args:
+        repo: The repository; its root as a target means everything.
+        targets: Absolute paths of files, folders and pointers.
+        tracked: All that may be meant.
+
+    Raises:
+        Conflict: If a target lies outside the repository.
+    """
+    if repo.root in targets:
+        return set()
+    outs = {target: {one.relpath for one in tracked if one.origin == target} for target in targets}
+    return {path for target in targets for path in outs[target] or {repo.relpath(target)}}
+
+
+def require_known(paths: Iterable[str], tracked: Collection[Tracked], *listings: Listing) -> None:
+    """Refuse a path of which nothing is known, lest silence about it be taken for good news.
+
+    Raises:
+        NotFound: If it is neither tracked nor in a list.
+    """
+    whole = {one.relpath for one in tracked}
+    for path in paths:
+        if path not in whole and not any(listing.within({path}).contents for listing in listings):
+            raise NotFound(f"{path} is tracked in none of the states that are compared", hint="see all: sycee diff")
 
 
 def is_cached(cache: Cache, content: Content) -> bool:

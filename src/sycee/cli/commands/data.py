@@ -36,7 +36,7 @@ def command() -> None:
       sycee data status --granular --json
 
     \b
-    Exit codes: 0 told, whatever it is; 1 unreadable pointer; 20 the remote failed.
+    Exit codes: 0 told, whatever it is; 1 unreadable pointer, or unknown target; 20 the remote failed.
     """
 
 
