@@ -100,7 +100,7 @@ def test_examples_are_printed_line_by_line(verb):
     assert "\\b" not in printed
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb in {"card", "remote"}])
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb in {"card", "data", "remote"}])
 def test_every_word_after_a_verb_has_help(verb):
     assert all(sub.help for sub in command(verb).commands.values())
 

@@ -22,6 +22,8 @@ VERBS = {
     "init": "Make a repository in the current Git work tree.",
     "add": "Track files and folders by digest.",
     "status": "Show what differs from the pointers.",
+    "diff": "Show what changed between two versions.",
+    "data": "Show what differs between last commit, pointers and files.",
     "checkout": "Make files what their pointers say, from the cache.",
     "fetch": "Bring objects from a remote into the cache.",
     "pull": "Fetch, then check out.",

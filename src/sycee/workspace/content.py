@@ -68,8 +68,27 @@ def require_utf8(relpath: str) -> None:
         raise Conflict(f"the file name {shown} is not valid UTF-8", hint="rename it, then repeat") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What lies in the work tree where a tracked file or folder belongs.
+
+    Attributes:
+        oid: Its object id.
+        entries: Of a folder, its files.
+    """
+
+    oid: str
+    entries: tuple[Entry, ...] = ()
+
+
 def current_id(repo: Repository, tracked: Tracked, *, progress: Progress = SILENT) -> str | None:
-    """Return the object id of what lies in the work tree now, or None when nothing does.
+    """Return the object id of what lies in the work tree now, or None when nothing does; see :func:`current`."""
+    found = current(repo, tracked, progress=progress)
+    return found.oid if found else None
+
+
+def current(repo: Repository, tracked: Tracked, *, progress: Progress = SILENT) -> Current | None:
+    """Return what lies in the work tree now, or None when nothing does.
 
     Files that are unchanged since they were hashed last are not read.
 
@@ -83,12 +102,12 @@ def current_id(repo: Repository, tracked: Tracked, *, progress: Progress = SILEN
     if kind is None or (kind == "symlink" and not tracked.path.exists()):
         return None
     if kind == "dir":  # not a link to one: it could lead to the whole disk
-        return _folder_id(repo, tracked, progress)
+        return _current_folder(repo, tracked, progress)
     if linked := cached_by_symlink(repo, tracked.path):
-        return linked
+        return Current(linked)
     if kind != "file":
         raise Conflict(f"{tracked.relpath} is a {kind}, where a file is needed", path=tracked.relpath)
-    return file_id(repo, tracked.path, legacy=tracked.out.hash is None, progress=progress)
+    return Current(file_id(repo, tracked.path, legacy=tracked.out.hash is None, progress=progress))
 
 
 def file_id(repo: Repository, path: Path, *, legacy: bool = False, progress: Progress = SILENT) -> str:
@@ -120,13 +139,13 @@ def cached_by_symlink(repo: Repository, path: Path) -> str | None:
     return oid
 
 
-def _folder_id(repo: Repository, tracked: Tracked, progress: Progress) -> str:
+def _current_folder(repo: Repository, tracked: Tracked, progress: Progress) -> Current:
     legacy = tracked.out.hash is None
     found = members(tracked.path)
     with progress.start(f"hashing {tracked.path.name}/", sum(member.size for member in found)) as task:
         ids = [file_id(repo, member.path, legacy=legacy, progress=within(task)) for member in found]
-    entries = [Entry(member.relpath, md5_of(oid)) for member, oid in zip(found, ids, strict=True)]
-    return dirobject.object_id(dirobject.render(entries))
+    entries = tuple(Entry(member.relpath, md5_of(oid)) for member, oid in zip(found, ids, strict=True))
+    return Current(dirobject.object_id(dirobject.render(entries)), entries)
 
 
 def is_executable(path: Path) -> bool:
