@@ -53,6 +53,23 @@ def test_the_same_files_belong_to_a_folder(repo_dir, run, dvc, rules):
     assert "up to date" in run("status").stdout
 
 
+@pytest.mark.parametrize("rules", RULES.values(), ids=list(RULES))
+def test_the_same_rules_are_shown(repo_dir, run, dvc, rules):
+    build(repo_dir, rules)
+    places = sorted(str(path.relative_to(repo_dir)) for path in repo_dir.rglob("*") if ".git/" not in str(path))
+    targets = [*places, "data/", "./data/./a.tmp", "absent/a.tmp", "absent", "..", ".", ".git/x", repo_dir / "data/x"]
+    for options in ((), ("-d", "-a", "-n")):
+        expected = dvc("check-ignore", *options, *targets, rc=None)
+        assert run("check-ignore", *options, *targets, rc=expected.rc).stdout == expected.stdout
+
+
+def test_a_path_that_is_shown_because_it_is_not_ignored(repo_dir, run, dvc):
+    (repo_dir / ".dvcignore").write_text("*.tmp\n!keep.tmp\n")
+    for words, rc in ((["keep.tmp"], 1), (["-d", "keep.tmp"], 0), (["-d", "a"], 1), (["-d", "-n", "a"], 1)):
+        ours, theirs = run("check-ignore", *words, rc=rc), dvc("check-ignore", *words, rc=rc)
+        assert ours.stdout == theirs.stdout
+
+
 def test_a_rule_that_comes_later_is_a_change_for_both(repo_dir, run, dvc):
     data = build(repo_dir, RULES["suffix"])
     run("add", data)

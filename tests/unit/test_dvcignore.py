@@ -151,3 +151,15 @@ def test_pathspec_is_loaded_only_for_rules(repo, run):
     assert loaded() == "True False\n"
     write(repo.root, **{".dvcignore": "x\n"})
     assert loaded() == "True True\n"
+
+
+def test_check_ignore_prints_what_scripts_match(repo_dir, run):
+    write(repo_dir, **{".dvcignore": "*.tmp\n!keep.tmp\n", "sub/a.tmp": ""})
+    assert run("check-ignore", "a.tmp", "b", "keep.tmp").stdout == "a.tmp\n"
+    assert run("check-ignore", "../a.tmp", "a.tmp", cwd=repo_dir / "sub").stdout == "../a.tmp\na.tmp\n"
+    assert run("check-ignore", "b", "keep.tmp", rc=1).stdout == ""
+    details = ".dvcignore:1:*.tmp\ta.tmp\n::\tb\n.dvcignore:2:!keep.tmp\tkeep.tmp\n"
+    assert run("check-ignore", "-d", "-a", "-n", "a.tmp", "b", "keep.tmp").stdout == details
+    assert run("check-ignore", "-d", "..", ".", rc=1).stdout == ""
+    assert "add --details" in run("check-ignore", "-n", "b", rc=2).stderr
+    assert "add --details" in run("check-ignore", "-a", "b", rc=2).stderr
