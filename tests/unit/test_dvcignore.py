@@ -1,7 +1,9 @@
 """`.dvcignore`: what is a rule, which rule decides, and what the operations make of it."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,16 @@ def write(root, **files):
 
 def names(repo, folder):
     return [member.relpath for member in members(repo, repo.root / folder)]
+
+
+def test_the_page_says_what_the_code_does():
+    page = (Path(__file__).parents[2] / "docs/spec/dvcignore.md").read_text()
+    matcher = Matcher(parse(re.search(r"```gitignore\n(.*?)```", page, re.DOTALL)[1].encode(), ""))
+    rows = re.findall(r"^\| `(.+?)` \| (?:`(.+)`|none) \| (yes|no) \|$", page, re.MULTILINE)
+    assert len(rows) == 6
+    for path, source, ignored in rows:
+        verdict = matcher.match(path, is_dir=False)
+        assert (verdict.rule.source if verdict.rule else "", verdict.ignored) == (source, ignored == "yes"), path
 
 
 def test_lines_are_stripped_and_comments_left_out():
