@@ -17,6 +17,10 @@ RULES = {
     },
     "whole folders": {".dvcignore": "data/sub\n!data/sub/a.bin\n*/build/**\n"},
     "above, deeper overrides": {".dvcignore": "*.tmp\ntop\n", "in/.dvcignore": "!a.tmp\n/data/top\n*.bin\n\\#hash\n"},
+    "deeper, odd": {
+        ".dvcignore": "none\n",
+        "in/.dvcignore": "/\na[\n\\[x]\n**/top\ndata/sub/**\n!*/\n!data/**/[a-w]*\nbuild/\n",
+    },
     "in a folder with wildcards": {"in [1]/.dvcignore": "*.tmp\n", "in [1]/data/sub/none": ""},
     "ignored itself": {".dvcignore": "in/.dvcignore\n", "in/.dvcignore": "*\n"},
     "nested project": {"in/data/sub/.dvc/config": "", "in/data/other/a.bin": "other"},
