@@ -24,6 +24,7 @@ VERBS = {
     "status": "Show what differs from the pointers.",
     "diff": "Show what changed between two versions.",
     "data": "Show what differs between last commit, pointers and files.",
+    "check-ignore": "Show which paths .dvcignore leaves out, and why.",
     "checkout": "Make files what their pointers say, from the cache.",
     "fetch": "Bring objects from a remote into the cache.",
     "pull": "Fetch, then check out.",
@@ -61,7 +62,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in VERBS:
             return None
-        return _with_blocks(import_module(f"sycee.cli.commands.{cmd_name}").command)
+        return _with_blocks(import_module(f"sycee.cli.commands.{cmd_name.replace('-', '_')}").command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -24,8 +24,9 @@ from sycee.system.links import SHARED_INODE, link
 from sycee.system.onepass import legacy_md5_file
 from sycee.system.tree import kind_at
 from sycee.workspace.content import cached_by_symlink, is_executable, members, require_utf8
+from sycee.workspace.ignored import Ignored
 from sycee.workspace.repository import Repository
-from sycee.workspace.tracked import SUFFIX, Tracked
+from sycee.workspace.tracked import SUFFIX, Tracked, require_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def _add(repo: Repository, target: Path, before: Tracked | None, progress: Progr
 
 def _add_folder(repo: Repository, folder: Path, progress: Progress) -> _Artifact:
     """Store the files of a folder, its directory object and its sums."""
-    found = members(folder)
+    found = members(repo, folder)
     files = []
     with progress.start(f"adding {folder.name}/", sum(member.size for member in found)) as task:
         for member in found:
@@ -215,6 +216,7 @@ def _require_addable(repo: Repository, target: Path, known: Mapping[Path, Tracke
         hint = f"get it: sycee checkout {quote(relpath)}"
         raise NotFound(f"{relpath} is tracked but not here", hint=hint, path=relpath)
     _require_fit(repo, target, relpath, kind)
+    require_seen(Ignored(repo.root), target, relpath)
     _require_free(target, relpath, known)
     if repo.git:
         _require_not_gits(repo.git, target, relpath)

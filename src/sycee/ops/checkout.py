@@ -143,7 +143,7 @@ def _plan_folder(repo: Repository, tracked: Tracked, whole: Wanted, plan: Plan, 
         return
     parts = {part.label.removeprefix(f"{whole.label}/"): part for part in members_of(repo.cache, whole)}
     existed = kind_at(tracked.path)
-    found = members(tracked.path) if existed == "dir" else []
+    found = members(repo, tracked.path) if existed == "dir" else []
     present = {member.relpath for member in found}
     extra = [tracked.path / relpath for relpath in sorted(present - parts.keys())]
     if existed not in {None, "dir"}:

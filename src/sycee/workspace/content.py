@@ -7,15 +7,14 @@ from pathlib import Path
 from sycee.core.progress import SILENT, Progress, within
 from sycee.digest import FileDigests
 from sycee.errors import Conflict
-from sycee.formats import dirobject
+from sycee.formats import dirobject, dvcignore
 from sycee.formats.dirobject import Entry
 from sycee.store.layout import is_object_id, md5_of
 from sycee.system.onepass import legacy_md5_file
 from sycee.system.tree import kind_at, scan
+from sycee.workspace.ignored import Ignored
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
-
-NOT_DATA = {".git", ".hg", ".dvc", ".dvcignore"}  # what DVC never puts into a directory object
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +32,23 @@ class Member:
     size: int
 
 
-def members(folder: Path) -> list[Member]:
+def members(repo: Repository, folder: Path) -> list[Member]:
     """Return the files that belong to a tracked folder, as DVC sees them: links to files count, links to folders not.
 
+    What ``.dvcignore`` names, and other projects in the folder, are no part of it.
+
     Raises:
-        Conflict: If something in it is neither file nor folder, or a name is not valid UTF-8.
+        Conflict: If something in it is neither file nor folder, a name is not valid UTF-8, or it has rules of its own
+            about what belongs to it.
     """
     found = []
-    for entry in scan(folder, enter=lambda relpath: relpath.rpartition("/")[2] not in NOT_DATA):
-        if entry.kind == "dir" or entry.relpath.rpartition("/")[2] in NOT_DATA:
+    ignored, above = Ignored(repo.root), repo.relpath(folder)
+    for entry in scan(folder, enter=lambda relpath: not ignored.ignores(f"{above}/{relpath}", is_dir=True)):
+        if entry.kind == "dir" or ignored.ignores(f"{above}/{entry.relpath}"):
             continue
         path = folder / entry.relpath
+        if path.name == dvcignore.NAME:
+            raise Conflict(f"{path} lies in a tracked folder", hint=f"move its rules to {repo.root / dvcignore.NAME}")
         require_utf8(entry.relpath)
         if entry.kind == "symlink":
             if path.is_dir():
@@ -141,7 +146,7 @@ def cached_by_symlink(repo: Repository, path: Path) -> str | None:
 
 def _current_folder(repo: Repository, tracked: Tracked, progress: Progress) -> Current:
     legacy = tracked.out.hash is None
-    found = members(tracked.path)
+    found = members(repo, tracked.path)
     with progress.start(f"hashing {tracked.path.name}/", sum(member.size for member in found)) as task:
         ids = [file_id(repo, member.path, legacy=legacy, progress=within(task)) for member in found]
     entries = tuple(Entry(member.relpath, md5_of(oid)) for member, oid in zip(found, ids, strict=True))

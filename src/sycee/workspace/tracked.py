@@ -4,13 +4,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from sycee.errors import Fault, FormatError, NotFound
+from sycee.errors import Conflict, Fault, FormatError, NotFound
 from sycee.formats import pipeline, pointer
 from sycee.formats.paths import path_fault
 from sycee.formats.pointer import Out, Pointer
 from sycee.system.git import Git
+from sycee.workspace.ignored import Ignored
 
 SUFFIX = ".dvc"
 LOCK = "dvc.lock"
@@ -46,23 +47,33 @@ def find_tracked(root: Path, git: Git | None) -> list[Tracked]:
 
     Raises:
         FormatError: If a pointer or lock file is unreadable, or two of them claim the same path.
+        Conflict: If ``.dvcignore`` names a path that is tracked.
     """
-    found = [tracked for origin in origins(root, git) for tracked in read_origin(root, origin)]
+    ignored = Ignored(root)
+    found = [tracked for origin in _origins(root, git, ignored) for tracked in read_origin(root, origin)]
     _refuse_overlap(found)
+    for tracked in found:
+        require_seen(ignored, tracked.path, tracked.relpath)
     return found
 
 
 def origins(root: Path, git: Git | None) -> Iterator[Path]:
-    """Yield the pointers and ``dvc.lock`` files of the work tree, in the order of their paths, unread.
+    """Return the pointers and ``dvc.lock`` files of the work tree, in the order of their paths, unread.
+
+    Those that ``.dvcignore`` names, and those of other projects inside this one, do not exist.
 
     Args:
         root: The repository's root.
         git: See :func:`find_tracked`.
     """
+    return _origins(root, git, Ignored(root))
+
+
+def _origins(root: Path, git: Git | None, ignored: Ignored) -> Iterator[Path]:
     names = _listed_by_git(git, root) if git else _walk(root)
     for name in sorted(set(names)):
         path = root / name
-        if not _in_nested_project(root, PurePosixPath(name)) and path.is_file():
+        if not ignored.ignores(name) and path.is_file():
             yield path
 
 
@@ -161,6 +172,20 @@ def _misplaced(root: Path, path: Path) -> str | None:
     return None
 
 
+def require_seen(ignored: Ignored, path: Path, relpath: str) -> None:
+    """Refuse to track what DVC does not see; it would not read the pointer.
+
+    Raises:
+        Conflict: If ``.dvcignore`` names the path.
+    """
+    kinds = [path.is_dir()] if path.exists() else [False, True]
+    for is_dir in kinds:
+        verdict = ignored.by_rules(relpath, is_dir=is_dir)
+        if verdict.ignored and verdict.rule:
+            hint = "change that rule, or do not track the path"
+            raise Conflict(f"{relpath} is ignored by {verdict.rule.source}", hint=hint, path=relpath)
+
+
 def _refuse_overlap(found: Sequence[Tracked]) -> None:
     claimed = {tracked.path: tracked for tracked in found}
     for tracked in found:
@@ -195,7 +220,3 @@ def _walk(root: Path) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if name not in {".git", ".dvc", ".hg"})
         prefix = Path(folder).relative_to(root)
         yield from ((prefix / name).as_posix() for name in files if is_origin(name))
-
-
-def _in_nested_project(root: Path, name: PurePosixPath) -> bool:
-    return any((root / parent / ".dvc").is_dir() for parent in name.parents if parent != PurePosixPath())
