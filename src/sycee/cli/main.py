@@ -21,6 +21,7 @@ from sycee.system.refusals import refused
 VERBS = {
     "init": "Make a repository in the current Git work tree.",
     "add": "Track files and folders by digest.",
+    "commit": "Store what changed in tracked files and folders.",
     "status": "Show what differs from the pointers.",
     "checkout": "Make files what their pointers say, from the cache.",
     "move": "Rename a tracked file or folder.",

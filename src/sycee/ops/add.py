@@ -63,9 +63,9 @@ def add(repo: Repository, targets: Sequence[Path], *, progress: Progress = SILEN
     with repo.locked():
         known = {tracked.path: tracked for tracked in repo.tracked()}
         for target in targets:
-            _require_addable(repo, target, known)
+            require_addable(repo, target, known)
         repo.sweep(targets)
-        added = [_add(repo, target, known.get(target), progress) for target in targets]
+        added = [store(repo, target, known.get(target), progress) for target in targets]
     stage_if_wanted(repo, (path for one in added for path in one.changed))
     return added
 
@@ -97,7 +97,7 @@ def track(
         Conflict: If the file cannot be tracked.
     """
     known = {one.path: one for one in (repo.tracked() if tracked is None else tracked)}
-    _require_addable(repo, path, known)
+    require_addable(repo, path, known)
     out = Out(path.name, digests.md5, digests.size, isexec=is_executable(path))
     record = _strong(digests) | ({"card": card_sha256} if card_sha256 else {})
     return _write(repo, _Artifact(path, out, record, digests), known.get(path))
@@ -124,7 +124,15 @@ def _strong(digests: FileDigests) -> dict[str, Any]:
     return {digests.md5: {"sha256": digests.sha256, "blake3": digests.blake3}}
 
 
-def _add(repo: Repository, target: Path, before: Tracked | None, progress: Progress) -> Added:
+def store(repo: Repository, target: Path, before: Tracked | None, progress: Progress) -> Added:
+    """Store what stands at a path and write its pointer; the lock must be held, and :func:`require_addable` asked.
+
+    Args:
+        repo: The repository.
+        target: The file or folder, absolute.
+        before: What its pointer says now, or None if it has none.
+        progress: Told the bytes.
+    """
     if target.is_dir():
         return _write(repo, _add_folder(repo, target, progress), before)
     if before and before.out.hash is None and legacy_md5_file(target) == before.out.md5:
@@ -183,7 +191,18 @@ def _pointer_bytes(origin: Path, artifact: _Artifact, before: Tracked | None) ->
     return pointer.patch(before.pointer.raw, origin.name, replace(out, path=before.out.path), record)
 
 
-def _require_addable(repo: Repository, target: Path, known: Mapping[Path, Tracked]) -> None:
+def require_addable(repo: Repository, target: Path, known: Mapping[Path, Tracked]) -> None:
+    """Refuse a path that cannot be tracked.
+
+    Args:
+        repo: The repository.
+        target: The path, absolute.
+        known: What is tracked, by its path.
+
+    Raises:
+        NotFound: If nothing is there.
+        Conflict: See :func:`require_place`.
+    """
     relpath = repo.relpath(target)
     kind = kind_at(target)
     if kind is None and target not in known:
