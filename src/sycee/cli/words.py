@@ -1,7 +1,8 @@
 """How verbs speak: the sentences they share, word for word those that scripts know from DVC, and nothing hidden."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from shlex import quote
 from typing import Any
 
 import click
@@ -24,6 +25,11 @@ def echo_json(value: Any) -> None:
 def files(count: int) -> str:
     """Return ``1 file`` or ``N files``."""
     return "1 file" if count == 1 else f"{count} files"
+
+
+def to_track(names: Iterable[str]) -> str:
+    """Return what to do with files that Git has to know of, in DVC's words."""
+    return f"To track the changes with git, run:\n\n\tgit add {' '.join(map(quote, sorted(set(names))))}\n"
 
 
 def changes(done: Sequence[tuple[str, str]]) -> list[str]:

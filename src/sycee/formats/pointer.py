@@ -176,6 +176,29 @@ def patch(raw: bytes, name: str, out: Out, sycee: Mapping[str, Any] | None) -> b
     return data
 
 
+def renamed(raw: bytes, name: str, path: str) -> bytes:
+    """Return a pointer with one out as it is to stand beside that out, which has a new name.
+
+    All else stays as :func:`patch` would keep it; ``wdir`` goes.
+
+    Args:
+        raw: The present bytes.
+        name: The file, for messages.
+        path: The new name of the out, without a folder.
+
+    Raises:
+        FormatError: If ``raw`` is not a valid pointer with exactly one out, or the result would not be one.
+    """
+    if len(_value(raw, name).get("outs") or ()) != 1:
+        raise FormatError(f"{name} does not track exactly one file or folder", path=name)
+    document = yamldialect.load_editable(raw.decode().replace("\r\n", "\n"), name)
+    document["outs"][0]["path"] = path
+    document.pop("wdir", None)
+    data = yamldialect.dump(document)
+    _value(data, name)
+    return data
+
+
 def strong_digests(pointer: Pointer, md5: str) -> StrongDigests | None:
     """Return the evidence that the pointer keeps for the content with this md5.
 

@@ -24,6 +24,7 @@ from sycee.system.links import SHARED_INODE, link
 from sycee.system.onepass import legacy_md5_file
 from sycee.system.tree import kind_at
 from sycee.workspace.content import cached_by_symlink, is_executable, members, require_utf8
+from sycee.workspace.gitside import ignore, in_git, stage_if_wanted
 from sycee.workspace.ignored import Ignored
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import SUFFIX, Tracked, require_seen
@@ -63,10 +64,10 @@ def add(repo: Repository, targets: Sequence[Path], *, progress: Progress = SILEN
     with repo.locked():
         known = {tracked.path: tracked for tracked in repo.tracked()}
         for target in targets:
-            _require_addable(repo, target, known)
+            require_addable(repo, target, known)
         repo.sweep(targets)
-        added = [_add(repo, target, known.get(target), progress) for target in targets]
-    _stage_if_wanted(repo, added)
+        added = [store(repo, target, known.get(target), progress) for target in targets]
+    stage_if_wanted(repo, (path for one in added for path in one.changed))
     return added
 
 
@@ -97,7 +98,7 @@ def track(
         Conflict: If the file cannot be tracked.
     """
     known = {one.path: one for one in (repo.tracked() if tracked is None else tracked)}
-    _require_addable(repo, path, known)
+    require_addable(repo, path, known)
     out = Out(path.name, digests.md5, digests.size, isexec=is_executable(path))
     record = _strong(digests) | ({"card": card_sha256} if card_sha256 else {})
     return _write(repo, _Artifact(path, out, record, digests), known.get(path))
@@ -124,7 +125,15 @@ def _strong(digests: FileDigests) -> dict[str, Any]:
     return {digests.md5: {"sha256": digests.sha256, "blake3": digests.blake3}}
 
 
-def _add(repo: Repository, target: Path, before: Tracked | None, progress: Progress) -> Added:
+def store(repo: Repository, target: Path, before: Tracked | None, progress: Progress) -> Added:
+    """Store what stands at a path and write its pointer; the lock must be held, and :func:`require_addable` asked.
+
+    Args:
+        repo: The repository.
+        target: The file or folder, absolute.
+        before: What its pointer says now, or None if it has none.
+        progress: Told the bytes.
+    """
     if target.is_dir():
         return _write(repo, _add_folder(repo, target, progress), before)
     if before and before.out.hash is None and legacy_md5_file(target) == before.out.md5:
@@ -164,7 +173,7 @@ def _relink(repo: Repository, path: Path, oid: str) -> None:
 
 def _write(repo: Repository, artifact: _Artifact, before: Tracked | None) -> Added:
     path, out = artifact.path, artifact.out
-    ignored = _ignore(repo, path)
+    ignored = ignore(repo, path)
     origin = before.origin if before else path.with_name(path.name + SUFFIX)
     data = _pointer_bytes(origin, artifact, before)
     changed = [] if before and before.pointer and data == before.pointer.raw else [origin]
@@ -183,38 +192,42 @@ def _pointer_bytes(origin: Path, artifact: _Artifact, before: Tracked | None) ->
     return pointer.patch(before.pointer.raw, origin.name, replace(out, path=before.out.path), record)
 
 
-def _ignore(repo: Repository, path: Path) -> list[Path]:
-    """Make Git ignore the target, unless it does already; return the changed file."""
-    if repo.git is None or repo.git.ignored([_in_git(repo.git, path)]):
-        return []
-    ignore_file = path.with_name(".gitignore")
-    present = ignore_file.read_bytes() if ignore_file.is_file() else b""
-    wanted = ignorefile.add(present, path.name)
-    if wanted == present:
-        return []
-    write_file(ignore_file, wanted)
-    return [ignore_file]
+def require_addable(repo: Repository, target: Path, known: Mapping[Path, Tracked]) -> None:
+    """Refuse a path that cannot be tracked.
 
+    Args:
+        repo: The repository.
+        target: The path, absolute.
+        known: What is tracked, by its path.
 
-def _in_git(git: Git, path: Path) -> str:
-    return path.relative_to(git.root).as_posix()
-
-
-def _stage_if_wanted(repo: Repository, added: Sequence[Added]) -> None:
-    changed = {path for one in added for path in one.changed}
-    if changed and repo.git and repo.config.get_bool("core", "autostage"):
-        repo.git.stage(sorted(changed))
-
-
-def _require_addable(repo: Repository, target: Path, known: Mapping[Path, Tracked]) -> None:
+    Raises:
+        NotFound: If nothing is there.
+        Conflict: See :func:`require_place`.
+    """
     relpath = repo.relpath(target)
-    require_utf8(relpath)
     kind = kind_at(target)
     if kind is None and target not in known:
         raise NotFound(f"{relpath} does not exist", hint="look for a misspelt path", path=relpath)
     if kind is None:
         hint = f"get it: sycee checkout {quote(relpath)}"
         raise NotFound(f"{relpath} is tracked but not here", hint=hint, path=relpath)
+    require_place(repo, target, kind, known)
+
+
+def require_place(repo: Repository, target: Path, kind: str, known: Mapping[Path, Tracked]) -> None:
+    """Refuse a path that no artifact may have.
+
+    Args:
+        repo: The repository.
+        target: The path, absolute.
+        kind: What stands there, or is about to.
+        known: What is tracked, by its path.
+
+    Raises:
+        Conflict: If Git, DVC or another artifact has it.
+    """
+    relpath = repo.relpath(target)
+    require_utf8(relpath)
     _require_fit(repo, target, relpath, kind)
     require_seen(Ignored(repo.root), target, relpath)
     _require_free(target, relpath, known)
@@ -258,12 +271,12 @@ def _require_not_gits(git: Git, target: Path, relpath: str) -> None:
     if ignore_file.is_symlink():  # writing to it would copy what it points to into the repository
         raise Conflict(f"{ignore_file} is a symbolic link, which Git does not read", hint="replace it by a file")
     ignorefile.entry(target.name)  # raises if .gitignore has no way to say it
-    if git.tracked([_in_git(git, target)]):
+    if git.tracked([in_git(git, target)]):
         raise Conflict(
             f"{relpath} is tracked by Git",
             hint=f"take it out of Git, not off the disk: git rm -r --cached {quote(relpath)}, then commit",
         )
-    if git.ignored([_in_git(git, target.with_name(target.name + SUFFIX))]):
+    if git.ignored([in_git(git, target.with_name(target.name + SUFFIX))]):
         raise Conflict(
             f"the pointer {relpath}{SUFFIX} would be ignored by Git",
             hint=f"find out by which rule: git check-ignore -v {quote(relpath + SUFFIX)}",

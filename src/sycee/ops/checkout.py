@@ -14,14 +14,14 @@ from typing import Literal
 
 from sycee.core.progress import SILENT, Progress, Task, within
 from sycee.digest import FileDigests
-from sycee.errors import Conflict, DigestMismatch, NotFound
+from sycee.errors import Conflict, NotFound
 from sycee.store.cache import Expected
 from sycee.store.layout import is_directory
 from sycee.store.statcache import settle
 from sycee.store.transfer import Wanted, members_of
 from sycee.system.links import DEFAULT_WAYS, SHARED_INODE, Prepared, prepare
 from sycee.system.tree import kind_at, scan
-from sycee.workspace.content import cached_by_symlink, digests_of, file_id, is_executable, members
+from sycee.workspace.content import cached_by_symlink, file_id, is_executable, is_stored, members
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import wanted
@@ -193,7 +193,7 @@ def _saved_id(repo: Repository, path: Path, item: Wanted, plan: Plan, progress: 
         plan.unsaved.append(repo.relpath(path))
         return None
     oid = file_id(repo, path, legacy=item.legacy, progress=progress)
-    if oid != item.oid and not _is_saved(repo, path, oid, legacy=item.legacy):
+    if oid != item.oid and not is_stored(repo, path, oid, legacy=item.legacy):
         plan.unsaved.append(repo.relpath(path))
     return oid
 
@@ -205,16 +205,6 @@ def _plan_clearing(repo: Repository, folder: Path, item: Wanted, plan: Plan, pro
             _saved_id(repo, folder / entry.relpath, replace(item, expected=NOTHING), plan, progress)
             plan.remove.append(folder / entry.relpath)
     plan.clear.append(folder)
-
-
-def _is_saved(repo: Repository, path: Path, oid: str, *, legacy: bool) -> bool:
-    # A legacy md5 does not see line ends, so it does not prove that these very bytes are stored.
-    if legacy or repo.cache.find(oid) is None:
-        return False
-    try:  # nor does the md5 alone, or an object that is damaged
-        return kind_at(path) == "symlink" or repo.cache.verified(oid) == digests_of(repo, path)
-    except DigestMismatch:
-        return False
 
 
 def _apply(repo: Repository, plan: Plan, progress: Progress) -> None:

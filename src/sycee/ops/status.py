@@ -57,7 +57,7 @@ def status(repo: Repository, tracked: Sequence[Tracked], *, progress: Progress =
 
 def _state(repo: Repository, tracked: Tracked, progress: Progress) -> str | None:
     out = tracked.out
-    if out.md5 and out.cache and not _in_cache(repo, tracked):
+    if out.md5 and out.cache and not in_cache(repo, tracked):
         return "not in cache"
     current = current_id(repo, tracked, progress=progress)
     if current is None:
@@ -67,7 +67,8 @@ def _state(repo: Repository, tracked: Tracked, progress: Progress) -> str | None
     return None if current == out.md5 else "modified"
 
 
-def _in_cache(repo: Repository, tracked: Tracked) -> bool:
+def in_cache(repo: Repository, tracked: Tracked) -> bool:
+    """Tell whether every object of an artifact is in the cache; so it is if no store keeps it."""
     whole = wanted(tracked)
     if whole is None:
         return True

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sycee.core.progress import SILENT, Progress, within
 from sycee.digest import FileDigests
-from sycee.errors import Conflict
+from sycee.errors import Conflict, DigestMismatch
 from sycee.formats import dirobject, dvcignore
 from sycee.formats.dirobject import Entry
 from sycee.store.layout import is_object_id, md5_of
@@ -128,6 +128,25 @@ def digests_of(repo: Repository, path: Path, *, progress: Progress = SILENT) -> 
     """Return the digests of a file of the work tree, reading it only if it changed since it was last read."""
     with progress.start(f"hashing {path.name}", path.stat().st_size) as task:
         return repo.statcache.digests_of(path, on_bytes=task.advance)
+
+
+def is_stored(repo: Repository, path: Path, oid: str, *, legacy: bool = False) -> bool:
+    """Tell whether the cache holds the very bytes of a file, judged by all digests of both.
+
+    Args:
+        repo: The repository.
+        path: The file.
+        oid: Its object id.
+        legacy: Whether that is made of the md5 of before DVC 3.0, which does not see line ends.
+    """
+    if kind_at(path) == "symlink":
+        return repo.cache.find(oid) is not None
+    if repo.cache.find(oid, legacy=legacy) is None:
+        return False
+    try:  # the md5 alone proves nothing, nor does an object that is damaged
+        return repo.cache.verified(oid, legacy=legacy) == digests_of(repo, path)
+    except DigestMismatch:
+        return False
 
 
 def cached_by_symlink(repo: Repository, path: Path) -> str | None:

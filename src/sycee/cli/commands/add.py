@@ -1,10 +1,9 @@
 """``sycee add``."""
 
-from shlex import quote
-
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.cli.words import to_track
 from sycee.ops.add import add
 
 
@@ -32,4 +31,4 @@ def command(ctx: Context, targets: tuple[str, ...]) -> None:
     if not changed:
         ctx.say("Nothing changed.")
     elif not autostaged:
-        ctx.say(f"To track the changes with git, run:\n\n\tgit add {' '.join(map(quote, changed))}\n")
+        ctx.say(to_track(changed))

@@ -16,7 +16,7 @@ _LABELS = {
     "committed": ("DVC committed changes", ["git commit the corresponding dvc files to update the repo"]),
     "uncommitted": (
         "DVC uncommitted changes",
-        ['use "sycee add <file>..." to track changes', 'use "sycee checkout <file>..." to discard changes'],
+        ['use "sycee commit <file>..." to track changes', 'use "sycee checkout <file>..." to discard changes'],
     ),
     "untracked": (
         "Untracked files",
@@ -63,7 +63,7 @@ def status_command(
     """Compare the last commit with the pointers, and the pointers with the files.
 
     What changed between the first two is committed (to the pointers: git commit is next), between the last two
-    uncommitted (sycee add is next). Reads only.
+    uncommitted (sycee commit is next). Reads only.
     """
     request = DataRequest(tuple(ctx.path(target) for target in targets), show["granular"])
     with ctx.repository() as repo:
