@@ -24,7 +24,7 @@ test: $(VENV)/.dev           ## every test
 	$(BIN)/python -m pytest -n 2
 
 test-fast: $(VENV)/.dev      ## the tests without servers, torch and other tools
-	$(BIN)/python -m pytest -n 2 -m 'not slow'
+	$(BIN)/python -m pytest -n 2 -m 'not slow' --hypothesis-profile fast
 
 test-crash: $(VENV)/.dev     ## every command killed at every write, rename and fsync; CI runs a seeded sample
 	SYCEE_CRASH=all $(BIN)/python -m pytest tests/compat/test_crash.py -k killed

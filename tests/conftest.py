@@ -17,6 +17,7 @@ pytest_plugins = ["rigs.plugin"]
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)  # by hand: new examples at every run
+settings.register_profile("fast", max_examples=20, deadline=None)  # for `make test-fast`
 settings.load_profile("ci" if os.environ.get("CI") else "search")
 
 BIN = Path(sys.executable).parent
