@@ -136,7 +136,7 @@ def test_before_the_first_commit(repo_dir, run, dvc):
 
 def test_text(committed, run, dvc):
     def as_ours(text):
-        for theirs, ours in {'"dvc commit': '"sycee add', '"dvc ': '"sycee ', "to dvc": "to sycee"}.items():
+        for theirs, ours in {'"dvc ': '"sycee ', "to dvc": "to sycee"}.items():
             text = text.replace(theirs, ours)
         return text
 

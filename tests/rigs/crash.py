@@ -102,7 +102,7 @@ def _serve() -> None:
     from sycee.system import links, onepass
 
     for verb in VERBS:
-        __import__(f"sycee.cli.commands.{verb}")
+        __import__(f"sycee.cli.commands.{verb.replace('-', '_')}")
     for module in (local, port, links, onepass):
         module.CHUNK = CHUNK
 
