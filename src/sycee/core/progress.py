@@ -55,20 +55,14 @@ class _Silent:
 SILENT: Progress = _Silent()
 
 
-class _Part:
+class _Part(_SilentTask):
+    """A task that shows nothing of its own and counts towards a whole."""
+
     def __init__(self, whole: Task) -> None:
         self._whole = whole
 
     def advance(self, amount: int) -> None:
         self._whole.advance(amount)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
 
 class _Within:
