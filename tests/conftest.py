@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from rigs.warm import Done, run_warm
 from sycee.ops.init import InitRequest, init
 from sycee.workspace.repository import Repository, find_repository
 
@@ -60,15 +60,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     return home
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a command left: its exit code and what it printed."""
-
-    rc: int
-    stdout: str
-    stderr: str
-
-
 Run = Callable[..., Done]
 
 
@@ -77,13 +68,18 @@ def command(program: str, cwd: Path) -> Run:
 
     def run(*arguments: str | Path, cwd: Path = cwd, rc: int | None = 0) -> Done:
         """Run it; its exit code must be ``rc``, unless that is None."""
-        words = [BIN / program if (BIN / program).exists() else program, *arguments]
-        done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-        result = Done(done.returncode, done.stdout, done.stderr)
+        result = run_warm(program, arguments, cwd) if program in {"sycee", "dvc"} else _run(program, arguments, cwd)
         assert rc is None or result.rc == rc, result
         return result
 
     return run
+
+
+def _run(program: str, arguments: Iterable[str | Path], cwd: Path) -> Done:
+    done = subprocess.run(
+        [program, *arguments], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rigs.warm import run_warm
 from sycee.formats import card, pointer
 from sycee.ops.freeze import freeze
 
@@ -23,9 +24,8 @@ freeze("models/bert", task="ner", metrics={"f1": 0.5}, data="data.csv")
 
 
 def dvc(folder: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run_warm("dvc", arguments, folder)
+    assert done.rc == 0, done
     return done.stdout
 
 

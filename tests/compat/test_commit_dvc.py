@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from rigs.warm import run_warm
+
 pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
 
 
 def run(program, folder, *words):
-    return subprocess.run(
-        [BIN / program, *words], cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    return run_warm(program, words, folder)
 
 
 def made(folder):
@@ -23,7 +23,7 @@ def made(folder):
     (folder / "data/x").write_bytes(b"2")
     subprocess.run(["git", "init", "-q", folder], check=True)
     for words in (("init", "-q"), ("add", "-q", "a", "data")):
-        assert run("dvc", folder, *words).returncode == 0
+        assert run("dvc", folder, *words).rc == 0
     pointer = folder / "a.dvc"
     pointer.write_bytes(b"# ours\n" + pointer.read_bytes() + b"desc: words\n")
     (folder / "a").write_bytes(b"changed")
@@ -41,6 +41,6 @@ def seen(folder):
 def test_both_do_the_same(tmp_path):
     pair = {program: made(tmp_path / program) for program in ("sycee", "dvc")}
     for words, code in ((("commit",), 1), (("commit", "nothing"), 1), (("commit", "-f"), 0), (("commit",), 0)):
-        assert [run(program, folder, *words).returncode for program, folder in pair.items()] == [code, code], words
+        assert [run(program, folder, *words).rc for program, folder in pair.items()] == [code, code], words
         assert seen(pair["sycee"]) == seen(pair["dvc"])
     assert "up to date" in run("dvc", pair["sycee"], "status").stdout

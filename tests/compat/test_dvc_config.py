@@ -1,26 +1,17 @@
 """The same configuration commands, given to dvc and to sycee: the files must come out the same, byte for byte."""
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from rigs.warm import run_warm
 from sycee.cli.main import cli
 
 pytestmark = pytest.mark.slow
 
 # One process for all commands: starting dvc takes most of a second.
-RUN_DVC = """
-import json, os, sys
-from dvc.cli import main
-for arguments in json.load(sys.stdin):
-    print(arguments, main(arguments), file=sys.stderr)
-"""
-
 ADD = ["remote", "add"]
 MODIFY = ["remote", "modify"]
 SEQUENCES = {
@@ -106,15 +97,8 @@ def by_dvc(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, byte
     for title, commands in SEQUENCES.items():
         root = tmp_path_factory.mktemp("dvc")
         environ = make_repository(root)
-        done = subprocess.run(
-            [sys.executable, "-c", RUN_DVC],
-            input=json.dumps(commands).encode(),
-            cwd=root / "repo",
-            env=environ,
-            capture_output=True,
-            check=True,
-        )
-        assert all(line.endswith("] 0") for line in done.stderr.decode().splitlines() if line.startswith("[")), done
+        for words in commands:
+            assert run_warm("dvc", words, root / "repo", environ).rc == 0, words
         results[title] = files(root)
     return results
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rigs.warm import run_warm
 from sycee.formats import dirobject, ignorefile, pointer
 from sycee.formats.dirobject import Entry
 from sycee.formats.pointer import Out
@@ -102,7 +103,9 @@ class Dvc:
         return done.stdout
 
     def dvc(self, *arguments: str) -> str:
-        return self.run("dvc", *arguments)
+        done = run_warm("dvc", arguments, self.root, self.env)
+        assert done.rc == 0, (arguments, done)
+        return done.stdout
 
 
 def _md5(data: bytes) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rigs.warm import run_warm
+
 pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
@@ -28,7 +30,7 @@ REFUSED = [
 
 
 def run(program, folder, *words):
-    return subprocess.run([BIN / program, *words], cwd=folder, capture_output=True, text=True, check=False)
+    return run_warm(program, words, folder)
 
 
 def made(folder, cache_type):
@@ -39,9 +41,9 @@ def made(folder, cache_type):
     (folder / "ignored").mkdir()
     subprocess.run(["git", "init", "-q", folder], check=True)
     (folder / ".gitignore").write_bytes(b"/ignored/\n")
-    assert run("dvc", folder, "init", "-q").returncode == 0
-    assert run("dvc", folder, "config", "cache.type", cache_type).returncode == 0
-    assert run("dvc", folder, "add", "-q", "a.pt", "data", "sub/b", "ünï 名").returncode == 0
+    assert run("dvc", folder, "init", "-q").rc == 0
+    assert run("dvc", folder, "config", "cache.type", cache_type).rc == 0
+    assert run("dvc", folder, "add", "-q", "a.pt", "data", "sub/b", "ünï 名").rc == 0
     return folder
 
 
@@ -67,7 +69,7 @@ def pair(request, tmp_path):
 def test_both_do_the_same(pair, script):
     for words in SCRIPTS[script]:
         ours, theirs = (run(program, folder, *words) for program, folder in pair.items())
-        assert (ours.returncode, theirs.returncode) == (0, 0), (ours, theirs)
+        assert (ours.rc, theirs.rc) == (0, 0), (ours, theirs)
         if words == ("root",):
             assert ours.stdout == theirs.stdout
     assert seen(pair["sycee"]) == seen(pair["dvc"])
@@ -80,6 +82,6 @@ def test_both_refuse_the_same(tmp_path):
     for words in REFUSED:
         before = seen(pair["sycee"])
         ours, theirs = (run(program, folder, *words) for program, folder in pair.items())
-        assert ours.returncode == 1, words
-        assert theirs.returncode != 0, words
+        assert ours.rc == 1, words
+        assert theirs.rc != 0, words
         assert seen(pair["sycee"]) == before

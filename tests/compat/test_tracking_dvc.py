@@ -12,46 +12,27 @@ from pathlib import Path
 
 import pytest
 
+from rigs.warm import run_warm
 from sycee.digest import digest_bytes
 
 pytestmark = pytest.mark.slow
 
 # One process for many commands: starting dvc takes most of a second.
-RUN_DVC = """
-import json, os, sys, tempfile
-from dvc.cli import main
-answers, results = os.dup(1), []
-for folder, arguments in json.load(sys.stdin):
-    os.chdir(folder)
-    with tempfile.TemporaryFile() as printed:
-        os.dup2(printed.fileno(), 1)
-        os.dup2(printed.fileno(), 2)
-        code = main(arguments)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        printed.seek(0)
-        results.append((code, printed.read().decode()))
-os.write(answers, json.dumps(results).encode())
-"""
 TARGETS = ["big.bin", "data", "tool.sh", "empty", "two/a.pt", "two/b [1].pt"]
 
 
 def dvc(*commands, rc=0):
     """Run ``(folder, argument, …)`` commands of the real dvc; each must end with ``rc``. Returns what they printed."""
-    asked = json.dumps([(str(folder), list(arguments)) for folder, *arguments in commands])
-    done = subprocess.run([sys.executable, "-c", RUN_DVC], input=asked, capture_output=True, text=True, check=True)
-    results = json.loads(done.stdout)
-    for command, (code, printed) in zip(commands, results, strict=True):
-        assert code == rc, (command, code, printed)
-    return [printed for _, printed in results]
+    results = [run_warm("dvc", arguments, folder) for folder, *arguments in commands]
+    for command, done in zip(commands, results, strict=True):
+        assert done.rc == rc, (command, done)
+    return [done.stdout + done.stderr for done in results]
 
 
 def sycee(folder, *arguments, rc=0):
     """Run the real ``sycee``; returns what it printed to both streams."""
-    done = subprocess.run(
-        [Path(sys.executable).with_name("sycee"), *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == rc, done
+    done = run_warm("sycee", arguments, folder)
+    assert done.rc == rc, done
     return done.stdout + done.stderr
 
 
