@@ -92,13 +92,40 @@ def legacy_md5(blocks: Iterable[bytes]) -> str:
     """Return the md5 by which DVC before 3.0 named an object: text counts with LF line ends.
 
     Args:
-        blocks: The file in blocks of exactly :data:`LEGACY_BLOCK` bytes, the last one shorter. Each block is judged by
-            its first 512 bytes, so other block sizes give other values.
+        blocks: The file in pieces of any length.
     """
-    h = hashlib.md5(usedforsecurity=False)
+    whole = LegacyMd5()
     for block in blocks:
-        h.update(block.replace(b"\r\n", b"\n") if _is_text(block[:512]) else block)
-    return h.hexdigest()
+        whole.update(block)
+    return whole.hexdigest()
+
+
+class LegacyMd5:
+    """The hasher of :func:`legacy_md5`.
+
+    A file is taken in blocks of :data:`LEGACY_BLOCK` bytes, the last one shorter, and each is judged by its first 512
+    bytes: other block sizes give other values.
+    """
+
+    def __init__(self) -> None:
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._rest = b""
+
+    def update(self, data: bytes) -> None:
+        """Hash the next bytes."""
+        self._rest += data
+        while len(self._rest) >= LEGACY_BLOCK:
+            self._take(self._rest[:LEGACY_BLOCK])
+            self._rest = self._rest[LEGACY_BLOCK:]
+
+    def hexdigest(self) -> str:
+        """Return the value of all bytes, of which there may then be no more."""
+        self._take(self._rest)
+        self._rest = b""
+        return self._md5.hexdigest()
+
+    def _take(self, block: bytes) -> None:
+        self._md5.update(block.replace(b"\r\n", b"\n") if _is_text(block[:512]) else block)
 
 
 def _is_text(head: bytes) -> bool:

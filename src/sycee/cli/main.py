@@ -34,6 +34,7 @@ VERBS = {
     "fetch": "Bring objects from a remote into the cache.",
     "pull": "Fetch, then check out.",
     "push": "Store objects on a remote.",
+    "check": "Prove that every object is there and whole.",
     "remote": "Name the stores to push to and pull from.",
     "config": "Show and change settings.",
     "card": "Show and check model cards.",

@@ -27,6 +27,24 @@ def files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
+def byte_count(count: int) -> str:
+    """Return a number of bytes for a person: ``999 B``, ``1.5 kB``, ``4.3 GB``; a kB has 1000 bytes."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 999.5 or unit == "TB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 99.5 else f"{amount:.1f} {unit}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return rows below a head in columns as wide as what is in them, for a person."""
+    cells = [list(head), *map(list, rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def to_track(names: Iterable[str]) -> str:
     """Return what to do with files that Git has to know of, in DVC's words."""
     return f"To track the changes with git, run:\n\n\tgit add {' '.join(map(quote, sorted(set(names))))}\n"

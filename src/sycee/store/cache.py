@@ -43,12 +43,14 @@ class Expected:
         size: Its size in bytes where a pointer tells, else None.
         sha256: Its sha256 where a pointer's current record tells, else None.
         at_most: Its greatest size in bytes where no pointer tells the exact one; None for no bound but the disk's.
+        blake3: Its blake3 where a pointer's current record tells, else None.
     """
 
     oid: str
     size: int | None = None
     sha256: str | None = None
     at_most: int | None = None
+    blake3: str | None = None
 
 
 class Cache:
@@ -96,9 +98,18 @@ class Cache:
         if path is not None and md5_hex(path.read_bytes()) != md5_of(oid):
             self._set_aside(path, oid)
 
+    def forget(self, oid: str, *, legacy: bool = False) -> None:
+        """Believe nothing that is remembered of an object: whoever uses it next reads it."""
+        self._statcache.forget(self.path(oid, legacy=legacy))
+
     def put_private(self, key: str, data: bytes) -> None:
-        """Store bytes under a key in sycee's private corner, which the caller named by their digest."""
+        """Store bytes under a key in sycee's private corner, which the caller named by their digest.
+
+        Other bytes that stand there go to quarantine.
+        """
         path = self.root / key
+        if path.is_file() and path.read_bytes() != data:
+            self._set_aside(path, path.parent.name + path.name)
         sweep(self._make_dir(path.parent))
         write_file(path, data, mode=OBJECT_MODE)
 
@@ -124,10 +135,10 @@ class Cache:
                 end where it should, no more is taken than shows it.
         """
         limit = expected.at_most if expected.size is None else expected.size
-        with self._incoming() as (temp, fd):
+        with self.incoming() as (temp, fd):
             digests = digest_chunks(_bounded(chunks, limit), sink=fd, on_bytes=on_bytes)
             address = legacy_md5_fd(fd) if legacy else digests.md5
-            if fault := _difference(expected, digests, address):
+            if fault := difference(expected, digests, address):
                 raise self._quarantine(temp, expected.oid, expected=fault[0], found=fault[1])
             self._publish(temp, fd, self.path(expected.oid, legacy=legacy), digests)
         return digests
@@ -149,7 +160,7 @@ class Cache:
         source_fd = open_regular(source)
         try:
             before = os.fstat(source_fd)
-            with naming(source), self._incoming() as (temp, fd):
+            with naming(source), self.incoming() as (temp, fd):
                 digests = digest_fd(source_fd, sink=fd, on_bytes=on_bytes)
                 after = os.fstat(source_fd)
                 require_unchanged(source, before, after)
@@ -185,7 +196,8 @@ class Cache:
         return path is not None and self._statcache.get(path) == digests
 
     @contextmanager
-    def _incoming(self) -> Iterator[tuple[Path, int]]:
+    def incoming(self) -> Iterator[tuple[Path, int]]:
+        """Give a temporary file in the cache, with its descriptor; it is gone afterwards unless it was renamed."""
         folder = self._make_dir(self.root / PRIVATE / "tmp")
         if not self._swept:  # once is enough: what killed commands left, before this one takes its own place
             self._swept = True
@@ -255,7 +267,7 @@ class Cache:
 
     def _quarantine(self, path: Path, oid: str, *, expected: str, found: str) -> DigestMismatch:
         aside = self._set_aside(path, oid)
-        hint = f"the bytes are kept in {aside}; fetch the object again, or from another remote"
+        hint = f"the bytes are kept in {aside}; bring a good copy from wherever there is one: sycee check --repair"
         return _damaged(oid, expected, found, hint=hint, kept=str(aside))
 
 
@@ -280,13 +292,21 @@ def _bounded(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
             return
 
 
-def _difference(expected: Expected, found: FileDigests, address: str) -> tuple[str, str] | None:
+def difference(expected: Expected, found: FileDigests, address: str) -> tuple[str, str] | None:
+    """Return what was expected and what was found, in words, where bytes are not those of an object.
+
+    Args:
+        expected: What it must be.
+        found: The digests of the bytes.
+        address: Their md5, as pointers of the time of the object's pointer make it.
+    """
     if expected.at_most is not None and found.size > expected.at_most:
         return f"at most {expected.at_most} bytes", f"{found.size} bytes or more"
     checks = (
         (expected.size, found.size, "{} bytes"),
         (md5_of(expected.oid), address, "md5 {}"),
         (expected.sha256, found.sha256, "sha256 {}"),
+        (expected.blake3, found.blake3, "blake3 {}"),
     )
     for wanted, got, words in checks:
         if wanted is not None and wanted != got:

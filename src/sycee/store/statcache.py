@@ -107,6 +107,12 @@ class StatCache:
         self.put(path, digests, status)
         return digests
 
+    def forget(self, path: Path) -> None:
+        """Remember nothing of a file."""
+        with suppress(OSError, sqlite3.Error):
+            if self._connection or self._path.exists():
+                self._open().execute("DELETE FROM digests WHERE path = ?", (str(path.absolute()),))
+
     def close(self) -> None:
         """Write what is pending and close the database."""
         if self._connection:

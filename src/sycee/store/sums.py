@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from io import BytesIO
+from typing import Literal
 
 from sycee.digest import is_hex, sha256_hex
-from sycee.errors import DigestMismatch, FormatError, NotFound
+from sycee.errors import DigestMismatch, FormatError, NotFound, SyceeError
 from sycee.formats import foldersums
 from sycee.formats.foldersums import FileSums
 from sycee.storage.port import Backend
@@ -48,6 +49,25 @@ def known(cache: Cache, sums_id: str | None) -> Mapping[str, FileSums]:
         return {}
 
 
+def look(
+    backend: Backend, sums_id: str
+) -> tuple[Literal["missing", "damaged", "unreadable"] | None, Mapping[str, FileSums]]:
+    """Read folder sums from any store.
+
+    Returns:
+        What is wrong with them, None if nothing is; and the sums by path, empty if something is.
+    """
+    try:
+        data = b"".join(backend.read(key_of(sums_id), length=foldersums.MAX_BYTES + 1))
+        return (None, foldersums.parse(data)) if sha256_hex(data) == sums_id else ("damaged", {})
+    except NotFound:
+        return "missing", {}
+    except FormatError:
+        return "damaged", {}
+    except SyceeError:
+        return "unreadable", {}
+
+
 def fetch(backend: Backend, cache: Cache, sums_id: str) -> None:
     """Bring folder sums into the cache; a remote that has none is no error, for ``dvc push`` does not send them.
 
@@ -64,7 +84,7 @@ def fetch(backend: Backend, cache: Cache, sums_id: str) -> None:
     if (found := sha256_hex(data)) != sums_id:
         raise DigestMismatch(
             f"the folder sums on {backend.describe(key_of(sums_id))} are damaged",
-            hint="delete them there and push again, from where the folder was added",
+            hint="mend them, from where the folder was added: sycee check --remote --repair",
             expected=f"sha256 {sums_id}",
             found=f"sha256 {found}",
         )

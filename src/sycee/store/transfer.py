@@ -7,7 +7,7 @@ at the end, and the outcome is never success while something is missing.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -166,7 +166,7 @@ def present(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, int]:
     """Return the size of each wanted object that the remote holds, by object id."""
     if len(wanted) > MANY:
         return _present_by_listing(remote, wanted)
-    with _workers(remote) as pool:
+    with workers(remote) as pool:
         sizes = pool.map(lambda item: remote.backend.size(item.key), wanted)
         return {item.oid: size for item, size in zip(wanted, sizes, strict=True) if size is not None}
 
@@ -188,8 +188,22 @@ def members_of(cache: Cache, folder: Wanted) -> list[Wanted]:
         DigestMismatch: If it is damaged.
         FormatError: If it breaks its format.
     """
-    entries = dirobject.parse(cache.read(folder.oid, legacy=folder.legacy))
-    known = sums.known(cache, folder.sums)
+    data = cache.read(folder.oid, legacy=folder.legacy)
+    return named_by(folder, data, sums.known(cache, folder.sums))
+
+
+def named_by(folder: Wanted, data: bytes, known: Mapping[str, FileSums]) -> list[Wanted]:
+    """Return what the bytes of a directory object name, as wanted objects labelled by their paths.
+
+    Args:
+        folder: What the directory object stands for.
+        data: Its bytes.
+        known: The folder's sums by path, as far as they are known.
+
+    Raises:
+        FormatError: If the bytes break their format.
+    """
+    entries = dirobject.parse(data)
     return [
         Wanted(f"{folder.label}/{entry.relpath}", _expected(entry, known.get(entry.relpath)), folder.legacy)
         for entry in entries
@@ -199,7 +213,7 @@ def members_of(cache: Cache, folder: Wanted) -> list[Wanted]:
 def _expected(entry: Entry, known: FileSums | None) -> Expected:
     if known is None or known.md5 != entry.md5:
         return Expected(entry.md5)
-    return Expected(entry.md5, known.size, known.sha256)
+    return Expected(entry.md5, known.size, known.sha256, blake3=known.blake3)
 
 
 def _attempt_sums(
@@ -246,13 +260,13 @@ def _unstored(remote: Remote, cache: Cache, items: list[Wanted]) -> list[Wanted]
 def _present_by_listing(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, int]:
     by_key = {item.key: item.oid for item in wanted}
     prefixes = sorted({key.rpartition("/")[0] for key in by_key})
-    with _workers(remote) as pool:
+    with workers(remote) as pool:
         listings = pool.map(lambda prefix: list(remote.backend.list(prefix)), prefixes)
         return {by_key[stored.key]: stored.size for listing in listings for stored in listing if stored.key in by_key}
 
 
 @contextmanager
-def _workers(remote: Remote) -> "Iterator[ThreadPoolExecutor]":
+def workers(remote: Remote) -> "Iterator[ThreadPoolExecutor]":
     """Give threads; after Ctrl-C nobody waits for them, for the server they talk to may never answer."""
     from concurrent.futures import ThreadPoolExecutor  # a tenth of the time `sycee status` takes to start
 
@@ -276,7 +290,7 @@ def _run(remote: Remote, items: Sequence[Wanted], outcome: Outcome, progress: Pr
     sizes = [item.expected.size for item in items]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     label = f"{len(items)} objects" if len(items) > 1 else items[0].label
-    with progress.start(label, total) as shown, _workers(remote) as pool, _stopping(shown) as task:
+    with progress.start(label, total) as shown, workers(remote) as pool, stopping(shown) as task:
         results = pool.map(lambda item: _attempt(move, item, task.advance), items)
         for item, error in zip(items, results, strict=True):
             if error is None:
@@ -305,7 +319,7 @@ class _StoppableTask:
 
 
 @contextmanager
-def _stopping(task: Task) -> Iterator[_StoppableTask]:
+def stopping(task: Task) -> Iterator[_StoppableTask]:
     """Stop running transfers when the block is left by Ctrl-C; waiting for gigabytes is no answer to it."""
     stoppable = _StoppableTask(task)
     try:
@@ -335,7 +349,8 @@ def _fetcher(remote: Remote, cache: Cache) -> Move:
             raise DigestMismatch(
                 f"object {item.oid} is damaged on remote {remote.name!r}: "
                 f"expected {facts['expected']}, found {facts['found']}",
-                hint=f"it is kept in {facts['kept']}; fetch from another remote, or delete it there and push again",
+                hint=f"it is kept in {facts['kept']}; mend it there, from a clone that has it: "
+                f"sycee check -r {remote.name} --repair",
                 **facts,
             ) from None
         except NotFound:

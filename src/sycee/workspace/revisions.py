@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sycee.errors import FormatError, NotFound, SyceeError
@@ -54,14 +54,18 @@ def read_history(root: Path, git: Git, revisions: Revisions) -> History:
     Raises:
         NotFound: If a name is no revision.
     """
-    files = {entry for commit in _commits(git, revisions) for entry in _origins(git, root, commit)}
+    files: dict[_Origin, list[str]] = {}
+    for commit in _commits(git, revisions):
+        for entry in _origins(git, root, commit):
+            files.setdefault(entry, []).append(commit)
     blobs = _blobs(git, {blob for entry in files for blob in entry.blobs})
     tracked: list[Tracked] = []
     unreadable = []
     for entry in sorted(files):
         try:
             data, pipeline = (blobs.get(blob, b"") for blob in (entry.blob, entry.pipeline))
-            tracked += parse_origin(root, root / entry.name, data, pipeline)
+            commits = tuple(files[entry])
+            tracked += (replace(one, commits=commits) for one in parse_origin(root, root / entry.name, data, pipeline))
         except FormatError as error:
             unreadable.append(f"{error.message} (blob {entry.blob[:10]})")
     return History(tuple(tracked), tuple(unreadable))

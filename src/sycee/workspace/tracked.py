@@ -29,6 +29,7 @@ class Tracked:
         relpath: The same, relative to the repository's root, with ``/``.
         origin: The pointer file or ``dvc.lock`` that names it, absolute.
         pointer: The whole pointer, or None for the output of a pipeline.
+        commits: For a state of the past, the chosen commits that track it so.
     """
 
     out: Out
@@ -36,6 +37,7 @@ class Tracked:
     relpath: str
     origin: Path
     pointer: Pointer | None
+    commits: tuple[str, ...] = ()
 
 
 def find_tracked(root: Path, git: Git | None) -> list[Tracked]:

@@ -21,4 +21,5 @@ def wanted(tracked: Tracked) -> Wanted | None:
     sums = sums_object(tracked.pointer, out.md5) if tracked.pointer and out.is_dir else None
     size = None if out.is_dir or legacy else out.size
     at_most = dirobject.MAX_BYTES if out.is_dir else None
-    return Wanted(tracked.relpath, Expected(out.md5, size, strong.sha256 if strong else None, at_most), legacy, sums)
+    evidence = {"sha256": strong.sha256, "blake3": strong.blake3} if strong else {}
+    return Wanted(tracked.relpath, Expected(out.md5, size, at_most=at_most, **evidence), legacy, sums)
