@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from backend_suite import BackendSuite, listed, load, save
 
+from rigs.http import HttpRig, HttpRules, running_http
 from sycee.errors import RemoteError
+from sycee.storage.http import HttpBackend
+from sycee.storage.httpoptions import open_http
 from sycee.storage.local import LocalBackend
 from sycee.storage.memory import MemoryBackend
-from sycee.storage.port import Backend
+from sycee.storage.options import RemoteRequest
+from sycee.storage.port import Backend, CannotList, Stored
 from sycee.storage.s3 import S3Request, open_s3
 
 
@@ -95,6 +99,54 @@ class TestLocal(BackendSuite):
 
         monkeypatch.setattr(os, "link", refuse)
         self.test_only_one_of_many_stores_a_new_object(backend)
+
+
+class _Watched:
+    """An HTTP backend beside the folder of its server: HTTP lists and deletes nothing, the suite has to."""
+
+    def __init__(self, backend: Backend, folder: Path) -> None:
+        self._backend = backend
+        self._folder = LocalBackend(folder)
+        (folder / "files").mkdir()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._backend, name)
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        return self._folder.list(prefix)
+
+    def delete(self, key: str) -> None:
+        self._folder.delete(key)
+
+
+class TestHttp(BackendSuite):
+    rules = HttpRules()
+
+    @pytest.fixture
+    def rig(self, tmp_path: Path) -> Iterator[HttpRig]:
+        with running_http(tmp_path / "http", self.rules) as rig:
+            yield rig
+
+    @pytest.fixture
+    def backend(self, rig: HttpRig) -> Iterator[Backend]:
+        with closing(open_http(RemoteRequest(rig.url, rig.options(), {}))) as backend:
+            yield _Watched(backend, rig.folder)
+
+    def test_refuses_what_http_has_not(self, rig: HttpRig) -> None:
+        with closing(open_http(RemoteRequest(rig.url, {}, {}))) as backend:
+            with pytest.raises(CannotList, match="servers do not say what they hold") as caught:
+                list(backend.list("files"))
+            assert caught.value.exit_code == 20
+            with pytest.raises(RemoteError, match="only take and give"):
+                backend.delete("k")
+            assert isinstance(backend, HttpBackend)
+
+
+class TestHttpsWithDigest(TestHttp):
+    """TLS by an authority that nobody knows, digest authentication, objects stored by PUT, no ranges."""
+
+    rules = HttpRules(auth="digest", tls=True, ranges=False)
+    large = 5 << 20
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Objects move whole, in the right order, verified; what cannot move is told and is never success."""
 
+import io
 import threading
 
 import pytest
@@ -10,6 +11,7 @@ from sycee.errors import DigestMismatch, FormatError, NotFound, RemoteError
 from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
 from sycee.storage.memory import MemoryBackend
+from sycee.storage.port import CannotList
 from sycee.store.cache import Cache, Expected
 from sycee.store.layout import object_key
 from sycee.store.statcache import StatCache
@@ -227,6 +229,16 @@ def test_many_objects_are_looked_for_by_listing(cache, remote, backend):
     assert len(backend.asked) <= 256 + 1
     items = [Wanted("x", Expected(digest_bytes(str(i).encode()).md5)) for i in range(MANY + 1)]
     assert set(present(remote, [*items, Wanted("no", Expected("0" * 32))])) == {one.oid for one in items}
+
+
+def test_where_nothing_is_listed_objects_are_asked_for(cache, remote, backend, monkeypatch):
+    def refuse(prefix=""):
+        raise CannotList("no listing")
+
+    monkeypatch.setattr(backend, "list", refuse)
+    wanted = [Wanted(f"f{i}", Expected(f"{i:032x}")) for i in range(MANY + 1)]
+    backend.write(wanted[3].key, io.BytesIO(b"x"), 1)
+    assert present(remote, wanted) == {wanted[3].oid: 1}
 
 
 def test_one_refusal_does_not_stop_the_rest(cache, other, remote, backend):

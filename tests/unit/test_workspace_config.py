@@ -206,7 +206,7 @@ def test_unknown_remotes(tmp_path: Path, repo: str, name: str | None, message: s
     assert hint in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("scheme", ["gs", "azure", "ssh", "https", "webdavs", "hdfs", "oss", "gdrive", "ftp"])
+@pytest.mark.parametrize("scheme", ["gs", "azure", "ssh", "webdavs", "hdfs", "oss", "gdrive", "ftp"])
 def test_other_stores_are_refused_by_name(tmp_path: Path, scheme: str) -> None:
     with pytest.raises(SyceeError) as caught:
         open_backend(config(tmp_path, repo=section("r", url=f"{scheme}://host/x")), "r", environ={})

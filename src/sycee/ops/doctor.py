@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Literal
 import sycee
 from sycee.errors import Conflict, NotFound, SyceeError
 from sycee.formats.dvcoptions import SECRETS
+from sycee.storage.port import CannotList
 from sycee.store.layout import PRIVATE
 from sycee.store.transfer import lacking
 from sycee.system.programs import version_of
@@ -190,7 +192,8 @@ def _remote(repo: Repository, checkup: Checkup) -> Finding:
         opened = open_backend(repo.config, checkup.remote, environ=checkup.environ)
         try:
             opened.backend.size(PROBE)
-            next(opened.backend.list(PROBE), None)  # a missing bucket has no objects either, and says so only here
+            with suppress(CannotList):
+                next(opened.backend.list(PROBE), None)  # a missing bucket has no objects either, and says so only here
         finally:
             opened.backend.close()
     except SyceeError as error:

@@ -18,6 +18,7 @@ Errors, and nothing else, leave a backend:
 * :class:`~sycee.errors.FormatError`: the key is not one (``../x``, empty, absolute); nothing was asked of the store.
 * :class:`~sycee.errors.NotFound`: the store answered, and has no such object. Never raised for a missing bucket.
 * :class:`~sycee.errors.RemoteError`: the store could not be reached, refused, or misbehaved. Retrying is already done.
+* :class:`CannotList`, one of these: from ``list``, by every store of a kind that has no listing (HTTP).
 * :class:`~sycee.errors.SyceeError` itself: the source of a write could not be read; the store is not to blame.
 """
 
@@ -36,6 +37,10 @@ MEMORY_BUDGET = 64 << 20  # bytes in flight in one backend, so that a push or pu
 
 Source = BinaryIO | Path
 OnBytes = Callable[[int], None]
+
+
+class CannotList(RemoteError):
+    """This kind of store has no listing: what it holds can only be asked key by key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ at the end, and the outcome is never success while something is missing.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from sycee.errors import DigestMismatch, NotFound, RemoteError, SyceeError
 from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
-from sycee.storage.port import Backend, OnBytes
+from sycee.storage.port import Backend, CannotList, OnBytes
 from sycee.store import sums
 from sycee.store.cache import Cache, Expected
 from sycee.store.layout import is_directory, object_key
@@ -165,7 +165,8 @@ def lacking(cache: Cache, wanted: Iterable[Wanted]) -> bool:
 def present(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, int]:
     """Return the size of each wanted object that the remote holds, by object id."""
     if len(wanted) > MANY:
-        return _present_by_listing(remote, wanted)
+        with suppress(CannotList):
+            return _present_by_listing(remote, wanted)
     with workers(remote) as pool:
         sizes = pool.map(lambda item: remote.backend.size(item.key), wanted)
         return {item.oid: size for item, size in zip(wanted, sizes, strict=True) if size is not None}

@@ -1,4 +1,7 @@
-"""Progress bars, drawn only when work lasts: what ends within :data:`PATIENCE` shows nothing and loads nothing."""
+"""The person at the terminal: sees progress when work lasts, and is asked for a password that is kept nowhere.
+
+What ends within :data:`PATIENCE` shows nothing and loads nothing.
+"""
 
 import sys
 import threading
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from sycee.core.printable import printable
 from sycee.core.progress import SILENT, Progress, Task
+from sycee.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -18,6 +22,21 @@ PATIENCE = 0.7  # seconds
 def watched() -> Progress:
     """Return bars on stderr if a person looks at it, and silence otherwise."""
     return _Bars() if sys.stderr.isatty() else SILENT
+
+
+def ask_secret(prompt: str) -> str:
+    """Return what a person types without showing it.
+
+    Raises:
+        UsageError: If nobody is there to ask.
+    """
+    from getpass import getpass
+
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"there is no terminal to ask for: {prompt}", hint="keep it in .dvc/config.local as `password`"
+        )
+    return getpass(f"{prompt}: ", sys.stderr)
 
 
 class _Bars:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from sycee.errors import FormatError, NotFound, SyceeError
 from sycee.formats.dvcoptions import option_fault, scheme_of
+from sycee.storage.httpoptions import open_http
 from sycee.storage.local import LocalBackend
+from sycee.storage.options import RemoteRequest
 from sycee.storage.port import Backend
 from sycee.storage.s3 import S3Request, open_s3
 from sycee.workspace.config import Config, Options, Setting, guarded, remote_title
@@ -148,4 +150,13 @@ def _open_s3(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
     return open_s3(S3Request(settings.url, settings.options, environ, settings.name))
 
 
-_OPENERS: Mapping[str, Callable[[RemoteSettings, Mapping[str, str]], Backend]] = {"": _open_local, "s3": _open_s3}
+def _open_http(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
+    return open_http(RemoteRequest(settings.url, settings.options, environ, settings.name))
+
+
+_OPENERS: Mapping[str, Callable[[RemoteSettings, Mapping[str, str]], Backend]] = {
+    "": _open_local,
+    "s3": _open_s3,
+    "http": _open_http,
+    "https": _open_http,
+}
