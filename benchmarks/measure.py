@@ -1,10 +1,11 @@
 """Whole commands, timed by the operating system's own accounting, in turn with their peers.
 
-Figures of one machine say nothing about another; ratios of one run do. So a command and its peer run A B A B …, and
-what is quoted is the median of the ratios pair by pair.
+Figures of one machine say nothing about another; ratios of one run do. So a command and its peer run in pairs, in
+random order, and what is quoted is the median of the ratios pair by pair.
 """
 
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -92,23 +93,38 @@ class _Peak:
 
 
 def compare(
-    ours: Callable[[], Run], peer: Callable[[], Run], *, runs: int, before: Callable[[], object] = lambda: None
+    ours: Callable[[], Run],
+    peer: Callable[[], Run],
+    *,
+    runs: int,
+    before: Callable[[], object] = lambda: None,
+    warm: int = 0,
 ) -> Comparison:
-    """Run two commands in turn after one warm-up of each.
+    """Run two commands pair by pair, in random order, after one uncounted pair.
 
     Args:
         ours: Runs our command once.
         peer: Runs its peer once.
         runs: How many counted pairs.
         before: Run before each, uncounted: puts things back to where they were.
+        warm: Bytes of memory touched before each.
     """
+    order = random.Random(1)
     pairs = []
     for _ in range(runs + 1):
-        before()
-        a = ours()
-        before()
-        pairs.append((a, peer()))
+        taken: dict[bool, Run] = {}
+        for mine in order.sample([True, False], 2):
+            before()
+            touch(warm)
+            taken[mine] = ours() if mine else peer()
+        pairs.append((taken[True], taken[False]))
     return Comparison([a for a, _ in pairs[1:]], [b for _, b in pairs[1:]])
+
+
+def touch(size: int) -> None:
+    """Use memory and free it: a virtual machine that gave it back would fetch it in the middle of a timing."""
+    if size:
+        subprocess.run([sys.executable, "-c", f"bytearray({size})[::4096] = b'1' * {-(-size // 4096)}"], check=True)
 
 
 def median(runs: Sequence[Run]) -> float:
