@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 READ_AHEAD = 8  # ranges of MAX_CHUNK fetched ahead by all iterators of a backend together
 PART = 16 << 20  # bytes: smaller objects are one request; S3 takes parts from 5 MiB
 MAX_PARTS = 9_000  # S3 takes 10 000
+
+LISTING_ATTEMPTS = 3  # for each page
 LISTED_AT_ONCE = 1_000  # the length of an S3 page
 
 _KNOCK = "files/no-such-folder"
@@ -197,22 +199,21 @@ class ObjectStoreBackend:
         """See :meth:`sycee.storage.port.Backend.write_new`."""
         import obstore
 
-        check_key(key)
+        if self.size(key) is not None:  # for servers that ignore the condition
+            return False
         with self._speaking("write", key):
             try:
                 obstore.put(self._clients.creator, key, data, mode="create")
             except obstore.exceptions.AlreadyExistsError:
                 return False
-            # Some servers ignore the condition: reading it back tells who came last.
+            # The same servers let several callers in: reading it back tells who came last.
             return _body(obstore.get(self._clients.reader, key), len(data)) == data
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """See :meth:`sycee.storage.port.Backend.list`."""
-        import obstore
-
         folder = check_prefix(prefix)
         with self._speaking("list", folder):
-            for page in obstore.list(self._clients.reader, folder or None, chunk_size=LISTED_AT_ONCE):
+            for page in _pages(self._clients.reader, folder):
                 yield from (Stored(one["path"], one["size"]) for one in page if path_fault(one["path"]) is None)
 
     def delete(self, key: str) -> None:
@@ -261,12 +262,30 @@ class ObjectStoreBackend:
             if self._silence:  # nobody answered: hundreds of objects must not wait for it one by one
                 raise self._silence
             try:
-                next(iter(obstore.list(self._clients.knocker, _KNOCK)), None)
+                next(_pages(self._clients.knocker, _KNOCK), None)
             except obstore.exceptions.BaseError as error:
                 if error_code(error) not in {"AccessDenied", "403"}:  # may read objects, may not list: a common policy
                     self._silence = error
                     raise
             self._knocked = True
+
+
+def _pages(client: Any, folder: str) -> Iterator[Any]:
+    """Yield a listing page by page; one that breaks off is asked for again, which the client does only for answers."""
+    import obstore
+
+    last, attempts = None, LISTING_ATTEMPTS
+    while True:
+        try:
+            for page in obstore.list(client, folder or None, offset=last, chunk_size=LISTED_AT_ONCE):
+                yield page
+                last, attempts = page[-1]["path"], LISTING_ATTEMPTS
+        except obstore.exceptions.BaseError as error:
+            attempts -= 1
+            if error_code(error) or attempts == 0:
+                raise
+        else:
+            return
 
 
 def _body(answer: Any, length: int) -> bytes:
