@@ -3,7 +3,7 @@
 import os
 import sys
 
-from sycee.cli.main import INTERRUPTED
+from sycee.cli.exitcodes import STOPPED
 from sycee.cli.main import main as run
 
 PATIENCE = 2.0  # seconds
@@ -12,12 +12,12 @@ PATIENCE = 2.0  # seconds
 def main() -> None:
     """Run the command line and leave with its exit code."""
     code = run()
-    if code == INTERRUPTED:
-        _abandon_threads()
+    if code in STOPPED:
+        _abandon_threads(code)
     sys.exit(code)
 
 
-def _abandon_threads() -> None:
+def _abandon_threads(code: int) -> None:
     """Let transfers give up what they began, but not wait for a server that does not answer: they wait for it."""
     import threading
     import time
@@ -27,7 +27,7 @@ def _abandon_threads() -> None:
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
-                os._exit(INTERRUPTED)
+                os._exit(code)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,12 @@
     SyceeError              1   the command could not do what was asked
     ├─ UsageError           2   wrong arguments
     ├─ NotFound             1   a file, object, model, remote or repository that is not there
+    │  ├─ NoRepository      1   no repository around the working folder
+    │  ├─ MissingData       1   objects that pointers name, and that the store which was asked does not have
+    │  └─ NotSet            1   an option that was asked for has no value
     ├─ Conflict             1   going on would lose bytes that are stored nowhere else, or a lock is held
     ├─ FormatError          1   a file does not follow its specification; carries every fault at once
+    │  └─ ConfigError       1   that file is a configuration
     ├─ VerificationError   10   what is here is not what was signed; a server that sees it must not load
     │  ├─ DigestMismatch   11   bytes differ from their digest, or the set of files differs from the signed one
     │  ├─ SignatureInvalid 12   no signature, a broken one, or one by another key
@@ -66,6 +70,18 @@ class NotFound(SyceeError):
     """A named thing does not exist."""
 
 
+class NoRepository(NotFound):
+    """The working folder is in no repository."""
+
+
+class MissingData(NotFound):
+    """Objects that pointers name are not where they were looked for."""
+
+
+class NotSet(NotFound):
+    """An option has no value."""
+
+
 class Conflict(SyceeError):
     """Going on would lose data, or somebody else holds the lock."""
 
@@ -92,6 +108,10 @@ class FormatError(SyceeError):
     def __init__(self, message: str, *, faults: Sequence[Fault] = (), hint: str | None = None, **details: Any) -> None:
         super().__init__(message, hint=hint, **details)
         self.faults = tuple(faults)
+
+
+class ConfigError(FormatError):
+    """A configuration file breaks its format."""
 
 
 class VerificationError(SyceeError):

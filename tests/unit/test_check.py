@@ -254,7 +254,7 @@ def test_without_repair_nothing_is_written_and_no_lock_is_taken(sycee, repo_dir,
     rot(place(repo_dir / ".dvc/cache", b"weights"))
     place(tmp_path / "store", b"first").unlink()
     before = tree(repo_dir, tmp_path / "store")
-    with repository_lock(repo_dir / ".dvc/tmp", notify=print):
+    with repository_lock(repo_dir / ".dvc/tmp"):
         sycee("check", rc=11)
         sycee("check", "--remote", rc=1)
     assert tree(repo_dir, tmp_path / "store") == before

@@ -345,7 +345,7 @@ def test_writers_hold_the_lock(repo, monkeypatch, verb):
     def held(*_, **__):
         raise Conflict("another process holds the lock")
 
-    monkeypatch.setattr(repository, "repository_lock", held)
+    monkeypatch.setattr(repository, "working", held)
     words = {
         remove: (RemoveRequest((repo.root / "a.dvc",)),),
         move: (repo.root / "a", repo.root / "b"),

@@ -15,6 +15,7 @@ import click
 from sycee.cli.words import echo, echo_json
 from sycee.core.progress import SILENT, Progress
 from sycee.store.transfer import Remote
+from sycee.system.locks import DEFAULT_WAIT
 from sycee.system.terminal import watched
 from sycee.workspace.remotes import open_backend
 from sycee.workspace.repository import Repository, find_repository
@@ -28,11 +29,15 @@ class Context:
         cwd: The folder that relative arguments are relative to (``-C``).
         quiet: Whether messages are left out; errors never are.
         environ: The environment; nothing below the command line reads it.
+        wait: Seconds to wait for other commands that work here.
+        dvc_exit_codes: Whether exit codes are DVC's.
     """
 
     cwd: Path
     quiet: bool
     environ: Mapping[str, str]
+    wait: float = DEFAULT_WAIT
+    dvc_exit_codes: bool = False
 
     @property
     def progress(self) -> Progress:
@@ -71,7 +76,7 @@ class Context:
         Raises:
             NotFound: If there is none.
         """
-        repo = find_repository(self.cwd, environ=self.environ, notify=self.say)
+        repo = find_repository(self.cwd, environ=self.environ, notify=self.say, wait=self.wait)
         for warning in repo.config.warnings:
             self.warn(warning)
         try:

@@ -3,6 +3,7 @@
 To add a verb, copy a file in ``commands/`` and add a line to :data:`VERBS`.
 """
 
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -13,9 +14,12 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 import sycee
+from sycee.cli import exitcodes
 from sycee.cli.context import Context
-from sycee.cli.words import echo, echo_json
+from sycee.cli.exitcodes import ExitCodes
+from sycee.cli.words import NobodyReads, echo, echo_json
 from sycee.errors import FormatError, InternalError, SyceeError, UsageError
+from sycee.system.locks import DEFAULT_WAIT
 from sycee.system.refusals import refused
 
 VERBS = {
@@ -51,12 +55,12 @@ A training script ends in sycee.freeze("models/x", task=…, metrics=…); a ser
 sycee.load("models/x", key="release.key.pub").
 
 Exit codes: 0 done; 1 could not be done; 2 wrong usage; 10 verification failed: 11 digest, 12 signature, 13 policy,
-14 context, 15 replay; 20 remote or network; 70 a bug.
+14 context, 15 replay; 20 remote or network; 70 a bug. With --dvc-exit-codes those of DVC.
 """
 
 
-INTERRUPTED = 130  # as shells count: 128 and the number of the signal
-_BEFORE_THE_VERB = frozenset({"-C", "--cd", "-q", "--quiet"})  # dvc takes them behind it, so people type them there
+# Some of these dvc takes behind the verb, so people type them there.
+_BEFORE_THE_VERB = frozenset({"-C", "--cd", "-q", "--quiet", "--wait-for-lock", "--lock-timeout", exitcodes.FLAG})
 
 
 class _Verbs(click.Group):
@@ -106,9 +110,20 @@ def _suggestion(word: str) -> str:
 )
 @click.option("-C", "--cd", "folder", metavar="DIR", type=click.Path(), help="Run as if started in DIR.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no messages, only data and errors.")
+@click.option("--wait-for-lock", "endless", is_flag=True, help="Wait for other commands as long as they take.")
+@click.option(
+    "--lock-timeout",
+    "wait",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=DEFAULT_WAIT,
+    show_default=True,
+    help="How long to wait for other commands that work here.",
+)
+@click.option(exitcodes.FLAG, is_flag=True, help=f"Exit with DVC's codes; also by {exitcodes.VARIABLE}=1.")
 @click.version_option(sycee.__version__, "-V", "--version", message="sycee %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, folder: str | None, *, quiet: bool) -> None:
+def cli(ctx: click.Context, /, folder: str | None, wait: float, **flags: bool) -> None:
     """Version deep-learning models with Git: weights and the stamp in one body.
 
     Every sycee repository is a plain DVC repository, and the other way round.
@@ -116,7 +131,15 @@ def cli(ctx: click.Context, folder: str | None, *, quiet: bool) -> None:
     cwd = Path.cwd() / folder if folder else Path.cwd()
     if not cwd.is_dir():
         raise UsageError(f"there is no folder {folder}", hint="-C takes the folder to start in")
-    ctx.obj = Context(Path(os.path.normpath(cwd)), quiet, os.environ)
+    codes = ctx.ensure_object(ExitCodes)
+    codes.verb = ctx.invoked_subcommand
+    ctx.obj = Context(
+        Path(os.path.normpath(cwd)),
+        flags["quiet"],
+        os.environ,
+        wait=math.inf if flags["endless"] else wait,
+        dvc_exit_codes=codes.as_dvc,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,37 +150,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
+    codes = ExitCodes(as_dvc=exitcodes.wanted(words, os.environ))
     try:
-        done = cli.main(words, prog_name="sycee", standalone_mode=False)
+        done = cli.main(words, prog_name="sycee", standalone_mode=False, obj=codes)
     except click.ClickException as wrong:
-        return _report_usage(wrong, as_json=as_json)
+        _report_usage(wrong, as_json=as_json)
+        return codes.usage
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; nothing is half done, run the command again to go on", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stdout = None  # nobody reads it; Python must not try to flush it
-        return 141
-    except SyceeError as error:
-        return _report(error, as_json=as_json)
-    except OSError as error:
-        return _report(refused(error), as_json=as_json)
+        return codes.interrupted
+    except NobodyReads:
+        sys.stdout = None  # Python must not try to flush it
+        return exitcodes.NOT_READ
     except Exception as error:  # noqa: BLE001 - the last line before a user would see a traceback
-        return _report(_from_bug(error), as_json=as_json)
+        told = _in_words(error)
+        _report(told, as_json=as_json)
+        return codes.of(told)
     return done if isinstance(done, int) else 0  # what a verb gave to click's ``Context.exit``
 
 
-def _report_usage(wrong: click.ClickException, *, as_json: bool) -> int:
+def _in_words(error: Exception) -> SyceeError:
+    if isinstance(error, SyceeError):
+        return error
+    return refused(error) if isinstance(error, OSError) else _from_bug(error)
+
+
+def _report_usage(wrong: click.ClickException, *, as_json: bool) -> None:
     if isinstance(wrong, NoArgsIsHelpError):
         click.echo(wrong.format_message(), err=True)
-        return UsageError.exit_code
+        return
     asked = wrong.ctx.command_path if isinstance(wrong, click.UsageError) and wrong.ctx else None
     hint = asked and f"{asked} --help"
     if isinstance(wrong, click.NoSuchOption) and wrong.option_name in _BEFORE_THE_VERB:
         hint = f"it stands before the verb: sycee {wrong.option_name} …"
-    return _report(UsageError(wrong.format_message(), hint=hint), as_json=as_json)
+    _report(UsageError(wrong.format_message(), hint=hint), as_json=as_json)
 
 
-def _report(error: SyceeError, *, as_json: bool) -> int:
+def _report(error: SyceeError, *, as_json: bool) -> None:
     if as_json:
         echo_json(_machine_readable(error))
     echo(f"{click.style('error:', fg='red')} {error.message}", err=True)
@@ -166,7 +195,6 @@ def _report(error: SyceeError, *, as_json: bool) -> int:
             echo(f"  {fault}", err=True)
     if error.hint:
         echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True)
-    return error.exit_code
 
 
 def _machine_readable(error: SyceeError) -> dict[str, object]:

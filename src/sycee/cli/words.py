@@ -12,9 +12,20 @@ from sycee.core.printable import printable
 _NAMES = {"A": "added", "M": "modified", "D": "deleted"}
 
 
+class NobodyReads(Exception):
+    """The other end of the output is closed."""
+
+
 def echo(text: str, *, err: bool = False) -> None:
-    """Print a line, with everything escaped that a terminal would obey."""
-    click.echo(printable(text), err=err)
+    """Print a line, with everything escaped that a terminal would obey.
+
+    Raises:
+        NobodyReads: If the other end is closed; the system's own error click would answer itself, with exit code 1.
+    """
+    try:
+        click.echo(printable(text), err=err)
+    except BrokenPipeError as error:
+        raise NobodyReads from error
 
 
 def echo_json(value: Any) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sycee.errors import Fault, FormatError, UsageError
+from sycee.errors import ConfigError, Fault, UsageError
 from sycee.formats.dvcoptions import named_section, option_fault, split_section, value_fault
 
 Value = str | tuple[str, ...]
@@ -49,7 +49,7 @@ def parse(data: bytes, name: str) -> Sections:
         name: Of the file, for messages.
 
     Raises:
-        FormatError: With every fault: lines that are neither section nor option, options or sections that DVC does not
+        ConfigError: With every fault: lines that are neither section nor option, options or sections that DVC does not
             know, values of the wrong kind, doubles.
     """
     sections: dict[str, dict[str, Value]] = {}
@@ -63,7 +63,7 @@ def parse(data: bytes, name: str) -> Sections:
             faults.append(Fault(f"line {entry.first + 1}", fault))
     if faults:
         listed = "; ".join(map(str, faults))
-        raise FormatError(
+        raise ConfigError(
             f"{name}: {listed}", faults=faults, hint="correct the file in an editor: DVC does not accept it either"
         )
     return sections
@@ -96,7 +96,7 @@ def set_option(data: bytes, name: str, key: tuple[str, str], value: str) -> byte
 
     Raises:
         UsageError: If DVC knows no such option, or the value cannot be written.
-        FormatError: If the file is malformed.
+        ConfigError: If the file is malformed.
     """
     section, option = key[0], key[1].lower()
     if fault := option_fault(section, option) or value_fault(section, option, value):
@@ -123,7 +123,7 @@ def unset_option(data: bytes, name: str, key: tuple[str, str]) -> bytes:
     """Return the file without an option; a section other than a remote's that becomes empty goes too.
 
     Raises:
-        FormatError: If the file is malformed.
+        ConfigError: If the file is malformed.
     """
     section, option = key[0], key[1].lower()
     lines = _lines(data, name)
@@ -158,7 +158,7 @@ def remove_section(data: bytes, name: str, section: str) -> bytes:
     """Return the file without a section, its options and the comments among them.
 
     Raises:
-        FormatError: If the file is malformed.
+        ConfigError: If the file is malformed.
     """
     lines = _lines(data, name)
     for first, end in reversed(_spans(lines, name, section)):
@@ -170,7 +170,7 @@ def rename_section(data: bytes, name: str, section: str, new: str) -> bytes:
     """Return the file with a section under another title, as the last of its kind, as DVC does it.
 
     Raises:
-        FormatError: If the file is malformed.
+        ConfigError: If the file is malformed.
     """
     lines = _lines(data, name)
     spans = _spans(lines, name, section)
@@ -184,11 +184,11 @@ def rename_section(data: bytes, name: str, section: str, new: str) -> bytes:
 
 def _lines(data: bytes, name: str) -> list[str]:
     if len(data) > MAX_BYTES:
-        raise FormatError(f"{name} is longer than {MAX_BYTES} bytes", hint="this cannot be a configuration")
+        raise ConfigError(f"{name} is longer than {MAX_BYTES} bytes", hint="this cannot be a configuration")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FormatError(f"{name} is not UTF-8: byte {error.start}", hint="save it as UTF-8") from None
+        raise ConfigError(f"{name} is not UTF-8: byte {error.start}", hint="save it as UTF-8") from None
     return [line for line in re.split(r"(?<=\n)", text) if line]  # not splitlines(): it also breaks at U+2028
 
 
@@ -211,7 +211,7 @@ def _entries(lines: list[str], name: str) -> Iterator[_Entry]:
     """Yield all sections and options in order.
 
     Raises:
-        FormatError: At the first line that is neither.
+        ConfigError: At the first line that is neither.
     """
     section: str | None = None
     seen: set[tuple[str, str | None]] = set()
@@ -232,9 +232,9 @@ def _entries(lines: list[str], name: str) -> Iterator[_Entry]:
         number = entry.end
 
 
-def _malformed(name: str, number: int, what: str) -> FormatError:
+def _malformed(name: str, number: int, what: str) -> ConfigError:
     where = f"line {number + 1}"
-    return FormatError(f"{name}: {where} {what}", faults=[Fault(where, what)], hint="correct the file in an editor")
+    return ConfigError(f"{name}: {where} {what}", faults=[Fault(where, what)], hint="correct the file in an editor")
 
 
 def _marker(text: str, number: int) -> _Entry | None:

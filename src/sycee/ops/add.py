@@ -61,7 +61,7 @@ def add(repo: Repository, targets: Sequence[Path], *, progress: Progress = SILEN
         NotFound: If a target is absent; nothing is done then.
         Conflict: If a target cannot be tracked; nothing is done then.
     """
-    with repo.locked():
+    with repo.locked(writes=targets):
         known = {tracked.path: tracked for tracked in repo.tracked()}
         for target in targets:
             require_addable(repo, target, known)

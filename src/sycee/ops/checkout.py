@@ -86,7 +86,7 @@ def checkout(
         NotFound: If objects are not in the cache; nothing was changed.
         Conflict: If unsaved bytes are in the way and ``force`` is not set; nothing was changed.
     """
-    with repo.locked():
+    with repo.locked(writes=[one.path for one in tracked]):
         repo.sweep(one.path for one in tracked)
         plan = Plan()
         for one in tracked:

@@ -34,7 +34,7 @@ def commit(
         NotFound: If a target is not tracked, or its content is not there; nothing is done then.
         Conflict: If the answer was no, or DVC has to do it; nothing is done then.
     """
-    with repo.locked():
+    with repo.locked(writes=[one.path for one in repo.tracked(targets)]):
         found = [one for one in repo.tracked(targets) if targets or one.pointer]
         known = {one.path: one for one in found}
         for one in filter(_is_ours, found):

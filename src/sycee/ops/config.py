@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sycee.errors import Conflict, NotFound, SyceeError, UsageError
+from sycee.errors import Conflict, NoRepository, NotFound, NotSet, SyceeError, UsageError
 from sycee.formats import dvcconfig
 from sycee.formats.dvcoptions import SECRETS, named_section, split_section
 from sycee.system.atomic import write_file
@@ -67,7 +67,7 @@ class Place:
         """
         files = self.files()
         if level not in files:
-            raise NotFound(
+            raise NoRepository(
                 f"{self.cwd} is not inside a sycee (DVC) repository", hint="run sycee init first, or use --global"
             )
         return files[level]
@@ -133,12 +133,12 @@ def get_option(place: Place, name: str) -> Entry:
 
     Raises:
         UsageError: If the name has no meaning.
-        NotFound: If it is not set.
+        NotSet: If it is not set.
     """
     parse_name(name)
     found = [entry for entry in entries(place) if entry.name == name.lower()]
     if not found:
-        raise NotFound(f"{name} is not set", hint="see `sycee config --list` for what is")
+        raise NotSet(f"{name} is not set", hint="see `sycee config --list` for what is")
     return found[-1]
 
 

@@ -146,7 +146,7 @@ def run(request: Request) -> Frozen:
     if fault := root_fault(request, project):
         steps.warn(fault)
     with ExitStack() as stack:
-        frozen = _Freeze(request, _locked(project, stack, steps), steps).run()
+        frozen = _Freeze(request, _locked(request.path, project, stack, steps), steps).run()
     _tell(frozen, steps)
     return frozen
 
@@ -204,13 +204,13 @@ def root_fault(request: Request, project: Project) -> str | None:
     return "the model's folder is that of the repository, so it cannot be signed: give it a folder of its own"
 
 
-def _locked(project: Project, stack: ExitStack, steps: Steps) -> Project:
+def _locked(folder: Path, project: Project, stack: ExitStack, steps: Steps) -> Project:
     """Hold the repository's lock; without it go on, and leave the repository alone."""
     if project.repo is None:
         return project
     stack.callback(project.repo.close)
     try:
-        stack.enter_context(project.repo.locked())
+        stack.enter_context(project.repo.locked(writes=[folder]))
     except SyceeError as error:
         steps.complete = False
         steps.warn(f"the weights are not tracked: {error.message}")

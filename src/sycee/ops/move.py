@@ -48,7 +48,7 @@ def move(repo: Repository, source: Path, target: Path) -> Moved:
         NotFound: If the source is not tracked, or the folder of the target does not exist; nothing is done then.
         Conflict: If something stands at the target, or it cannot be tracked there; nothing is done then.
     """
-    with repo.locked():
+    with repo.locked(writes=[source, target]):
         known = {one.path: one for one in find_tracked(repo.root, repo.git)}
         tracked = _movable(repo, source, known)
         if kind_at(target) == "dir" and target not in known:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sycee.errors import Conflict, NotFound, UsageError
+from sycee.errors import Conflict, NotFound, NotSet, UsageError
 from sycee.formats import dvcconfig
 from sycee.formats.dvcoptions import REMOTE_OPTIONS, option_fault, scheme_of
 from sycee.ops.config import Place, edit_file, set_option, unset_option
@@ -96,11 +96,11 @@ def get_default(place: Place) -> str:
     """Return the name of the default remote.
 
     Raises:
-        NotFound: If there is none.
+        NotSet: If there is none.
     """
     name = _config(place).default_remote
     if name is None:
-        raise NotFound("there is no default remote", hint="choose one: `sycee remote default NAME`")
+        raise NotSet("there is no default remote", hint="choose one: `sycee remote default NAME`")
     return name
 
 

@@ -50,7 +50,8 @@ def remove(repo: Repository, request: RemoveRequest, *, progress: Progress = SIL
         NotFound: If a target is no pointer; nothing is done then.
         Conflict: If bytes would go that are stored nowhere, and ``force`` is not set; nothing is done then.
     """
-    with repo.locked():
+    named = [one.path for one in repo.tracked() if one.origin in request.pointers]
+    with repo.locked(writes=named):
         found = repo.tracked()
         chosen = {target: _outs_of(repo, target, found) for target in request.pointers}
         outs = [one for several in chosen.values() for one in several]

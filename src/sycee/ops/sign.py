@@ -59,7 +59,7 @@ def sign(
     """
     git = repo.git if repo else _git_around(folder)
     request = trust.Request(folder, key, _digests_of(repo), git, replace, _is_tracked_in(repo))
-    with repo.locked() if repo else nullcontext():
+    with repo.locked(reads=[folder.absolute()]) if repo else nullcontext():
         result = trust.sign(request, progress=progress)
     if repo is None or not trust.tracked_as_whole(folder):
         return result

@@ -34,8 +34,8 @@ def unprotect(repo: Repository, targets: Sequence[Path], *, progress: Progress =
         NotFound: If a target is not tracked, or not there; nothing is done then.
         DigestMismatch: If an object is damaged.
     """
-    with repo.locked():
-        paths = [path for target in targets for path in _tracked(repo, target)]
+    paths = [path for target in targets for path in _tracked(repo, target)]
+    with repo.locked(writes=paths):
         for path in paths:
             repo.require_real_folders(path)
         repo.sweep(paths)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sycee.digest import FileDigests, md5_hex
-from sycee.errors import Conflict, DigestMismatch, NotFound
+from sycee.errors import Conflict, DigestMismatch, MissingData
 from sycee.store.layout import PRIVATE, md5_of, object_key
 from sycee.store.statcache import StatCache, settle
 from sycee.system.atomic import fsync, fsync_dir, open_temp, sweep, write_file
@@ -81,12 +81,12 @@ class Cache:
         """Return a small object (a directory object), verified; the cache does not change.
 
         Raises:
-            NotFound: If it is not in the cache.
+            MissingData: If it is not in the cache.
             DigestMismatch: If its bytes are not those its name says.
         """
         path = self.find(oid, legacy=legacy)
         if path is None:
-            raise NotFound(f"object {oid} is not in the cache", hint="fetch it: sycee fetch", oid=oid)
+            raise MissingData(f"object {oid} is not in the cache", hint="fetch it: sycee fetch", oid=oid)
         data = path.read_bytes()
         if (found := md5_hex(data)) != md5_of(oid):
             raise _damaged(oid, f"md5 {md5_of(oid)}", f"md5 {found}", hint="fetch it again: sycee fetch")
@@ -179,12 +179,12 @@ class Cache:
             on_bytes: Called with the number of bytes of each step.
 
         Raises:
-            NotFound: If it is not in the cache.
+            MissingData: If it is not in the cache.
             DigestMismatch: If its bytes are not those its name says; they are moved to quarantine.
         """
         path = self.find(oid, legacy=legacy)
         if path is None:
-            raise NotFound(f"object {oid} is not in the cache", hint="fetch it: sycee fetch", oid=oid)
+            raise MissingData(f"object {oid} is not in the cache", hint="fetch it: sycee fetch", oid=oid)
         digests = self._statcache.digests_of(path, on_bytes=on_bytes)
         address = legacy_md5_file(path) if legacy else digests.md5
         if address != md5_of(oid):

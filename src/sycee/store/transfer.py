@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sycee.core.progress import Progress, Task
-from sycee.errors import DigestMismatch, NotFound, RemoteError, SyceeError
+from sycee.errors import DigestMismatch, MissingData, NotFound, RemoteError, SyceeError
 from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
@@ -355,7 +355,7 @@ def _fetcher(remote: Remote, cache: Cache) -> Move:
                 **facts,
             ) from None
         except NotFound:
-            raise NotFound(
+            raise MissingData(
                 f"object {item.oid} is neither in the cache nor on remote {remote.name!r}",
                 hint="whoever made this version has to push it: sycee push",
                 oid=item.oid,

@@ -1,7 +1,8 @@
 """DVC's repository lock, honoured from our side: two tools never write one repository at once.
 
 ``.dvc/tmp/lock`` is locked with ``flock``; the holder writes a space, its process id and a line feed, so that a waiting
-person can see who holds it. The file is never deleted.
+person can see who holds it. The file is never deleted. Where ``core.hardlink_lock`` is set, the file exists only while
+the lock is held: see :mod:`sycee.system.claims`.
 """
 
 import fcntl
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sycee.errors import Conflict
+from sycee.system.claims import claim, holder_of
 from sycee.system.tree import kind_at
 
 Notify = Callable[[str], None]
@@ -24,52 +26,80 @@ def ignore_words(_words: str) -> None:
     """Tell nobody."""
 
 
+class Waiting:
+    """The time a command spends on waiting for others, over all that it waits for.
+
+    Args:
+        seconds: How long; infinite to wait for ever.
+        notify: Told once whom it waits for, if that takes longer than a second.
+    """
+
+    def __init__(self, seconds: float = DEFAULT_WAIT, notify: Notify = ignore_words) -> None:
+        self.notify = notify
+        self._seconds = seconds
+        self._begun: float | None = None
+        self._told = False
+
+    def pause(self, words: str, refusal: Conflict, *, poll: float = _POLL) -> None:
+        """Let a moment pass.
+
+        Args:
+            words: Whom it waits for.
+            refusal: The error that ends the waiting.
+            poll: How long a moment is, in seconds.
+
+        Raises:
+            Conflict: If the time is up.
+        """
+        self._begun = self._begun or time.monotonic()
+        waited = time.monotonic() - self._begun
+        if waited >= self._seconds:
+            raise refusal
+        if waited > PATIENCE and not self._told:
+            self.notify(f"waiting for {words}")
+            self._told = True
+        time.sleep(poll)
+
+
 @contextmanager
-def repository_lock(tmp_dir: Path, *, wait: float = DEFAULT_WAIT, notify: Notify = ignore_words) -> Iterator[None]:
+def repository_lock(tmp_dir: Path, waiting: Waiting | None = None, *, hardlink: bool = False) -> Iterator[None]:
     """Hold the exclusive lock of a repository.
 
     Args:
         tmp_dir: The repository's ``.dvc/tmp``; created if absent.
-        wait: Seconds to wait for another process.
-        notify: Told once whom it waits for, if that takes longer than a second.
+        waiting: How long to wait for another process.
+        hardlink: Whether the repository locks by hard links (``core.hardlink_lock``).
 
     Raises:
         Conflict: If it is still held after that time, or the repository leads it elsewhere by a symbolic link.
     """
-    path = tmp_dir / "lock"
-    fd = _open(path)
-    try:
-        _acquire(fd, path, wait, notify)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f" {os.getpid()}\n".encode(), 0)
+    with exclusive(tmp_dir / "lock", waiting or Waiting(), hardlink=hardlink):
         yield
-    finally:
-        os.close(fd)  # closing releases the lock, as does the death of the process
 
 
-def _open(path: Path) -> int:
+@contextmanager
+def exclusive(path: Path, waiting: Waiting, *, hardlink: bool) -> Iterator[None]:
+    """Hold one lock file; see :func:`repository_lock`."""
     # A cloned repository may contain anything: a link here would have us write into a file of its choice.
     for place in (path.parent, path):
         if kind_at(place) == "symlink":
             raise Conflict(f"{place} is a symbolic link", hint="remove it; sycee makes the file anew", path=str(place))
     path.parent.mkdir(parents=True, exist_ok=True)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    with claim(path, lambda: _pause(path, waiting)) if hardlink else _flock(path, waiting):
+        yield
 
 
-def _acquire(fd: int, path: Path, wait: float, notify: Notify) -> None:
-    begun, told = time.monotonic(), False
-    while not _try(fd):
-        waited = time.monotonic() - begun
-        if waited >= wait:
-            raise Conflict(
-                f"another dvc or sycee command (process {_holder(fd)}) is working in this repository",
-                hint=f"wait for it to end; the lock is {path}",
-                process=_holder(fd),
-            )
-        if waited > PATIENCE and not told:
-            notify(f"waiting for process {_holder(fd)}, which is working in this repository")
-            told = True
-        time.sleep(_POLL)
+@contextmanager
+def _flock(path: Path, waiting: Waiting) -> Iterator[None]:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    try:
+        while not _try(fd):
+            _pause(path, waiting)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f" {os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(fd)  # closing releases the lock, as does the death of the process
 
 
 def _try(fd: int) -> bool:
@@ -80,5 +110,11 @@ def _try(fd: int) -> bool:
     return True
 
 
-def _holder(fd: int) -> str:
-    return os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
+def _pause(path: Path, waiting: Waiting) -> None:
+    holder = holder_of(path)
+    refusal = Conflict(
+        f"another dvc or sycee command ({holder.words}) is working in this repository",
+        hint=f"wait for it to end{holder.remedy}; the lock is {path}",
+        process=holder.pid,
+    )
+    waiting.pause(f"{holder.words}, which is working in this repository", refusal)

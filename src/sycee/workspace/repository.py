@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from sycee.errors import Conflict, NotFound
+from sycee.errors import Conflict, NoRepository
 from sycee.store.cache import Cache
 from sycee.store.statcache import StatCache
 from sycee.system.atomic import sweep
 from sycee.system.git import Git, toplevel
 from sycee.system.links import DEFAULT_WAYS, WAYS
-from sycee.system.locks import Notify, ignore_words, repository_lock
+from sycee.system.locks import DEFAULT_WAIT, Notify, Waiting, ignore_words
+from sycee.system.pathlocks import Uses, working
 from sycee.system.tree import kind_at
 from sycee.workspace.config import Config, load_config
 from sycee.workspace.tracked import Tracked, find_tracked, select
@@ -32,6 +33,7 @@ class Repository:
         cache: Its local object store.
         statcache: Digests of files that have not changed since they were hashed.
         notify: Told in a sentence what the user waits for.
+        wait: Seconds to wait for other commands.
     """
 
     root: Path
@@ -40,6 +42,7 @@ class Repository:
     cache: Cache
     statcache: StatCache
     notify: Notify = ignore_words
+    wait: float = DEFAULT_WAIT
 
     @property
     def dvc_dir(self) -> Path:
@@ -58,14 +61,26 @@ class Repository:
         return ways or DEFAULT_WAYS
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, writes: Iterable[Path] = (), reads: Iterable[Path] = ()) -> Iterator[None]:
         """Hold DVC's lock on the repository; for everything that writes pointers, cache or work tree.
 
+        Args:
+            writes: Tracked files and folders that are made, changed or removed meanwhile, absolute. No other command
+                of sycee or DVC works on them, not even a stage of a pipeline, which runs without the lock.
+            reads: Those that are read; no other command writes to them.
+
         Raises:
-            Conflict: If another process holds it for too long.
+            Conflict: If another process holds it, or works on these paths, for too long.
+            FormatError: If the list of paths in use is malformed.
         """
-        with repository_lock(self.dvc_dir / "tmp", notify=self.notify):
+        uses = Uses(tuple(map(self._real, writes)), tuple(map(self._real, reads)))
+        hardlink = self.config.get_bool("core", "hardlink_lock")
+        with working(self.dvc_dir / "tmp", uses, Waiting(self.wait, self.notify), hardlink=hardlink):
             yield
+
+    def _real(self, path: Path) -> Path:
+        """Return a path as DVC names it, which starts from the real path of the working folder."""
+        return Path(os.path.realpath(self.root)) / os.path.relpath(path, self.root)
 
     def tracked(self, targets: Sequence[Path] = ()) -> list[Tracked]:
         """Return what is tracked here, or that part of it which the targets name.
@@ -131,30 +146,35 @@ class Repository:
         self.statcache.close()
 
 
-def find_repository(start: Path, *, environ: Mapping[str, str], notify: Notify = ignore_words) -> Repository:
+def find_repository(
+    start: Path, *, environ: Mapping[str, str], notify: Notify = ignore_words, wait: float = DEFAULT_WAIT
+) -> Repository:
     """Open the repository around a folder.
 
     Args:
         start: Where to begin; its parents are searched too.
         environ: The process environment, for the places of the user's and the system's configuration.
         notify: Told in a sentence what the user waits for.
+        wait: Seconds to wait for other commands.
 
     Raises:
-        NotFound: If there is none.
+        NoRepository: If there is none.
         FormatError: If its configuration is unreadable.
     """
     start = Path(os.path.normpath(start.absolute()))
     for folder in (start, *start.parents):
         if (folder / DVC_DIR).is_dir():
-            return open_repository(folder, environ=environ, notify=notify)
+            return open_repository(folder, environ=environ, notify=notify, wait=wait)
     inside = toplevel(start)
-    raise NotFound(
+    raise NoRepository(
         f"{start} is not inside a sycee (DVC) repository",
         hint=f"make one: cd {quote(str(inside))} && sycee init" if inside else "make one: git init && sycee init",
     )
 
 
-def open_repository(root: Path, *, environ: Mapping[str, str], notify: Notify = ignore_words) -> Repository:
+def open_repository(
+    root: Path, *, environ: Mapping[str, str], notify: Notify = ignore_words, wait: float = DEFAULT_WAIT
+) -> Repository:
     """Open the repository with this root.
 
     Raises:
@@ -169,7 +189,7 @@ def open_repository(root: Path, *, environ: Mapping[str, str], notify: Notify = 
     cache_dir = Path(config.get("cache", "dir") or root / DVC_DIR / "cache")
     cache = Cache(cache_dir, statcache, shared=config.get("cache", "shared") == "group")
     around = None if config.get_bool("core", "no_scm") else toplevel(root)
-    return Repository(root, Git(around) if around else None, config, cache, statcache, notify)
+    return Repository(root, Git(around) if around else None, config, cache, statcache, notify, wait)
 
 
 def _require_own(*places: Path) -> None:

@@ -43,7 +43,7 @@ def command(
         allow_insecure_permissions=allow_insecure_key_permissions,
     )
     try:
-        repo = find_repository(folder, environ=ctx.environ)
+        repo = find_repository(folder, environ=ctx.environ, notify=ctx.say, wait=ctx.wait)
     except NotFound:  # a folder that nobody tracks can be signed too
         repo = None
     try:

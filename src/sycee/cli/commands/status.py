@@ -44,6 +44,8 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, 
         ctx.json(_as_dvc({c.origin: [x for x in found.changes if x.origin == c.origin] for c in found.changes}))
     else:
         ctx.out(_as_text(found.changes) or CLEAN)
+    if ctx.quiet and ctx.dvc_exit_codes and found.changes:
+        click.get_current_context().exit(1)
     for relpath in found.unvouched:
         ctx.warn(f"{relpath}: the strong digests in its pointer belong to other content (a plain `dvc add`?)")
         ctx.say(f"hint: sycee add {quote(relpath)}")

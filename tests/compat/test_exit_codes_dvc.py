@@ -1,0 +1,96 @@
+"""``--dvc-exit-codes``: the same situations, the same commands, and the exit codes of the real dvc."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from rigs.warm import run_warm
+from sycee.cli.main import main
+
+pytestmark = pytest.mark.slow
+
+# Situation to commands. A trailing -q is DVC's way to ask in silence.
+SITUATIONS = {
+    "plain": ["status", "root", "add a", "push", "config core.remote store"],
+    "tracked": [
+        *(
+            "",
+            "frobnicate",
+            "add",
+            "add --frob a",
+            "init",
+            "add missing",
+            "add .dvc/config",
+            "status",
+            "status nothing",
+        ),
+        *("push", "push -r nothing", "pull", "status -c", "status -c -r nothing", "checkout nothing", "commit nothing"),
+        *("config core.nothing 1", "config core.remote", "config -u core.remote", "config core.check_update maybe"),
+        *("remote default", "remote default nothing", "remote modify nothing url x", "remote remove nothing"),
+        *("remote rename nothing x", "move nothing x", "move a b"),
+        *("remove nothing", "remove a", "unprotect nothing", "diff nothing", "check-ignore a", "data status"),
+    ],
+    "changed": ["status", "status -q", "checkout a", "checkout", "commit", "data status", "diff"],
+    "emptied": [
+        "remote add -d store ../store",
+        "push",
+        "fetch",
+        "pull",
+        "checkout",
+        "status",
+        "status -q",
+        "status -c",
+    ],
+    "malformed": ["status", "add b", "checkout", "push", "data status", "remove x.dvc"],
+    "misconfigured": [
+        "status",
+        "add b",
+        "push",
+        "config core.remote",
+        "remote list",
+        "checkout",
+        "data status",
+        "diff",
+    ],
+}
+
+
+@pytest.fixture
+def situations(tmp_path, repo_dir, dvc):
+    """A folder for each situation, made by dvc."""
+    for name in ("a", "b"):
+        (repo_dir / name).write_text(name)
+    dvc("add", "-q", "a", "b")
+    subprocess.run(["git", "add", "-A"], cwd=repo_dir, check=True)
+    subprocess.run(["git", "commit", "-qm", "first"], cwd=repo_dir, check=True)
+    folders = {name: tmp_path / name.replace(" ", "-") for name in SITUATIONS}
+    for name, folder in folders.items():
+        shutil.copytree(repo_dir, folder) if name != "plain" else folder.mkdir()
+    (folders["plain"] / "a").touch()
+    (folders["changed"] / "a").write_text("other")
+    shutil.rmtree(folders["emptied"] / ".dvc/cache")
+    for name in ("a", "b"):
+        (folders["emptied"] / name).unlink()
+    (folders["malformed"] / "x.dvc").write_text("{{")
+    (folders["misconfigured"] / ".dvc/config.local").write_text("[core\n")
+    return folders
+
+
+def sycee(folder, words):
+    quiet = ["-q"] if "-q" in words else []  # which stands before the verb here
+    return main(["-C", str(folder), "--dvc-exit-codes", *quiet, *(word for word in words if word != "-q")])
+
+
+def test_exit_codes_are_those_of_dvc(situations, tmp_path):
+    asked = [(name, line.split()) for name, lines in SITUATIONS.items() for line in lines]
+    copies = {name: shutil.copytree(folder, tmp_path / "dvc" / name) for name, folder in situations.items()}
+    theirs = [run_warm("dvc", words, copies[name]).rc for name, words in asked]
+    ours = [sycee(situations[name], words) for name, words in asked]
+    differing = {
+        f"{name}: {' '.join(words)}": (our, their)
+        for (name, words), our, their in zip(asked, ours, theirs, strict=True)
+        if our != their
+    }
+    assert differing == {}, "ours, theirs"
+    assert {0, 1, 251, 253, 254, 255} <= set(ours)
