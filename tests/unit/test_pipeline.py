@@ -20,9 +20,9 @@ stages:
 
 
 def test_outputs_with_an_md5_are_read():
-    ((stage, out),) = pipeline.outs(LOCK, "dvc.lock")
-    assert (stage, out.path, out.md5, out.size, out.hash) == (
-        "train",
+    ((wdir, out),) = pipeline.outs(LOCK, "dvc.lock")
+    assert (wdir, out.path, out.md5, out.size, out.hash) == (
+        ".",
         "model.pt",
         "69d919adfcb3595bd1e0d1fbff4b4f0b",
         3,
@@ -39,10 +39,85 @@ def test_a_malformed_lock_is_refused(data):
         list(pipeline.outs(data, "dvc.lock"))
 
 
-def test_plain_working_folders():
-    data = b"stages: {a: {wdir: sub}, b: {}, c: {wdir: '${x}'}, d: 3}\n"
-    assert pipeline.working_dirs(data, "dvc.yaml") == {"a": "sub"}
-    assert pipeline.working_dirs(b"", "dvc.yaml") == {}
+def locked(*stages_and_paths):
+    """Return a lock in which each stage has one output."""
+    entry = "    outs: [{{path: {path}, hash: md5, md5: 69d919adfcb3595bd1e0d1fbff4b4f0b}}]"
+    lines = [f"  {stage}:\n{entry.format(path=path)}" for stage, path in stages_and_paths]
+    return "\n".join(["schema: '2.0'", "stages:", *lines, ""]).encode()
+
+
+def wdirs(data, *stages):
+    return [wdir for wdir, _ in pipeline.outs(locked(*((stage, "m") for stage in stages)), "dvc.lock", data)]
+
+
+def test_working_folders_come_from_the_declaration():
+    data = b"stages: {a: {wdir: sub}, b: {}, d: 3, e: {wdir: 7}}\n"
+    assert wdirs(data, "a", "b", "d", "e", "gone") == ["sub", ".", ".", ".", "."]
+    assert wdirs(b"", "a") == ["."]
+
+
+@pytest.mark.parametrize(
+    ("body", "stage", "wdir"),
+    [
+        ("foreach: [a, b]\n    do: {wdir: 'x/${item}'}", "t@b", "x/b"),
+        ("foreach: [{n: p}, {n: q}]\n    do: {wdir: '${item.n}'}", "t@1", "q"),
+        ("foreach: {k: {n: p}}\n    do: {wdir: '${key}/${ item.n }'}", "t@k", "k/p"),
+        ("foreach: '${list}'\n    do: {wdir: '${item}'}", "t@b", "b"),
+        ("matrix: {m: [x, y-z], n: [1, 2]}\n    wdir: '${item.m}-${item.n}'", "t@y-z-2", "y-z-2"),
+        ("foreach: [a, b]\n    do: {wdir: sub}", "t@a", "sub"),
+    ],
+)
+def test_working_folders_of_templated_stages(body, stage, wdir):
+    assert wdirs(f"stages:\n  t:\n    {body}\n".encode(), stage) == [wdir]
+
+
+@pytest.mark.parametrize(
+    ("body", "stage"),
+    [
+        ("wdir: '${out.dir}'", "t"),
+        ("foreach: [{n: p}]\n    do: {wdir: '${item.other}'}", "t@0"),
+        ("matrix: {m: [x-y, x], n: [z, y-z]}\n    wdir: '${item.m}'", "t@x-y-z"),  # either of two
+        ("matrix: {m: '${list}'}\n    wdir: '${item.m}'", "t@x"),
+    ],
+)
+def test_a_working_folder_that_depends_on_more_is_refused_by_name(body, stage):
+    with pytest.raises(FormatError, match="depends on variables that sycee does not read") as raised:
+        wdirs(f"stages:\n  t:\n    {body}\n".encode(), stage)
+    assert raised.value.faults[0].path == f"$.stages.{stage}.wdir"
+    assert "dvc" in raised.value.hint
+
+
+def test_what_is_cached_and_pushed_comes_from_the_declaration():
+    data = b"""stages:
+  plain:
+    outs: [a, b: {push: false}]
+    metrics: [m.json: {cache: false}]
+    plots: [{p.csv: {remote: other}}]
+  each:
+    foreach: [x]
+    do:
+      outs: [{'${item}/${deep}.bin': {cache: false}}, {'${item}.txt': {remote: far}}, 3]
+"""
+    lock = locked(("plain", "a"), ("'each@x'", "x/y.bin"))
+    lock += b"  more:\n    outs: []\n"
+    found = {out.path: out for _, out in pipeline.outs(lock, "dvc.lock", data)}
+    assert (found["a"].cache, found["a"].push, found["a"].remote) == (True, True, None)
+    assert not found["x/y.bin"].cache
+
+    def one(stage, path):
+        return next(out for _, out in pipeline.outs(locked((stage, path)), "dvc.lock", data))
+
+    assert not one("plain", "b").push
+    assert not one("plain", "m.json").cache
+    assert one("plain", "p.csv").remote == "other"
+    assert one("'each@x'", "x.txt").remote == "far"
+    assert one("'each@x'", "z.md") == one("unknown", "z.md")
+
+
+def test_an_output_that_is_kept_as_versions_is_known_as_such():
+    lock = b"stages: {t: {outs: [{path: d, files: [{relpath: a, md5: 69d919adfcb3595bd1e0d1fbff4b4f0b}]}]}}"
+    ((_, out),) = pipeline.outs(lock, "dvc.lock")
+    assert (out.versioned, out.md5) == (True, None)
 
 
 def test_a_model_is_listed_in_a_new_file():
@@ -69,7 +144,7 @@ def test_a_file_that_says_something_else_is_left_alone(data):
 def test_merges_of_merges_do_not_fill_the_memory():
     levels = [f"x{n}: &x{n} {{<<: [*x{n - 1}, *x{n - 1}]}}" for n in range(1, 60)]
     data = "\n".join(["x0: &x0 {wdir: sub}", *levels, "stages: {a: {<<: *x59}, b: {<<: *x59, wdir: own}}\n"])
-    assert pipeline.working_dirs(data.encode(), "dvc.yaml") == {"a": "sub", "b": "own"}
+    assert wdirs(data.encode(), "a", "b") == ["sub", "own"]
 
 
 @pytest.mark.parametrize("data", [b"- " * 1500, b"- " * 1500 + b"<<: x", b"a: " + b"1" * 5000, b"\xff"])

@@ -5,62 +5,151 @@ reads it. ``dvc.yaml`` is read for what the lock leaves out; one section of it, 
 (``artifacts:``), is where sycee enters a model, by name and path.
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from math import prod
 from typing import Any
 
 from sycee.errors import Fault, FormatError
 from sycee.formats import yamldialect
 from sycee.formats.pointer import Out
 
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_MAX_COMBINATIONS = 10_000  # of a matrix; it would take DVC hours to run as many stages
 MAX_BYTES = 64 << 20  # a lock of 100 000 outs has about 10 MB
 
 
-def outs(data: bytes, name: str) -> Iterator[tuple[str, Out]]:
-    """Yield (stage, out) for every output with an md5 in a ``dvc.lock``.
+def outs(data: bytes, name: str, declared: bytes = b"") -> Iterator[tuple[str, Out]]:
+    """Yield (working folder, out) for every output with a content id in a ``dvc.lock``.
 
     Args:
         data: The file.
         name: Its path, for messages.
+        declared: The ``dvc.yaml`` beside it, which says where stages work, and what is cached and pushed; empty if
+            there is none.
 
     Raises:
-        FormatError: If it is not a map of stages.
+        FormatError: If it is not a map of stages, or where a stage works depends on what sycee does not read.
     """
     stages = _load(data, name).get("stages", {})
     if not isinstance(stages, Mapping):
         raise _fault(name, "$.stages", "must be a map")
+    known = _load(declared, name).get("stages") if declared else None
     for stage, body in stages.items():
+        declaration = _Declaration.of(str(stage), known if isinstance(known, Mapping) else {})
         for index, entry in enumerate(body.get("outs", ()) if isinstance(body, Mapping) else ()):
             if not isinstance(entry, Mapping) or not isinstance(entry.get("path"), str):
                 raise _fault(name, f"$.stages.{stage}.outs[{index}]", "must be a map with a path")
-            if isinstance(entry.get("md5"), str):
-                yield str(stage), _out(entry)
+            if isinstance(entry.get("md5"), str) or _is_versioned(entry):
+                yield declaration.wdir(name), _out(entry, declaration.options(entry["path"]))
 
 
-def _out(entry: Mapping[str, Any]) -> Out:
+def _is_versioned(entry: Mapping[str, Any]) -> bool:
+    return "files" in entry or "cloud" in entry
+
+
+def _out(entry: Mapping[str, Any], options: Mapping[str, Any]) -> Out:
     return Out(
         path=entry["path"],
-        md5=entry["md5"],
+        md5=entry.get("md5"),
         size=entry.get("size"),
         nfiles=entry.get("nfiles"),
         isexec=bool(entry.get("isexec", False)),
         hash=entry.get("hash"),
+        cache=options.get("cache") is not False,
+        push=options.get("push") is not False,
+        remote=options.get("remote") if isinstance(options.get("remote"), str) else None,
+        versioned=_is_versioned(entry),
     )
 
 
-def working_dirs(data: bytes, name: str) -> dict[str, str]:
-    """Return the ``wdir`` of each stage of a ``dvc.yaml`` that has a plain one.
+@dataclass(frozen=True, slots=True)
+class _Declaration:
+    """What ``dvc.yaml`` says of one stage of the lock; of ``name@item``, what it says of ``name``.
 
-    Args:
-        data: The file; empty if there is none.
-        name: Its path, for messages.
+    Attributes:
+        stage: Its name in the lock.
+        body: Its keys.
+        variables: What ``${item}`` and ``${key}`` are in it.
     """
-    if not data:
+
+    stage: str
+    body: Mapping[str, Any]
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stage: str, known: Mapping[str, Any]) -> "_Declaration":
+        """Find a stage of the lock among those of ``dvc.yaml``."""
+        base, _, suffix = stage.partition("@")
+        template = known.get(stage, known.get(base))
+        if not isinstance(template, Mapping):
+            return cls(stage, {})
+        if isinstance(template.get("do"), Mapping):
+            return cls(stage, template["do"], {"item": _looked_up(template.get("foreach"), suffix), "key": suffix})
+        matrix = template.get("matrix")
+        return cls(stage, template, {"item": _combination(matrix, suffix)} if isinstance(matrix, Mapping) else {})
+
+    def wdir(self, name: str) -> str:
+        """Return the folder it works in, relative to that of the file."""
+        wdir = self.body.get("wdir")
+        if not isinstance(wdir, str):
+            return "."
+        wdir = _VARIABLE.sub(self._value, wdir)
+        if _VARIABLE.search(wdir):
+            fault = _fault(
+                name, f"$.stages.{self.stage}.wdir", f"depends on variables that sycee does not read: {wdir}"
+            )
+            fault.advise("write the folder out in dvc.yaml, or use dvc for this repository")
+            raise fault
+        return wdir
+
+    def _value(self, found: re.Match[str]) -> str:
+        first, *keys = found[1].strip().split(".")
+        value = self.variables.get(first)
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return str(value) if isinstance(value, str | int | float) else found[0]
+
+    def options(self, path: str) -> Mapping[str, Any]:
+        """Return what is said of an output beside its path; where the path is a template, that of the one that fits."""
+        entries = [pair for key in ("outs", "metrics", "plots") for pair in _entries(self.body.get(key))]
+        exact = [options for declared, options in entries if declared == path]
+        return next(iter(exact or [options for declared, options in entries if _fits(declared, path)]), {})
+
+
+def _looked_up(foreach: Any, suffix: str) -> Any:
+    """Return the item of a ``foreach`` by the end of a stage's name: a key, a place in a list, or the item itself."""
+    if isinstance(foreach, Mapping):
+        return foreach.get(suffix)
+    if isinstance(foreach, list) and suffix.isdigit() and int(suffix) < len(foreach):
+        return foreach[int(suffix)] if isinstance(foreach[int(suffix)], Mapping) else suffix
+    return suffix
+
+
+def _combination(matrix: Mapping[str, Any], suffix: str) -> Mapping[str, Any]:
+    """Return which value each key of a ``matrix`` has in the stage whose name ends so; empty if it does not tell."""
+    lists = [[str(value) for value in values] if isinstance(values, list) else [] for values in matrix.values()]
+    if prod(map(len, lists)) > _MAX_COMBINATIONS:
         return {}
-    stages = _load(data, name).get("stages", {})
-    if not isinstance(stages, Mapping):
-        return {}
-    wdirs = {str(stage): body.get("wdir") for stage, body in stages.items() if isinstance(body, Mapping)}
-    return {stage: wdir for stage, wdir in wdirs.items() if isinstance(wdir, str) and "${" not in wdir}
+    found = [values for values in product(*lists) if "-".join(values) == suffix]
+    return dict(zip(matrix, found[0], strict=True)) if len(found) == 1 else {}
+
+
+def _entries(listed: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield path and options of each item of ``outs``, ``metrics`` or ``plots``: paths, or maps from paths to them."""
+    for item in listed if isinstance(listed, list) else ():
+        for path, options in item.items() if isinstance(item, Mapping) else [(item, {})]:
+            yield str(path), options if isinstance(options, Mapping) else {}
+
+
+def _fits(template: str, path: str) -> bool:
+    """Tell whether a path can come from a template."""
+    parts = _VARIABLE.sub("\0", template).split("\0")
+    if len(parts) == 1:
+        return template == path
+    return re.fullmatch("[^\0]+".join(map(re.escape, parts)), path) is not None
 
 
 def with_artifact(data: bytes, name: str, artifact: str, path: str) -> bytes:

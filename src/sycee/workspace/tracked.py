@@ -137,8 +137,7 @@ def parse_origin(root: Path, origin: Path, data: bytes, pipeline_data: bytes = b
     """
     name = os.path.relpath(origin, root)
     if origin.name == LOCK:
-        wdirs = pipeline.working_dirs(pipeline_data, name)
-        return [_tracked(root, origin, out, wdirs.get(stage, "."), None) for stage, out in pipeline.outs(data, name)]
+        return [_tracked(root, origin, out, wdir, None) for wdir, out in pipeline.outs(data, name, pipeline_data)]
     parsed = pointer.parse(data, name)
     return [_tracked(root, origin, out, parsed.wdir, parsed) for out in parsed.outs]
 
