@@ -119,6 +119,7 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
     "checkout": (["checkout"], back_to_the_first, [["status"]]),
     "freeze": (FREEZE % "0.7", retrain, [["status", "models/m/model.pt.dvc"]]),
     "sign": (SIGN, lambda world: (retrain(world), world.run(world.repo, FREEZE % "0.7")), []),
+    "get": (["get", "-f", ".", "models/m"], lambda _world: None, []),
     "export": (["export", "models/m", "../exported"], lambda _world: None, []),
 }
 

@@ -39,6 +39,8 @@ VERBS = {
     "pull": "Fetch, then check out.",
     "push": "Store objects on a remote.",
     "check": "Prove that every object is there and whole.",
+    "get": "Copy a file or folder out of another repository.",
+    "list": "List what a repository holds.",
     "remote": "Name the stores to push to and pull from.",
     "config": "Show and change settings.",
     "card": "Show and check model cards.",

@@ -117,17 +117,23 @@ def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Prog
         wanted: What is needed; what the cache already holds is left alone.
         progress: Told the bytes.
     """
-    outcome = Outcome()
     roots = _unique(wanted)
     folders = [item for item in roots if is_directory(item.oid)]
+    outcome = fetch_listings(remote, cache, folders, progress)
+    members = [_members(cache, folder, outcome) for folder in folders if not _absent(cache, [folder])]
+    files = _unique([*(item for item in roots if not is_directory(item.oid)), *_flat(members)])
+    _run(remote, _absent(cache, files), outcome, progress, _fetcher(remote, cache))
+    return outcome
+
+
+def fetch_listings(remote: Remote, cache: Cache, folders: Sequence[Wanted], progress: Progress) -> Outcome:
+    """Bring directory objects from a remote into the cache, and their sums, but none of the files that they name."""
+    outcome = Outcome()
     for folder in folders:
         cache.discard_damaged(folder.oid, legacy=folder.legacy)
     _run(remote, _absent(cache, folders), outcome, progress, _fetcher(remote, cache))
     for folder in folders:
         _attempt_sums(sums.fetch, remote, cache, folder, outcome)
-    members = [_members(cache, folder, outcome) for folder in folders if not _absent(cache, [folder])]
-    files = _unique([*(item for item in roots if not is_directory(item.oid)), *_flat(members)])
-    _run(remote, _absent(cache, files), outcome, progress, _fetcher(remote, cache))
     return outcome
 
 

@@ -9,6 +9,16 @@ from pathlib import Path
 
 from sycee.errors import NotFound, SyceeError
 
+PROTOCOLS = ("file", "git", "http", "https", "ssh")  # none of them starts a program that an address names
+_FOREIGN = {"GIT_ALLOW_PROTOCOL": ":".join(PROTOCOLS), "GIT_NO_LAZY_FETCH": "1"}
+_FOREIGN_SETTINGS = (
+    "-c",
+    f"core.hooksPath={os.devnull}",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "safe.bareRepository=all",
+)
 _CREDENTIALS = re.compile(r"^([a-z0-9+.-]+://)[^/]*@", re.IGNORECASE)
 
 
@@ -31,10 +41,13 @@ class Git:
     repository, and a clone can bring one along, with settings that start programs.
 
     Attributes:
-        root: Its top-level folder, absolute; what :func:`toplevel` returned.
+        root: Its top-level folder, absolute; what :func:`toplevel` returned, or the folder of a bare repository.
+        foreign: Whether somebody else decides what is in it: then Git speaks no protocol in which an address is a
+            command, and fetches nothing that nobody asked for.
     """
 
     root: Path
+    foreign: bool = False
 
     def run(self, *arguments: str, stdin: bytes | None = None, ok: Iterable[int] = (0,)) -> bytes:
         """Run ``git`` in the work tree and return its standard output.
@@ -56,9 +69,16 @@ class Git:
 
     def _process(self, arguments: tuple[str, ...], stdin: bytes | None) -> "subprocess.CompletedProcess[bytes]":
         environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        environment |= _FOREIGN if self.foreign else {}
+        settings = _FOREIGN_SETTINGS if self.foreign else ()
         try:
             return subprocess.run(
-                ["git", *arguments], cwd=self.root, input=stdin, capture_output=True, env=environment, check=False
+                ["git", *settings, *arguments],
+                cwd=self.root,
+                input=stdin,
+                capture_output=True,
+                env=environment,
+                check=False,
             )
         except FileNotFoundError:
             raise NotFound("git is not installed", hint="install git and make sure it is on the PATH") from None
@@ -78,7 +98,7 @@ class Git:
     def remote_url(self) -> str | None:
         """Return the URL of ``origin`` without user name and password, or None."""
         url = self.run("config", "--get", "remote.origin.url", ok=(0, 1)).decode().strip()
-        return _CREDENTIALS.sub(r"\1", url) or None
+        return without_credentials(url) or None
 
     def tracked(self, paths: Iterable[str]) -> set[str]:
         """Return those of ``paths`` (relative to the root) that are in the index."""
@@ -107,9 +127,31 @@ class Git:
                 found.setdefault(os.fsdecode(path), {})[name.decode()] = value.decode()
         return found
 
+    def blobs(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return the content of blobs by their ids, all through one process; those that are not here are left out."""
+        wanted = sorted(set(names))
+        output = (
+            self.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in wanted).encode()) if wanted else b""
+        )
+        found, at = {}, 0
+        for name in wanted:
+            header, _, _ = output[at : at + 200].partition(b"\n")
+            at += len(header) + 1
+            if header.endswith(b" missing"):  # a partial clone
+                continue
+            size = int(header.split(b" ")[2])
+            found[name] = output[at : at + size]
+            at += size + 1
+        return found
+
     def stage(self, paths: Iterable[Path]) -> None:
         """Put files into the index, as ``git add`` does."""
         self.run("add", "--", *(f":(literal){path}" for path in paths))
+
+
+def without_credentials(url: str) -> str:
+    """Return an address without user name and password."""
+    return _CREDENTIALS.sub(r"\1", url)
 
 
 def _nul_separated(output: bytes) -> set[str]:

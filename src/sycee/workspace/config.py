@@ -110,6 +110,35 @@ def load_config(dvc_dir: Path | None, *, environ: Mapping[str, str]) -> Config:
     levels = {level: load_level(level, path, environ=environ) for level, path in files.items()}
     if levels.get("local"):
         levels["local"] = _trusted(levels["local"], files["local"], sole=not any(levels[one] for one in OWN_LEVELS))
+    return _merged(levels, files)
+
+
+def config_of(data: bytes, folder: Path, *, environ: Mapping[str, str]) -> Config:
+    """Merge the configuration of a repository that is not in a work tree with the user's and the system's.
+
+    Args:
+        data: Its ``.dvc/config``.
+        folder: What its relative paths are relative to: where its ``.dvc`` lies, or would lie.
+        environ: The environment of the process.
+
+    Raises:
+        FormatError: If a file is malformed or sets what DVC does not know.
+    """
+    files = config_files(None, environ)
+    levels = {level: load_level(level, path, environ=environ) for level, path in files.items()}
+    levels["repo"] = _placed("repo", dvcconfig.parse(data, f"{folder}/config"), folder / "config", environ)
+    return _merged(levels, {**files, "repo": folder / "config"})
+
+
+def overlaid(config: Config, sections: Mapping[str, Options]) -> Config:
+    """Return a configuration in which the user has set some options for this once."""
+    merged = {**config.sections}
+    for title, options in sections.items():
+        merged[title] = {**merged.get(title, {}), **options}
+    return replace(config, sections=MappingProxyType(merged))
+
+
+def _merged(levels: Mapping[Level, Mapping[str, Options]], files: Mapping[Level, Path]) -> Config:
     merged: dict[str, dict[str, Setting]] = {}
     known: dict[str, dict[str, Setting]] = {}
     for level, sections in levels.items():
@@ -178,7 +207,12 @@ def load_level(level: Level, path: Path, *, environ: Mapping[str, str]) -> Mappi
         FormatError: If it is malformed.
         SyceeError: If it cannot be read.
     """
-    sections = dvcconfig.parse(read_file(path), str(path))
+    return _placed(level, dvcconfig.parse(read_file(path), str(path)), path, environ)
+
+
+def _placed(
+    level: Level, sections: Mapping[str, Mapping[str, dvcconfig.Value]], path: Path, environ: Mapping[str, str]
+) -> Mapping[str, Options]:
     return {
         title: {
             option: Setting(_resolved(title, option, value, path.parent, environ), level, path)

@@ -1,7 +1,7 @@
 """What earlier versions of a repository tracked, read from Git's objects; the work tree is not touched."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def read_history(root: Path, git: Git, revisions: Revisions) -> History:
     for commit in _commits(git, revisions):
         for entry in _origins(git, root, commit):
             files.setdefault(entry, []).append(commit)
-    blobs = _blobs(git, {blob for entry in files for blob in entry.blobs})
+    blobs = git.blobs(blob for entry in files for blob in entry.blobs)
     tracked: list[Tracked] = []
     unreadable = []
     for entry in sorted(files):
@@ -127,19 +127,3 @@ def _tree(git: Git, commit: str) -> Iterator[tuple[str, str]]:
         mode, _, blob = about.split(b" ")
         if mode.startswith(b"100"):
             yield os.fsdecode(name), blob.decode()
-
-
-def _blobs(git: Git, wanted: Iterable[str]) -> dict[str, bytes]:
-    """Return the content of blobs, all through one process."""
-    names = sorted(wanted)
-    output = git.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode()) if names else b""
-    found, at = {}, 0
-    for name in names:
-        header, _, _ = output[at : at + 200].partition(b"\n")
-        at += len(header) + 1
-        if header.endswith(b" missing"):  # a partial clone
-            continue
-        size = int(header.split(b" ")[2])
-        found[name] = output[at : at + size]
-        at += size + 1
-    return found
