@@ -17,10 +17,16 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
+$(VENV)/.rigs: $(BIN)/python tests/rigs/package.json tests/rigs/package-lock.json
+	mkdir -p $(VENV)/rigs
+	cp tests/rigs/package.json tests/rigs/package-lock.json $(VENV)/rigs
+	cd $(VENV)/rigs && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 demo: $(VENV)/.demo          ## the whole story on a real PyTorch model, narrated
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/digits/demo.py
 
-test: $(VENV)/.dev           ## every test
+test: $(VENV)/.dev $(VENV)/.rigs  ## every test
 	$(BIN)/python -m pytest -n 2
 
 test-fast: $(VENV)/.dev      ## the tests without servers, torch and other tools

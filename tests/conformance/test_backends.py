@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 from backend_suite import BackendSuite, listed, load, save
 
+from rigs.azure import AzureServer
+from rigs.gcs import GcsServer
 from rigs.http import HttpRig, HttpRules, running_http
 from sycee.errors import RemoteError
+from sycee.storage.azure import open_azure
+from sycee.storage.gcs import open_gcs
 from sycee.storage.http import HttpBackend
 from sycee.storage.httpoptions import open_http
 from sycee.storage.local import LocalBackend
@@ -172,3 +176,25 @@ class TestS3(BackendSuite):
             save(backend, "files/md5/ab/cd", b"x")
             assert bytes(obstore.get(s3_server.store("second"), "pre/fix/files/md5/ab/cd").bytes()) == b"x"
             assert backend.describe("a") == "s3://second/pre/fix/a"
+
+
+@pytest.mark.slow
+class TestAzure(BackendSuite):
+    many = 300  # each costs a request
+
+    @pytest.fixture
+    def backend(self, azure_server: AzureServer) -> Iterator[Backend]:
+        url = f"azure://models/{uuid.uuid4().hex}/é & x"
+        with closing(open_azure(RemoteRequest(url, azure_server.options(), {}))) as backend:
+            yield backend
+
+
+@pytest.mark.slow
+class TestGcs(BackendSuite):
+    many = 300
+
+    @pytest.fixture
+    def backend(self, gcs_server: GcsServer) -> Iterator[Backend]:
+        url = f"gs://models/{uuid.uuid4().hex}/é & x"
+        with closing(open_gcs(RemoteRequest(url, gcs_server.options(), {}))) as backend:
+            yield backend

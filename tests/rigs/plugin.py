@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rigs.azure import AzureServer, running_azure
+from rigs.gcs import GcsServer, running_gcs
 from rigs.http import HttpRig, running_http
 from rigs.s3 import S3Server, running_s3
 
@@ -20,4 +22,18 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def http_server(tmp_path: Path) -> Iterator[HttpRig]:
     """A good HTTP server whose objects are files in ``folder``; tests change its ``rules``."""
     with running_http(tmp_path / "http") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
+    """An Azurite with the container ``models``, one per test process."""
+    with running_azure(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcs_server(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[GcsServer]:
+    """The buckets of ``s3_server``, as Google Cloud Storage would show them."""
+    with running_gcs(tmp_path_factory.mktemp("gcs"), s3_server) as server:
         yield server

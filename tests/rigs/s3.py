@@ -68,7 +68,7 @@ class S3Server:
 def running_s3(folder: Path) -> Iterator[S3Server]:
     """Run a server that keeps its data in ``folder`` until the block ends (or this process dies)."""
     for attempt in range(5):
-        ports = _free_ports(len(SERVICES))
+        ports = free_ports(len(SERVICES))
         home = folder / f"try{attempt}"
         server = S3Server(
             f"http://127.0.0.1:{ports[0]}",
@@ -108,7 +108,7 @@ def _start(folder: Path, ports: list[int], server: S3Server) -> subprocess.Popen
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
 
 
@@ -139,12 +139,12 @@ def make_certificates(folder: Path) -> None:
     )
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     # A parent that is killed cannot stop its servers; the kernel can.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     found: list[int] = []
     while len(found) < count:
         port = random.choice(PORTS)

@@ -29,7 +29,7 @@ from sycee.storage.port import (
     opened,
     pieces,
 )
-from sycee.storage.storeerrors import Action, error_code, translated
+from sycee.storage.storeerrors import Action, beyond_the_end, error_code, translated
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -116,7 +116,7 @@ class ObjectStoreBackend:
             try:
                 answer = obstore.get(self._clients.reader, key, options={"range": (start, start + length)})
             except obstore.exceptions.BaseError as error:
-                if error_code(error) not in {"InvalidRange", "416"}:
+                if not beyond_the_end(error):
                     raise
                 return b"", 0  # the object ends before the range starts
             total = int(answer.meta["size"])

@@ -38,10 +38,21 @@ class _Cause:
     hint: str | None = None
 
 
-_KEYS_HINT = (
-    "set them with `sycee remote modify --local NAME access_key_id …` and `… secret_access_key …`, "
-    "or choose a `profile`; keys in the remote's options win over those of the environment"
-)
+_KEYS_HINT = "KEYS"  # stands for one of these, by the scheme of the url
+_KEYS_HINTS = {
+    "s3": (
+        "set them with `sycee remote modify --local NAME access_key_id …` and `… secret_access_key …`, "
+        "or choose a `profile`; keys in the remote's options win over those of the environment"
+    ),
+    "azure": (
+        "set `account_key`, `sas_token` or `connection_string` with `sycee remote modify --local NAME …`, "
+        "or log in: `az login`; options of the remote win over the environment"
+    ),
+    "gs": (
+        "name the file of a service account: `sycee remote modify NAME credentialpath FILE`, "
+        "or log in: `gcloud auth application-default login`"
+    ),
+}
 _REGION_HINT = "set it with `sycee remote modify NAME region REGION`"
 
 _BY_CODE = {
@@ -62,10 +73,21 @@ _BY_CODE = {
     "InvalidBucketName": _Cause("the server does not accept the bucket's name", "correct the remote's url"),
     "SlowDown": _Cause("the server is overloaded", "try again later, with fewer `jobs`"),
     "ServiceUnavailable": _Cause("the server is overloaded", "try again later, with fewer `jobs`"),
+    "ContainerNotFound": _Cause("the container does not exist", "create the container, or correct the remote's url"),
+    "ContainerBeingDeleted": _Cause("the container is being deleted", "create another one, or wait"),
+    "InvalidResourceName": _Cause("the server does not accept the container's name", "correct the remote's url"),
+    "AuthenticationFailed": _Cause("the server refuses the credentials", _KEYS_HINT),
+    "AuthorizationFailure": _Cause("the server refuses the credentials", _KEYS_HINT),
+    "AuthenticationRequired": _Cause("the server refuses the credentials", _KEYS_HINT),
+    "AuthorizationPermissionMismatch": _Cause("access denied", "ask for the role `Storage Blob Data Contributor`"),
+    "KeyBasedAuthenticationNotPermitted": _Cause("the account takes no keys", "log in: `az login`"),
+    "NoAuthenticationInformation": _Cause("there are no credentials", _KEYS_HINT),
+    "PublicAccessNotPermitted": _Cause("there are no credentials", _KEYS_HINT),
+    "ServerBusy": _Cause("the server is overloaded", "try again later, with fewer `jobs`"),
     "NotImplemented": _Cause("the server does not know this operation"),
 }
 
-_OFFLINE = "check the network and the remote's `endpointurl`; what was stored before is untouched"
+_OFFLINE = "check the network and the address of the remote; what was stored before is untouched"
 _CA_HINT = "name the authority that signed it: `sycee remote modify NAME ssl_verify CA.pem`"
 _BY_TEXT = (
     ("169.254.169.254", _Cause("there are no credentials", _KEYS_HINT)),
@@ -78,9 +100,11 @@ _BY_TEXT = (
     ("redirect without LOCATION", _Cause("the bucket lies in another region", _REGION_HINT)),
     ("TimedOut", _Cause("it did not answer in time", _OFFLINE)),
     ("timed out", _Cause("it did not answer in time", _OFFLINE)),
+    ("performing token request", _Cause("there are no credentials", _KEYS_HINT)),
     ("kind: Connect", _Cause("no connection", _OFFLINE)),
 )
 
+_NO_BUCKET = {"NoSuchBucket", "ContainerNotFound"}
 _BY_STATUS = {
     "401": _Cause("the server refuses the credentials", _KEYS_HINT),
     "403": _BY_CODE["AccessDenied"],
@@ -99,6 +123,11 @@ def error_code(error: Exception) -> str:
     return found[1] if found else ""
 
 
+def beyond_the_end(error: Exception) -> bool:
+    """Tell whether a range was refused because the object ends before it."""
+    return error_code(error) in {"InvalidRange", "416"} or "Wanted range starting at" in str(error)
+
+
 def translated(error: Exception, action: Action) -> SyceeError:
     """Return what a failure of the client library means.
 
@@ -107,10 +136,11 @@ def translated(error: Exception, action: Action) -> SyceeError:
         action: What was tried.
     """
     code = error_code(error)
-    if isinstance(error, FileNotFoundError) and code != "NoSuchBucket" and action.verb != "write":
+    if isinstance(error, FileNotFoundError) and code not in _NO_BUCKET and action.verb != "write":
         return NotFound(f"{action.url} does not exist", key=action.key)
     cause = _cause(error, code)
-    hint = cause.hint and cause.hint.replace("NAME", action.remote)
+    hint = _KEYS_HINTS[action.url.partition(":")[0]] if cause.hint == _KEYS_HINT else cause.hint
+    hint = hint and hint.replace("NAME", action.remote)
     return RemoteError(f"cannot {action.verb} {action.url}: {cause.reason}", hint=hint, key=action.key, code=code)
 
 

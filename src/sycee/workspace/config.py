@@ -154,6 +154,13 @@ def _merged(levels: Mapping[Level, Mapping[str, Options]], files: Mapping[Level,
     return Config(MappingProxyType(merged), files, tuple(warnings))
 
 
+def is_own(setting: Setting) -> bool:
+    """Tell whether a setting is the user's or the system's, and none that a clone of the repository brings along."""
+    if setting.level == "local":
+        return not setting.file.is_symlink() and not _comes_with_the_clone(setting.file)
+    return setting.level in OWN_LEVELS
+
+
 def _comes_with_the_clone(file: Path) -> bool:
     root = toplevel(file.parent)
     if root is None:

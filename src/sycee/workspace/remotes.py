@@ -1,17 +1,19 @@
 """Named remotes: from a name in the configuration to a backend."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sycee.errors import FormatError, NotFound, SyceeError
-from sycee.formats.dvcoptions import option_fault, scheme_of
+from sycee.formats.dvcoptions import REMOTE_OPTIONS, option_fault, scheme_of
+from sycee.storage.azure import open_azure
+from sycee.storage.gcs import open_gcs
 from sycee.storage.httpoptions import open_http
 from sycee.storage.local import LocalBackend
 from sycee.storage.options import RemoteRequest
 from sycee.storage.port import Backend
 from sycee.storage.s3 import S3Request, open_s3
-from sycee.workspace.config import Config, Options, Setting, guarded, remote_title
+from sycee.workspace.config import Config, Options, Setting, guarded, is_own, remote_title
 
 DEFAULT_JOBS = 8
 MAX_REFERENCES = 10  # of `remote://` to another remote, so that a circle ends
@@ -25,12 +27,14 @@ class RemoteSettings:
         name: In lower case, as DVC keeps it.
         url: A folder's absolute path, or ``scheme://…``.
         options: All other options.
+        origins: Where they, and the url, were set.
         warnings: What a person should be told.
     """
 
     name: str
     url: str
     options: Mapping[str, str]
+    origins: Options = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def flag(self, option: str) -> bool:
@@ -70,12 +74,7 @@ def open_backend(config: Config, name: str | None = None, *, environ: Mapping[st
         RemoteError: If the credentials it names cannot be found.
     """
     settings = remote_settings(config, name)
-    opener = _OPENERS.get(scheme_of(settings.url))
-    if opener is None:
-        raise SyceeError(
-            f"sycee cannot talk to {scheme_of(settings.url)}:// yet, where the remote {settings.name!r} lies",
-            hint=f"`dvc push -r {settings.name}` and `dvc pull -r {settings.name}` work on the same cache",
-        )
+    opener = _opener(settings)
     for option in ("version_aware", "worktree"):
         if settings.flag(option):
             raise SyceeError(
@@ -86,6 +85,21 @@ def open_backend(config: Config, name: str | None = None, *, environ: Mapping[st
     return OpenedRemote(
         settings.name, opener(settings, environ), int(jobs) if jobs else DEFAULT_JOBS, settings.warnings
     )
+
+
+def _opener(settings: RemoteSettings) -> "Opener":
+    scheme = scheme_of(settings.url)
+    if scheme not in REMOTE_OPTIONS:
+        raise FormatError(
+            f"the remote {settings.name!r} lies at {scheme}://, which DVC does not know either",
+            hint=f"correct its url: `sycee remote modify {settings.name} url URL`",
+        )
+    if scheme not in _OPENERS:
+        raise SyceeError(
+            f"sycee does not talk to {scheme}://, where the remote {settings.name!r} lies",
+            hint=f"`dvc push -r {settings.name}` and `dvc pull -r {settings.name}` work on the same cache",
+        )
+    return _OPENERS[scheme]
 
 
 def remote_settings(config: Config, name: str | None = None) -> RemoteSettings:
@@ -107,7 +121,7 @@ def remote_settings(config: Config, name: str | None = None) -> RemoteSettings:
                 f"{options[option].file}: {fault}, whose url is {_shown(url)}",
                 hint=f"unset it: `sycee remote modify --unset {chosen} {option}`",
             )
-    return RemoteSettings(chosen, url, texts, warnings)
+    return RemoteSettings(chosen, url, texts, options, warnings)
 
 
 def _resolved(config: Config, name: str, left: int) -> tuple[Options, tuple[str, ...]]:
@@ -154,9 +168,22 @@ def _open_http(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
     return open_http(RemoteRequest(settings.url, settings.options, environ, settings.name))
 
 
-_OPENERS: Mapping[str, Callable[[RemoteSettings, Mapping[str, str]], Backend]] = {
+def _open_azure(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
+    return open_azure(RemoteRequest(settings.url, settings.options, environ, settings.name))
+
+
+def _open_gcs(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
+    foreign = frozenset(option for option, origin in settings.origins.items() if not is_own(origin))
+    return open_gcs(RemoteRequest(settings.url, settings.options, environ, settings.name, foreign))
+
+
+Opener = Callable[[RemoteSettings, Mapping[str, str]], Backend]
+
+_OPENERS: Mapping[str, Opener] = {
     "": _open_local,
     "s3": _open_s3,
+    "gs": _open_gcs,
+    "azure": _open_azure,
     "http": _open_http,
     "https": _open_http,
 }
