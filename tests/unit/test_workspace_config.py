@@ -206,13 +206,19 @@ def test_unknown_remotes(tmp_path: Path, repo: str, name: str | None, message: s
     assert hint in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("scheme", ["gs", "azure", "ssh", "webdavs", "hdfs", "oss", "gdrive", "ftp"])
+@pytest.mark.parametrize("scheme", ["ssh", "webdav", "webdavs", "hdfs", "webhdfs", "oss", "gdrive"])
 def test_other_stores_are_refused_by_name(tmp_path: Path, scheme: str) -> None:
     with pytest.raises(SyceeError) as caught:
         open_backend(config(tmp_path, repo=section("r", url=f"{scheme}://host/x")), "r", environ={})
     assert caught.value.exit_code == 1
-    assert caught.value.message == f"sycee cannot talk to {scheme}:// yet, where the remote 'r' lies"
+    assert caught.value.message == f"sycee does not talk to {scheme}://, where the remote 'r' lies"
     assert "`dvc push -r r`" in str(caught.value.hint)
+
+
+def test_a_scheme_that_nobody_knows_is_a_fault_of_the_configuration(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="lies at ftp://, which DVC does not know either") as caught:
+        open_backend(config(tmp_path, repo=section("r", url="ftp://host/x")), "r", environ={})
+    assert caught.value.hint == "correct its url: `sycee remote modify r url URL`"
 
 
 @pytest.mark.parametrize("option", ["version_aware", "worktree"])
