@@ -11,6 +11,7 @@ import click
 import pytest
 
 from sycee.cli.main import VERBS, cli
+from sycee.formats.dvcoptions import REMOTE_OPTIONS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -180,3 +181,23 @@ def test_no_file_knows_this_machine_or_an_index():
 )
 def test_the_search_for_foreign_text_can_fail(text, is_foreign):
     assert bool(FOREIGN.search(text)) is is_foreign
+
+
+SECTIONS_OF_REMOTES = {
+    "": "A folder",
+    "s3": "S3 and MinIO",
+    "gs": "Google Cloud Storage",
+    "azure": "Azure Blob Storage",
+    "http": "HTTP and HTTPS",
+}
+
+
+@pytest.mark.parametrize("scheme", SECTIONS_OF_REMOTES)
+def test_every_option_of_a_remote_is_explained(scheme: str) -> None:
+    text = (DOCS / "remotes.md").read_text()
+    general = text.partition("Every kind has")[2].partition("\n")[0]
+    section = text.partition(f"## {SECTIONS_OF_REMOTES[scheme]}\n")[2].partition("\n## ")[0]
+    rows = "".join(line.partition(" | ")[0] for line in section.splitlines() if line.startswith("| `"))
+    explained = set(re.findall(r"`(\w+)`", general + rows))
+    assert set(REMOTE_OPTIONS[scheme]) - {"url"} <= explained
+    assert set(re.findall(r"`(\w+)`", rows)) <= set(REMOTE_OPTIONS[scheme])

@@ -6,6 +6,7 @@ from click.testing import CliRunner, Result
 
 from sycee.cli.main import cli
 from sycee.errors import Conflict, FormatError, NotFound, SyceeError, UsageError
+from sycee.formats.dvcoptions import REMOTE_OPTIONS, SECRETS
 
 
 @pytest.fixture
@@ -48,13 +49,41 @@ def test_a_remote_is_added_listed_and_removed(repo: Path) -> None:
     assert failing(NotFound, "remote", "default").message == "there is no default remote"
 
 
-@pytest.mark.parametrize("name", ["secret_access_key", "session_token", "password", "account_key", "connection_string"])
-def test_secrets_stay_out_of_git(repo: Path, name: str) -> None:
-    done("remote", "add", "store", "azure://x" if "account" in name or "conn" in name else "s3://bucket")
+URLS = {
+    "": "folder",
+    "http": "http://h/x",
+    "https": "https://h/x",
+    "s3": "s3://b",
+    "gs": "gs://b",
+    "azure": "azure://c",
+}
+KINDS = {scheme: URLS.get(scheme, f"{scheme}://host/x") for scheme in REMOTE_OPTIONS}
+VALUES = {"flag": "true", "count": "3", "seconds": "7", "links": "copy", "group": "group"}
+
+
+@pytest.mark.parametrize("scheme", KINDS)
+def test_every_option_of_every_kind_is_taken_and_given_back(repo: Path, scheme: str) -> None:
+    done("remote", "add", "--local", "store", KINDS[scheme])
+    for option, kind in REMOTE_OPTIONS[scheme].items():
+        if option != "url":
+            done("remote", "modify", "--local", "store", option, VALUES.get(kind, "/abs/value"))
+    listed = done("config", "--local", "--list")
+    for option, kind in REMOTE_OPTIONS[scheme].items():
+        shown = "***" if option in SECRETS else VALUES.get(kind, "/abs/value")
+        assert option == "url" or f"remote.store.{option}={shown}\n" in listed
+    failing(UsageError, "remote", "modify", "--local", "store", "no_such_option", "x")
+    for option in REMOTE_OPTIONS[scheme]:
+        done("remote", "modify", "--local", "--unset", "store", option)
+    assert (repo / ".dvc/config.local").read_text() == "['remote \"store\"']\n"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name"),
+    [(scheme, option) for scheme, options in REMOTE_OPTIONS.items() for option in options if option in SECRETS],
+)
+def test_secrets_stay_out_of_git(repo: Path, scheme: str, name: str) -> None:
+    done("remote", "add", "store", KINDS[scheme])
     before = (repo / ".dvc/config").read_bytes()
-    if name == "password":
-        done("remote", "add", "-f", "store", "https://host/x")
-        before = (repo / ".dvc/config").read_bytes()
     error = failing(UsageError, "remote", "modify", "store", name, "s3cr3t")
     assert error.message == f"{name} would be committed to Git: {repo}/.dvc/config is tracked"
     assert error.hint == f"keep it in .dvc/config.local: `sycee remote modify --local store {name} …`"

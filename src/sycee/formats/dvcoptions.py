@@ -21,13 +21,14 @@ def _names(text: str) -> frozenset[str]:
 
 # Whoever has one of these can act as somebody else. They never belong into a file that Git tracks.
 SECRETS = _names(
-    "access_key_id secret_access_key session_token sse_customer_key password passphrase token custom_auth_header "
+    "access_key_id secret_access_key session_token sse_customer_key password passphrase token "
     "bearer_token_command connection_string sas_token account_key client_secret oss_key_id oss_key_secret "
     "gdrive_client_secret"
 )
 # Which of the user's own credentials are used. Harmless in Git, but nothing that a repository may aim elsewhere.
 CREDENTIALS = SECRETS | _names(
     "profile credentialpath configpath keyfile cert_path key_path user account_name tenant_id client_id "
+    "custom_auth_header "
     "gdrive_client_id gdrive_user_credentials_file gdrive_service_account_json_file_path"
 )
 
