@@ -1,9 +1,17 @@
+import io
+import json
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from rigs.s3 import S3Server
 from sycee.errors import RemoteError, UsageError
+from sycee.storage import awskeys
 from sycee.storage.awskeys import AwsFiles, credentials
+from sycee.storage.s3 import S3Request, open_s3
 
 SECRET = "s3cr3t"
 
@@ -114,6 +122,65 @@ def test_other_profiles_are_left_to_botocore(home: Path, monkeypatch: pytest.Mon
     (home / ".aws/config").write_text(f"[profile tool]\ncredential_process = {helper}\n")
     monkeypatch.setenv("HOME", str(home))  # botocore looks by itself
     assert keys({"profile": "tool"}, {}, home) == ("HELPER", "s", "t")
+
+
+def helper_of(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a profile whose helper prints what is in a file; return that file."""
+    answer = home / "answer"
+    (home / ".aws/config").write_text(f"[profile tool]\ncredential_process = cat {answer}\n")
+    monkeypatch.setenv("HOME", str(home))  # botocore looks by itself
+    return answer
+
+
+def answered(key: str, secret: str, seconds: float) -> str:
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    fields = {"Version": 1, "AccessKeyId": key, "SecretAccessKey": secret, "Expiration": until.isoformat()}
+    return json.dumps(fields)
+
+
+def test_what_expires_is_asked_for_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = helper_of(home, monkeypatch)
+    answer.write_text(answered("FIRST", SECRET, 60))
+    provider = credentials(AwsFiles({"profile": "tool"}, {"HOME": str(home)}))
+    assert provider is not None
+    first = provider()
+    answer.write_text(answered("SECOND", SECRET, 3600))
+    second = provider()
+    assert (first["access_key_id"], second["access_key_id"]) == ("FIRST", "SECOND")
+    assert datetime.now(UTC) < second["expires_at"] <= datetime.now(UTC) + timedelta(minutes=10)
+
+
+@pytest.mark.slow
+def test_an_open_remote_goes_on_with_new_keys(home: Path, monkeypatch: pytest.MonkeyPatch, s3_server: S3Server) -> None:
+    monkeypatch.setattr(awskeys, "_RENEW", timedelta(0))
+    answer = helper_of(home, monkeypatch)
+    answer.write_text(answered(s3_server.access_key, s3_server.secret_key, 60))
+    options = {"profile": "tool", "endpointurl": s3_server.endpoint}
+    with closing(open_s3(S3Request("s3://models/renewed", options, {"HOME": str(home)}))) as backend:
+        backend.write("k", io.BytesIO(b"x"), 1)
+        answer.write_text(answered("EXPIRED", SECRET, 60))
+        with pytest.raises(RemoteError, match="the server does not know the access key"):
+            list(backend.read("k"))
+        answer.write_text(answered(s3_server.access_key, s3_server.secret_key, 3600))
+        assert list(backend.read("k")) == [b"x"]
+        answer.unlink()
+
+
+@pytest.mark.slow
+def test_a_helper_that_fails_half_way_is_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch, s3_server: S3Server
+) -> None:
+    monkeypatch.setattr(awskeys, "_RENEW", timedelta(0))
+    answer = helper_of(home, monkeypatch)
+    answer.write_text(answered(s3_server.access_key, s3_server.secret_key, 1))
+    options = {"profile": "tool", "endpointurl": s3_server.endpoint}
+    with closing(open_s3(S3Request("s3://models/renewed", options, {"HOME": str(home)}))) as backend:
+        backend.write("k", io.BytesIO(b"x"), 1)
+        answer.unlink()
+        time.sleep(1)
+        with pytest.raises(RemoteError, match="the AWS profile gives no credentials any more") as caught:
+            list(backend.read("k"))
+        assert "log in again" in str(caught.value.hint)
 
 
 def test_without_botocore_such_profiles_say_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,10 @@ _BY_CODE = {
 _OFFLINE = "check the network and the address of the remote; what was stored before is untouched"
 _CA_HINT = "name the authority that signed it: `sycee remote modify NAME ssl_verify CA.pem`"
 _BY_TEXT = (
+    (
+        "External AWS credential provider",
+        _Cause("the AWS profile gives no credentials any more", "log in again, then run the command again"),
+    ),
     ("169.254.169.254", _Cause("there are no credentials", _KEYS_HINT)),
     ("dns error", _Cause("its name cannot be resolved", _OFFLINE)),
     ("ConnectionRefused", _Cause("nothing answers there (connection refused)", _OFFLINE)),
