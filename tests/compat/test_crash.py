@@ -110,6 +110,20 @@ def back_to_the_first(world: World) -> None:
     git(world.repo, "checkout", "-q", "HEAD^")
 
 
+def two_sides(world: World) -> None:
+    """Two changes to one folder, as Git hands them to a merge driver."""
+    sides = {"base": {}, "ours": {"data/ours": b"1" * 900}, "theirs": {"data/theirs": b"2" * 900}}
+    for side, files in sides.items():
+        write(world.repo, files)
+        world.sycee("add", "data")
+        shutil.copy(world.repo / "data.dvc", world.repo / f".merge_{side}")
+        for name in files:
+            (world.repo / name).unlink()
+    world.sycee("add", "data")
+
+
+MERGE = ["git-hook", "merge-driver", "--ancestor", ".merge_base", "--our", ".merge_ours", "--their", ".merge_theirs"]
+
 # Command, what happens before it, and the commands of the real dvc that must find nothing to do after it.
 COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[str]]]] = {
     "add": (["add", "models/m/model.pt", "data"], retrain, [["status"]]),
@@ -121,6 +135,7 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
     "sign": (SIGN, lambda world: (retrain(world), world.run(world.repo, FREEZE % "0.7")), []),
     "get": (["get", "-f", ".", "models/m"], lambda _world: None, []),
     "export": (["export", "models/m", "../exported"], lambda _world: None, []),
+    "merge": (MERGE, two_sides, [["status", "data.dvc"]]),
 }
 
 
@@ -251,7 +266,7 @@ def test_killed_at_any_change_to_the_disk(crasher, tmp_path, name):
         assert re.search("up to date|in sync", done.stdout), (arguments, done.stdout)
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "sign"])  # which writes only small files
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"sign", "merge"}])  # small files only
 def test_disk_full(crasher, tmp_path, name):
     scene = Scene(crasher, tmp_path, name)
     scene.restore()

@@ -43,6 +43,8 @@ VERBS = {
     "list": "List what a repository holds.",
     "remote": "Name the stores to push to and pull from.",
     "config": "Show and change settings.",
+    "install": "Let Git call sycee: hooks, and drivers for pointers.",
+    "git-hook": "Do what Git asks for, after sycee install.",
     "card": "Show and check model cards.",
     "keygen": "Make a pair of signing keys.",
     "sign": "Sign a model: weights, card and context as one.",

@@ -199,6 +199,42 @@ def renamed(raw: bytes, name: str, path: str) -> bytes:
     return data
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a pointer says beside which content it names.
+
+    Attributes:
+        out: The options of its one out.
+        rest: Everything around the out, sycee's own record left out.
+    """
+
+    out: Mapping[str, Any]
+    rest: Mapping[str, Any]
+
+
+def frame(raw: bytes, name: str) -> Frame:
+    """Return what stays in a pointer with one out when its content changes; what says nothing is left out.
+
+    Args:
+        raw: The bytes of the pointer.
+        name: The file, for messages.
+
+    Raises:
+        FormatError: If it is not a valid pointer with exactly one out.
+    """
+    value = _value(raw, name)
+    if len(value.get("outs") or ()) != 1:
+        raise FormatError(f"{name} does not track exactly one file or folder", path=name)
+    out = dict(value.pop("outs")[0])
+    _drop(out, _SILENT_IN_OUT)
+    _drop(value, _SILENT)
+    content = {*_content(Out("")), *_STALE_WITH_CONTENT}
+    if isinstance(meta := value.pop("meta", None), dict):
+        meta = {key: item for key, item in meta.items() if key != "sycee"}
+    rest = value | ({"meta": meta} if meta else {})
+    return Frame({key: item for key, item in out.items() if key not in content}, rest)
+
+
 def strong_digests(pointer: Pointer, md5: str) -> StrongDigests | None:
     """Return the evidence that the pointer keeps for the content with this md5.
 

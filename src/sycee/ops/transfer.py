@@ -28,7 +28,7 @@ def push(
             there (DigestMismatch), or refused by the remote (RemoteError).
     """
     outcome = Outcome()
-    for name, items in _by_remote(one for one in tracked if one.out.push).items():
+    for name, items in by_remote(pushable(tracked)).items():
         outcome.extend(transfer.push(open_remote(name), repo.cache, items, progress))
     outcome.require_success("push")
     return outcome
@@ -47,14 +47,20 @@ def fetch(
     """
     outcome = Outcome()
     with repo.locked():
-        for name, items in _by_remote(tracked).items():
+        for name, items in by_remote(tracked).items():
             if transfer.lacking(repo.cache, items):
                 outcome.extend(transfer.fetch(open_remote(name), repo.cache, items, progress))
     outcome.require_success("fetch")
     return outcome
 
 
-def _by_remote(tracked: Iterable[Tracked]) -> dict[str | None, list[Wanted]]:
+def pushable(tracked: Iterable[Tracked]) -> list[Tracked]:
+    """Return what belongs on remotes at all: ``push: false`` keeps an out off them."""
+    return [one for one in tracked if one.out.push]
+
+
+def by_remote(tracked: Iterable[Tracked]) -> dict[str | None, list[Wanted]]:
+    """Return the objects of tracked paths by the remote they are bound to; under None those of the chosen one."""
     groups: dict[str | None, list[Wanted]] = {}
     for one in tracked:
         if item := wanted(one):

@@ -1,13 +1,13 @@
 """What earlier versions of a repository tracked, read from Git's objects; the work tree is not touched."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sycee.errors import FormatError, NotFound, SyceeError
 from sycee.system.git import Git
-from sycee.workspace.tracked import LOCK, PIPELINE, Tracked, is_origin, parse_origin
+from sycee.workspace.tracked import LOCK, PIPELINE, SUFFIX, Tracked, is_origin, parse_origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,46 @@ class History:
     unreadable: tuple[str, ...]
 
 
+def read_introduced(root: Path, git: Git, tips: Iterable[str], *without: str) -> History:
+    """Read the pointers that commits added or changed; of a merge, what is as in none of its parents.
+
+    Args:
+        root: The repository's root.
+        git: Its Git work tree.
+        tips: Commits, whose ancestors are meant too.
+        without: What leaves out commits, in words of ``git rev-list``: ``--not``, a commit, ``--remotes=NAME``.
+
+    Returns:
+        Each state of each path once, with the commits that brought it.
+    """
+    commits = git.run("rev-list", *tips, *without)
+    brought: dict[str, set[tuple[str, str]]] = {}
+    for commit, name, blob in _changed_origins(git, commits):
+        brought.setdefault(commit, set()).add((name, blob))
+    files: dict[_Origin, list[str]] = {}
+    for commit, states in brought.items():
+        for entry in _origins(git, root, commit):
+            if (_in_git(git, root) + entry.name, entry.blob) in states:
+                files.setdefault(entry, []).append(commit)
+    return _history(git, root, files)
+
+
+def _changed_origins(git: Git, commits: bytes) -> Iterator[tuple[str, str, str]]:
+    """Yield (commit, path in Git, blob) of each pointer that a commit added or changed."""
+    if not commits:
+        return
+    options = ("--stdin", "-r", "-c", "--root", "--raw", "-z", "--no-renames", "--diff-filter=d")
+    words = iter(git.run("diff-tree", *options, "--", f"*{SUFFIX}", LOCK, f"*/{LOCK}", stdin=commits).split(b"\0"))
+    commit = ""
+    for word in words:
+        if not word.startswith(b":"):
+            commit = word.decode()
+            continue
+        name = os.fsdecode(next(words))
+        if is_origin(name):
+            yield commit, name, word.split(b" ")[-2].decode()  # what stands before the status is the new blob
+
+
 def read_history(root: Path, git: Git, revisions: Revisions) -> History:
     """Read all pointers of the chosen versions.
 
@@ -58,10 +98,15 @@ def read_history(root: Path, git: Git, revisions: Revisions) -> History:
     for commit in _commits(git, revisions):
         for entry in _origins(git, root, commit):
             files.setdefault(entry, []).append(commit)
-    blobs = git.blobs(blob for entry in files for blob in entry.blobs)
+    return _history(git, root, files)
+
+
+def _history(git: Git, root: Path, files: "Mapping[_Origin, list[str]]") -> History:
+    entries = sorted(files)
+    blobs = git.blobs(blob for entry in entries for blob in entry.blobs)
     tracked: list[Tracked] = []
     unreadable = []
-    for entry in sorted(files):
+    for entry in entries:
         try:
             data, pipeline = (blobs.get(blob, b"") for blob in (entry.blob, entry.pipeline))
             commits = tuple(files[entry])
@@ -108,12 +153,17 @@ def _tips(git: Git, prefix: str) -> list[str]:
 
 
 def _origins(git: Git, root: Path, commit: str) -> Iterator[_Origin]:
-    below = "" if root == git.root else f"{root.relative_to(git.root).as_posix()}/"
+    below = _in_git(git, root)
     blobs = {name.removeprefix(below): blob for name, blob in _tree(git, commit) if name.startswith(below)}
     for name, blob in blobs.items():
         if is_origin(name) and not _in_nested_project(name, blobs):
             folder, slash, base = name.rpartition("/")
             yield _Origin(name, blob, blobs.get(f"{folder}{slash}{PIPELINE}", "") if base == LOCK else "")
+
+
+def _in_git(git: Git, root: Path) -> str:
+    """Return what stands before the repository's paths in those of Git."""
+    return "" if root == git.root else f"{root.relative_to(git.root).as_posix()}/"
 
 
 def _in_nested_project(name: str, blobs: Mapping[str, str]) -> bool:
