@@ -123,10 +123,12 @@ def two_sides(world: World) -> None:
 
 
 MERGE = ["git-hook", "merge-driver", "--ancestor", ".merge_base", "--our", ".merge_ours", "--their", ".merge_theirs"]
+SMALL = {"sign", "merge", "add a part"}  # these write only small files
 
 # Command, what happens before it, and the commands of the real dvc that must find nothing to do after it.
 COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[str]]]] = {
     "add": (["add", "models/m/model.pt", "data"], retrain, [["status"]]),
+    "add a part": (["add", "data/a", "data/new", "data/c"], retrain, [["status", "data.dvc"]]),
     "push": (["push"], second_version, [["status"], ["status", "--cloud"]]),
     "fetch": (["fetch"], clone, [["status", "--cloud"]]),
     "pull": (["pull"], clone, [["status"], ["status", "--cloud"]]),
@@ -266,7 +268,7 @@ def test_killed_at_any_change_to_the_disk(crasher, tmp_path, name):
         assert re.search("up to date|in sync", done.stdout), (arguments, done.stdout)
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"sign", "merge"}])  # small files only
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in SMALL])
 def test_disk_full(crasher, tmp_path, name):
     scene = Scene(crasher, tmp_path, name)
     scene.restore()

@@ -7,7 +7,7 @@ import pytest
 from sycee.digest import digest_bytes
 from sycee.errors import Conflict, FormatError, NotFound
 from sycee.formats import pointer
-from sycee.ops import add as module
+from sycee.ops import storing
 from sycee.ops.add import add
 from sycee.store import sums
 
@@ -124,7 +124,7 @@ REFUSED = {
     "link": (Conflict, "link is a symbolic link"),
     "linked/f": (Conflict, "linked is a symlink, where a folder is needed"),
     "intracked": (Conflict, "intracked is tracked by Git"),
-    "whole/part": (Conflict, "whole/part is a part of whole, which is tracked as a whole"),
+    "made/part": (Conflict, "made/part is a part of made, which is tracked as a whole"),
     "above": (Conflict, "above contains above/part, which is tracked by itself"),
     "hidden/f": (Conflict, r"the pointer hidden/f.dvc would be ignored by Git"),
     "output": (Conflict, "output is an output of a pipeline, recorded in dvc.lock"),
@@ -146,11 +146,13 @@ def busy(repo, put):
     (repo.root / "linked").symlink_to("hidden")
     put("../outside")
     put("output")
+    put("made/part")
     put("tab\there")
     put("\udcff")
     put(
         "dvc.lock",
-        f"schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: output\n      md5: {WEIGHTS.md5}\n".encode(),
+        f"schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: output\n      md5: {WEIGHTS.md5}\n"
+        f"    - path: made\n      md5: {WEIGHTS.md5}.dir\n".encode(),
     )
     return repo
 
@@ -174,7 +176,7 @@ def test_a_lost_pointer_write_leaves_the_old_version(repo, put, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "write_file", full)
+    monkeypatch.setattr(storing, "write_file", full)
     with pytest.raises(OSError, match="No space left"):
         add(repo, [repo.root / "f"])
     assert (repo.root / "f.dvc").read_text() == POINTER

@@ -61,7 +61,7 @@ def empty(path):
 
 def switch(repo, name, pointer, **options):
     (repo.root / f"{name}.dvc").write_bytes(pointer)
-    return checkout(repo, repo.tracked(), **options)
+    return checkout(repo, repo.tracked(), **options).marks
 
 
 def test_it_restores_what_is_absent_and_then_has_nothing_to_do(repo):
@@ -70,9 +70,9 @@ def test_it_restores_what_is_absent_and_then_has_nothing_to_do(repo):
     before = snapshot(repo.root)
     empty(repo.root / "d")
     empty(repo.root / "f.bin")
-    assert checkout(repo, repo.tracked()) == [("A", "d/"), ("A", "f.bin")]
+    assert checkout(repo, repo.tracked()).marks == [("A", "d/"), ("A", "f.bin")]
     assert snapshot(repo.root) == before
-    assert checkout(repo, repo.tracked()) == []
+    assert checkout(repo, repo.tracked()).marks == []
 
 
 def test_it_goes_back_and_forth_between_versions(repo):
@@ -233,7 +233,7 @@ def test_an_executable_file_is_one_again_and_its_object_is_not(repo):
     assert path.stat().st_mode & stat.S_IXUSR
     assert stat.S_IMODE(repo.cache.path(digest_bytes(b"#!/bin/sh\n").md5).stat().st_mode) == 0o444
     path.chmod(0o644)
-    assert checkout(repo, repo.tracked()) == [("M", "tool")]
+    assert checkout(repo, repo.tracked()).marks == [("M", "tool")]
     assert path.stat().st_mode & stat.S_IXUSR
 
 

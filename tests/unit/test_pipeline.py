@@ -20,7 +20,7 @@ stages:
 
 
 def test_outputs_with_an_md5_are_read():
-    ((wdir, out),) = pipeline.outs(LOCK, "dvc.lock")
+    ((_, wdir, out),) = pipeline.outs(LOCK, "dvc.lock")
     assert (wdir, out.path, out.md5, out.size, out.hash) == (
         ".",
         "model.pt",
@@ -47,7 +47,7 @@ def locked(*stages_and_paths):
 
 
 def wdirs(data, *stages):
-    return [wdir for wdir, _ in pipeline.outs(locked(*((stage, "m") for stage in stages)), "dvc.lock", data)]
+    return [wdir for _, wdir, _ in pipeline.outs(locked(*((stage, "m") for stage in stages)), "dvc.lock", data)]
 
 
 def test_working_folders_come_from_the_declaration():
@@ -100,12 +100,12 @@ def test_what_is_cached_and_pushed_comes_from_the_declaration():
 """
     lock = locked(("plain", "a"), ("'each@x'", "x/y.bin"))
     lock += b"  more:\n    outs: []\n"
-    found = {out.path: out for _, out in pipeline.outs(lock, "dvc.lock", data)}
+    found = {out.path: out for *_, out in pipeline.outs(lock, "dvc.lock", data)}
     assert (found["a"].cache, found["a"].push, found["a"].remote) == (True, True, None)
     assert not found["x/y.bin"].cache
 
     def one(stage, path):
-        return next(out for _, out in pipeline.outs(locked((stage, path)), "dvc.lock", data))
+        return next(out for *_, out in pipeline.outs(locked((stage, path)), "dvc.lock", data))
 
     assert not one("plain", "b").push
     assert not one("plain", "m.json").cache
@@ -116,7 +116,7 @@ def test_what_is_cached_and_pushed_comes_from_the_declaration():
 
 def test_an_output_that_is_kept_as_versions_is_known_as_such():
     lock = b"stages: {t: {outs: [{path: d, files: [{relpath: a, md5: 69d919adfcb3595bd1e0d1fbff4b4f0b}]}]}}"
-    ((_, out),) = pipeline.outs(lock, "dvc.lock")
+    ((*_, out),) = pipeline.outs(lock, "dvc.lock")
     assert (out.versioned, out.md5) == (True, None)
 
 

@@ -54,6 +54,8 @@ VERBS = {
     "completion": "Print the shell's completion script.",
 }
 
+ALIASES = {"rm": "remove", "mv": "move", "ls": "list"}  # what fingers type; not shown
+
 EPILOG = """
 A training script ends in sycee.freeze("models/x", task=…, metrics=…); a server begins with
 sycee.load("models/x", key="release.key.pub").
@@ -81,6 +83,7 @@ class _Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        args = [ALIASES.get(args[0], args[0]), *args[1:]]
         if args[0] not in VERBS and not ctx.resilient_parsing:
             raise UsageError(f"there is no verb {args[0]!r}", hint=_suggestion(args[0]))
         return super().resolve_command(ctx, args)

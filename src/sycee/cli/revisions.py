@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 import click
 
 from sycee.cli.context import Context
+from sycee.cli.targets import chosen
 from sycee.errors import UsageError
 from sycee.workspace.repository import Repository
 from sycee.workspace.revisions import Revisions, read_history
-from sycee.workspace.tracked import Tracked, select
+from sycee.workspace.tracked import Tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -35,24 +36,24 @@ def tracked(ctx: Context, repo: Repository, targets: Sequence[str], **revisions:
         ctx: Told of pointers of the past that cannot be read.
         repo: The repository.
         targets: As typed.
-        **revisions: The values of the options.
+        **revisions: The values of the options, and of ``--with-deps`` where the verb has it.
 
     Raises:
         NotFound: If a target names nothing, or a revision does not exist.
         UsageError: If there is no Git to ask for revisions.
     """
-    chosen = Revisions(
+    versions = Revisions(
         branches=revisions["all_branches"],
         tags=revisions["all_tags"],
         commits=revisions["all_commits"],
         revs=revisions["revs"],
     )
     found = repo.tracked()
-    if chosen:
+    if versions:
         if repo.git is None:
             raise UsageError("revisions need Git, and this repository is without it", hint="leave the option out")
-        history = read_history(repo.root, repo.git, chosen)
+        history = read_history(repo.root, repo.git, versions)
         for message in history.unreadable:
             ctx.warn(f"{message}; left out")
         found += history.tracked
-    return select(found, [ctx.path(target) for target in targets], repo.root) if targets else found
+    return chosen(ctx, repo, targets, found, with_deps=revisions.get("with_deps", False))

@@ -1,7 +1,7 @@
 """How verbs speak: the sentences they share, word for word those that scripts know from DVC, and nothing hidden."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
@@ -9,7 +9,7 @@ import click
 
 from sycee.core.printable import printable
 
-_NAMES = {"A": "added", "M": "modified", "D": "deleted"}
+_NAMES = {"M": "modified", "A": "added", "D": "deleted"}  # the order of DVC
 
 
 class NobodyReads(Exception):
@@ -62,14 +62,23 @@ def to_track(names: Iterable[str]) -> str:
 
 
 def changes(done: Sequence[tuple[str, str]]) -> list[str]:
-    """Return one line for each changed path: its mark in a column of 8, folders first."""
-    return [f"{mark:<8}{path}" for mark, path in sorted(done, key=lambda one: (not one[1].endswith("/"), one[1]))]
+    """Return one line for each changed path: its mark in a column of 8; by marks, folders first."""
+
+    def order(one: tuple[str, str]) -> tuple[int, bool, str]:
+        mark, path = one
+        return "MAD".index(mark), not path.endswith("/"), path
+
+    return [f"{mark:<8}{path}" for mark, path in sorted(done, key=order)]
 
 
-def pulled(fetched: int, done: Sequence[tuple[str, str]]) -> str:
-    """Return what a pull did: ``2 files fetched and 1 file added``, or that there was nothing to do."""
-    counts = [("fetched", fetched)]
-    counts += [(name, sum(1 for mark, _ in done if mark == one)) for one, name in _NAMES.items()]
+def pulled(fetched: int, done: Mapping[Any, int]) -> str:
+    """Return what a pull did: ``2 files fetched and 1 file added``, or that there was nothing to do.
+
+    Args:
+        fetched: How many objects it fetched.
+        done: How many files it added, modified and deleted, by their marks.
+    """
+    counts = [("fetched", fetched), *((name, done.get(mark, 0)) for mark, name in _NAMES.items())]
     parts = [f"{files(count)} {name}" for name, count in counts if count]
     if not parts:
         return "Everything is up to date."

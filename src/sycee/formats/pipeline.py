@@ -21,8 +21,8 @@ _MAX_COMBINATIONS = 10_000  # of a matrix; it would take DVC hours to run as man
 MAX_BYTES = 64 << 20  # a lock of 100 000 outs has about 10 MB
 
 
-def outs(data: bytes, name: str, declared: bytes = b"") -> Iterator[tuple[str, Out]]:
-    """Yield (working folder, out) for every output with a content id in a ``dvc.lock``.
+def outs(data: bytes, name: str, declared: bytes = b"") -> Iterator[tuple[str, str, Out]]:
+    """Yield (stage, working folder, out) for every output with a content id in a ``dvc.lock``.
 
     Args:
         data: The file.
@@ -33,17 +33,40 @@ def outs(data: bytes, name: str, declared: bytes = b"") -> Iterator[tuple[str, O
     Raises:
         FormatError: If it is not a map of stages, or where a stage works depends on what sycee does not read.
     """
+    for declaration, body in _stages(data, name, declared):
+        for index, entry in enumerate(body.get("outs", ())):
+            if not isinstance(entry, Mapping) or not isinstance(entry.get("path"), str):
+                raise _fault(name, f"$.stages.{declaration.stage}.outs[{index}]", "must be a map with a path")
+            if isinstance(entry.get("md5"), str) or _is_versioned(entry):
+                yield declaration.stage, declaration.wdir(name), _out(entry, declaration.options(entry["path"]))
+
+
+def dependencies(data: bytes, name: str, declared: bytes = b"") -> Iterator[tuple[str, str, str]]:
+    """Yield (stage, working folder, path) for everything that the stages of a ``dvc.lock`` read.
+
+    Args:
+        data: The file.
+        name: Its path, for messages.
+        declared: See :func:`outs`.
+
+    Raises:
+        FormatError: As :func:`outs`.
+    """
+    for declaration, body in _stages(data, name, declared):
+        for entry in body.get("deps") or ():
+            if isinstance(entry, Mapping) and isinstance(entry.get("path"), str):
+                yield declaration.stage, declaration.wdir(name), entry["path"]
+
+
+def _stages(data: bytes, name: str, declared: bytes) -> Iterator[tuple["_Declaration", Mapping[str, Any]]]:
+    """Yield each stage of a lock with what ``dvc.yaml`` says of it."""
     stages = _load(data, name).get("stages", {})
     if not isinstance(stages, Mapping):
         raise _fault(name, "$.stages", "must be a map")
     known = _load(declared, name).get("stages") if declared else None
     for stage, body in stages.items():
-        declaration = _Declaration.of(str(stage), known if isinstance(known, Mapping) else {})
-        for index, entry in enumerate(body.get("outs", ()) if isinstance(body, Mapping) else ()):
-            if not isinstance(entry, Mapping) or not isinstance(entry.get("path"), str):
-                raise _fault(name, f"$.stages.{stage}.outs[{index}]", "must be a map with a path")
-            if isinstance(entry.get("md5"), str) or _is_versioned(entry):
-                yield declaration.wdir(name), _out(entry, declaration.options(entry["path"]))
+        if isinstance(body, Mapping):
+            yield _Declaration.of(str(stage), known if isinstance(known, Mapping) else {}), body
 
 
 def _is_versioned(entry: Mapping[str, Any]) -> bool:

@@ -1,60 +1,45 @@
-"""``sycee add``: put files and folders under version control by digest.
-
-Order, each step durable before the next: objects into the cache, the ``.gitignore`` entry, the pointer. So a crash
-leaves at worst objects that nobody names, and never a pointer without its object or a large file that Git would take.
-"""
+"""``sycee add``: put files and folders under version control by digest; a path in a tracked folder updates that one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
+from sycee.core.parts import Parts
 from sycee.core.progress import SILENT, Progress
 from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
-from sycee.formats import dirobject, ignorefile, pointer
-from sycee.formats.dirobject import Entry
-from sycee.formats.foldersums import FileSums
+from sycee.formats import ignorefile
 from sycee.formats.pointer import Out
-from sycee.store import sums
-from sycee.system.atomic import write_file
+from sycee.ops.storing import DEFAULT, Added, Artifact, Manner, store, strong, write
+from sycee.ops.transfer import OpenRemote, have_list
 from sycee.system.git import Git
-from sycee.system.links import SHARED_INODE, link
-from sycee.system.onepass import legacy_md5_file
 from sycee.system.tree import kind_at
-from sycee.workspace.content import cached_by_symlink, is_executable, members, require_utf8
-from sycee.workspace.gitside import ignore, in_git, stage_if_wanted
+from sycee.workspace.content import cached_by_symlink, is_executable, listed, members, require_utf8
+from sycee.workspace.gitside import in_git, stage_if_wanted
 from sycee.workspace.ignored import Ignored
 from sycee.workspace.repository import Repository
-from sycee.workspace.tracked import SUFFIX, Tracked, require_seen
+from sycee.workspace.tracked import SUFFIX, Tracked, is_ours, require_seen
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
-    """One target after ``add``.
-
-    Attributes:
-        path: The file or folder, absolute.
-        pointer: Its pointer, absolute.
-        out: What the pointer now says.
-        digests: All digests of a file; None for a folder.
-        changed: The files that Git has to know of: the pointer, the ``.gitignore``; empty when nothing changed.
-    """
-
-    path: Path
-    pointer: Path
-    out: Out
-    digests: FileDigests | None
-    changed: tuple[Path, ...]
-
-
-def add(repo: Repository, targets: Sequence[Path], *, progress: Progress = SILENT) -> list[Added]:
+def add(
+    repo: Repository,
+    targets: Sequence[Path],
+    *,
+    manner: Manner = DEFAULT,
+    open_remote: OpenRemote | None = None,
+    progress: Progress = SILENT,
+) -> list[Added]:
     """Track files and folders: objects into the cache, pointers beside the targets.
+
+    A target in a tracked folder updates the pointer of that folder, and needs none of its other files; one that is
+    gone is taken out of it.
 
     Args:
         repo: The repository.
         targets: Absolute paths of files and folders.
+        manner: How content is stored.
+        open_remote: Where to get the list of files of a tracked folder from, if the cache lacks it.
         progress: Told the bytes.
 
     Raises:
@@ -63,18 +48,86 @@ def add(repo: Repository, targets: Sequence[Path], *, progress: Progress = SILEN
     """
     with repo.locked(writes=targets):
         known = {tracked.path: tracked for tracked in repo.tracked()}
-        for target in targets:
+        wholes = [target for target in dict.fromkeys(targets) if not _owner(target, known)]
+        updates = _updates(targets, known, frozenset(wholes))
+        _require_apart(repo, wholes)
+        for target in wholes:
             require_addable(repo, target, known)
+        for folder in updates:
+            require_updatable(repo, folder, open_remote, progress)
         repo.sweep(targets)
-        added = [store(repo, target, known.get(target), progress) for target in targets]
+        added = [store(repo, target, known.get(target), progress, manner) for target in wholes]
+        added += [store(repo, folder.path, folder, progress, manner) for folder in updates]
     stage_if_wanted(repo, (path for one in added for path in one.changed))
     return added
 
 
-def ingest(repo: Repository, path: Path, *, progress: Progress = SILENT) -> FileDigests:
-    """Put one file into the cache, in one read pass, and return its digests. The work tree does not change."""
-    with progress.start(f"adding {path.name}", path.stat().st_size) as task:
-        return repo.cache.ingest(path, on_bytes=task.advance)
+def _owner(target: Path, known: Mapping[Path, Tracked]) -> Tracked | None:
+    """Return the tracked folder in which a path lies, if its pointer can be updated for that path alone."""
+    above = next((known[path] for path in target.parents if path in known), None)
+    return above if above and above.pointer and above.out.is_dir and is_ours(above) else None
+
+
+def _updates(targets: Sequence[Path], known: Mapping[Path, Tracked], wholes: frozenset[Path]) -> list[Tracked]:
+    """Return the tracked folders of which only parts are to be added, with these parts."""
+    names: dict[Path, set[str]] = {}
+    for target in targets:
+        owner = _owner(target, known)
+        if owner and owner.path not in wholes:
+            names.setdefault(owner.path, set()).add(target.relative_to(owner.path).as_posix())
+    return [replace(known[path], parts=Parts(frozenset(parts))) for path, parts in names.items()]
+
+
+def _require_apart(repo: Repository, targets: Sequence[Path]) -> None:
+    together = set(targets)
+    for target in targets:
+        if above := together.intersection(target.parents):
+            outer = repo.relpath(above.pop())
+            raise Conflict(f"{repo.relpath(target)} lies in {outer}", hint=f"add the whole: sycee add {quote(outer)}")
+
+
+def require_updatable(repo: Repository, folder: Tracked, open_remote: OpenRemote | None, progress: Progress) -> None:
+    """Refuse an update of parts of a tracked folder that cannot be done; fetch the folder's list of files for it.
+
+    Args:
+        repo: The repository.
+        folder: What is tracked, with the parts to update.
+        open_remote: Where to get the list from, if the cache lacks it; None for nowhere.
+        progress: Told the bytes.
+
+    Raises:
+        NotFound: If the folder is not here, a part is neither here nor in the list, or the list is nowhere.
+        Conflict: If a part cannot be tracked.
+    """
+    if kind_at(folder.path) != "dir":
+        hint = f"get it: sycee checkout {quote(folder.relpath)}"
+        raise NotFound(f"{folder.relpath} is tracked but not here", hint=hint, path=folder.relpath)
+    if folder.out.hash is None:
+        hint = (
+            f"bring it up to date once: sycee checkout {quote(folder.relpath)}, then sycee add {quote(folder.relpath)}"
+        )
+        raise Conflict(f"{folder.relpath} is tracked as before DVC 3, and only as a whole", hint=hint)
+    for name in sorted(folder.parts.names):
+        _require_part(repo, folder.path / name)
+    have_list(repo, folder, open_remote, progress)
+    paths = [*(entry.relpath for entry in listed(repo, folder))]
+    paths += (member.relpath for member in members(repo, folder.path, folder.parts))
+    for name in folder.parts.missing(paths):
+        relpath = f"{folder.relpath}/{name}"
+        raise NotFound(
+            f"{relpath} does not exist, and {folder.relpath} has no such file",
+            hint="look for a misspelt path",
+            path=relpath,
+        )
+
+
+def _require_part(repo: Repository, target: Path) -> None:
+    relpath = repo.relpath(target)
+    require_utf8(relpath)
+    _require_fit(repo, target, relpath, kind_at(target))
+    require_seen(Ignored(repo.root), target, relpath)
+    if repo.git:
+        _require_not_in_git(repo.git, target, relpath)
 
 
 def track(
@@ -100,96 +153,8 @@ def track(
     known = {one.path: one for one in (repo.tracked() if tracked is None else tracked)}
     require_addable(repo, path, known)
     out = Out(path.name, digests.md5, digests.size, isexec=is_executable(path))
-    record = _strong(digests) | ({"card": card_sha256} if card_sha256 else {})
-    return _write(repo, _Artifact(path, out, record, digests), known.get(path))
-
-
-@dataclass(frozen=True, slots=True)
-class _Artifact:
-    """What is to be written into a pointer.
-
-    Attributes:
-        path: The file or folder, absolute.
-        out: Its out.
-        record: What belongs into ``meta.sycee``.
-        digests: All digests of a file; None for a folder.
-    """
-
-    path: Path
-    out: Out
-    record: Mapping[str, Any]
-    digests: FileDigests | None = None
-
-
-def _strong(digests: FileDigests) -> dict[str, Any]:
-    return {digests.md5: {"sha256": digests.sha256, "blake3": digests.blake3}}
-
-
-def store(repo: Repository, target: Path, before: Tracked | None, progress: Progress) -> Added:
-    """Store what stands at a path and write its pointer; the lock must be held, and :func:`require_addable` asked.
-
-    Args:
-        repo: The repository.
-        target: The file or folder, absolute.
-        before: What its pointer says now, or None if it has none.
-        progress: Told the bytes.
-    """
-    if target.is_dir():
-        return _write(repo, _add_folder(repo, target, progress), before)
-    if before and before.out.hash is None and legacy_md5_file(target) == before.out.md5:
-        return Added(target, before.origin, before.out, None, ())  # as DVC: an unchanged old pointer stays as it is
-    if oid := cached_by_symlink(repo, target):
-        digests = repo.cache.verified(oid)
-    else:
-        digests = ingest(repo, target, progress=progress)
-    out = Out(target.name, digests.md5, digests.size, isexec=is_executable(target))
-    _relink(repo, target, digests.md5)
-    return _write(repo, _Artifact(target, out, _strong(digests), digests), before)
-
-
-def _add_folder(repo: Repository, folder: Path, progress: Progress) -> _Artifact:
-    """Store the files of a folder, its directory object and its sums."""
-    found = members(repo, folder)
-    files = []
-    with progress.start(f"adding {folder.name}/", sum(member.size for member in found)) as task:
-        for member in found:
-            one = repo.cache.ingest(member.path, on_bytes=task.advance)
-            files.append(FileSums(member.relpath, one.size, one.md5, one.sha256, one.blake3))
-            _relink(repo, folder / member.relpath, one.md5)
-    listing = dirobject.render(Entry(file.relpath, file.md5) for file in files)
-    oid = repo.cache.put_bytes(listing, suffix=dirobject.SUFFIX)
-    out = Out(folder.name, oid, sum(file.size for file in files), nfiles=len(files))
-    return _Artifact(folder, out, {oid: {"sums": sums.keep(repo.cache, files)}})
-
-
-def _relink(repo: Repository, path: Path, oid: str) -> None:
-    """Replace the file by a link into the cache where the configuration asks for one inode instead of two.
-
-    An executable file stays: it cannot be one with an object, whose mode is 0444.
-    """
-    if repo.link_ways[0] in SHARED_INODE and kind_at(path) == "file" and not is_executable(path):
-        link(repo.cache.path(oid), path, repo.link_ways)
-
-
-def _write(repo: Repository, artifact: _Artifact, before: Tracked | None) -> Added:
-    path, out = artifact.path, artifact.out
-    ignored = ignore(repo, path)
-    origin = before.origin if before else path.with_name(path.name + SUFFIX)
-    data = _pointer_bytes(origin, artifact, before)
-    changed = [] if before and before.pointer and data == before.pointer.raw else [origin]
-    if changed:
-        write_file(origin, data)
-    return Added(path, origin, out, artifact.digests, (*changed, *ignored))
-
-
-def _pointer_bytes(origin: Path, artifact: _Artifact, before: Tracked | None) -> bytes:
-    out = artifact.out
-    if before is None or before.pointer is None:
-        return pointer.render(out, artifact.record)
-    # Card and signature of other content do not belong to this one any more.
-    stale = {"card": None, "sig": None} if before.out.md5 != out.md5 else {}
-    record = {**stale, **artifact.record}
-    return pointer.patch(before.pointer.raw, origin.name, replace(out, path=before.out.path), record)
+    record = strong(digests) | ({"card": card_sha256} if card_sha256 else {})
+    return write(repo, Artifact(path, out, record, digests), known.get(path))
 
 
 def require_addable(repo: Repository, target: Path, known: Mapping[Path, Tracked]) -> None:
@@ -235,7 +200,7 @@ def require_place(repo: Repository, target: Path, kind: str, known: Mapping[Path
         _require_not_gits(repo.git, target, relpath)
 
 
-def _require_fit(repo: Repository, target: Path, relpath: str, kind: str) -> None:
+def _require_fit(repo: Repository, target: Path, relpath: str, kind: str | None) -> None:
     repo.require_real_folders(target)
     if {".git", repo.dvc_dir.name} & set(relpath.split("/")):
         raise Conflict(f"{relpath} belongs to Git or DVC itself")
@@ -271,13 +236,17 @@ def _require_not_gits(git: Git, target: Path, relpath: str) -> None:
     if ignore_file.is_symlink():  # writing to it would copy what it points to into the repository
         raise Conflict(f"{ignore_file} is a symbolic link, which Git does not read", hint="replace it by a file")
     ignorefile.entry(target.name)  # raises if .gitignore has no way to say it
-    if git.tracked([in_git(git, target)]):
-        raise Conflict(
-            f"{relpath} is tracked by Git",
-            hint=f"take it out of Git, not off the disk: git rm -r --cached {quote(relpath)}, then commit",
-        )
+    _require_not_in_git(git, target, relpath)
     if git.ignored([in_git(git, target.with_name(target.name + SUFFIX))]):
         raise Conflict(
             f"the pointer {relpath}{SUFFIX} would be ignored by Git",
             hint=f"find out by which rule: git check-ignore -v {quote(relpath + SUFFIX)}",
+        )
+
+
+def _require_not_in_git(git: Git, target: Path, relpath: str) -> None:
+    if git.tracked([in_git(git, target)]):
+        raise Conflict(
+            f"{relpath} is tracked by Git",
+            hint=f"take it out of Git, not off the disk: git rm -r --cached {quote(relpath)}, then commit",
         )

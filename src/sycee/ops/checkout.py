@@ -6,7 +6,8 @@ tree as it was.
 """
 
 import stat
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from sycee.errors import Conflict, NotFound
 from sycee.store.cache import Expected
 from sycee.store.layout import is_directory
 from sycee.store.statcache import settle
-from sycee.store.transfer import Wanted, members_of
+from sycee.store.transfer import Wanted, members_of, require_parts
 from sycee.system.links import DEFAULT_WAYS, SHARED_INODE, Prepared, prepare
 from sycee.system.tree import kind_at, scan
 from sycee.workspace.content import cached_by_symlink, file_id, is_executable, is_stored, members
@@ -45,6 +46,19 @@ class Placement:
     executable: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a checkout changed.
+
+    Attributes:
+        marks: For each tracked path, ``A``, ``M`` or ``D`` and the path relative to the root, a folder's with ``/``.
+        files: How many files were added, modified and deleted, those in folders one by one.
+    """
+
+    marks: list[tuple[Mark, str]]
+    files: Mapping[Mark, int]
+
+
 @dataclass(slots=True)
 class Plan:
     """All that a checkout would do, and all that stands against it.
@@ -54,7 +68,8 @@ class Plan:
         remove: Files that no object names, in tracked folders and in folders that stand where a file belongs.
         clear: The latter folders.
         folders: Folders to make, even if they stay empty.
-        marks: What to report: path (a folder's with ``/`` at its end) and whether it is added, modified or deleted.
+        marks: What to report, see :class:`Changes`.
+        files: The same.
         missing: Objects that are not in the cache.
         unsaved: Paths whose present bytes are stored nowhere.
     """
@@ -64,13 +79,14 @@ class Plan:
     clear: list[Path] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     marks: list[tuple[Mark, str]] = field(default_factory=list)
+    files: Counter[Mark] = field(default_factory=Counter)
     missing: list[Wanted] = field(default_factory=list)
     unsaved: list[str] = field(default_factory=list)
 
 
 def checkout(
     repo: Repository, tracked: Sequence[Tracked], *, force: bool = False, progress: Progress = SILENT
-) -> list[tuple[Mark, str]]:
+) -> Changes:
     """Make files and folders of the work tree what their pointers say.
 
     Args:
@@ -78,9 +94,6 @@ def checkout(
         tracked: Which.
         force: Whether bytes that are stored nowhere may be replaced or removed.
         progress: Told the bytes.
-
-    Returns:
-        For each path that changed, ``A``, ``M`` or ``D`` and the path relative to the root, a folder with ``/``.
 
     Raises:
         NotFound: If objects are not in the cache; nothing was changed.
@@ -93,7 +106,7 @@ def checkout(
             _plan(repo, one, plan, progress)
         _require_possible(plan, force=force)
         _apply(repo, plan, progress)
-    return plan.marks
+    return Changes(plan.marks, plan.files)
 
 
 def _require_possible(plan: Plan, *, force: bool) -> None:
@@ -129,21 +142,23 @@ def _plan(repo: Repository, tracked: Tracked, plan: Plan, progress: Progress) ->
 
 
 def _plan_file(repo: Repository, tracked: Tracked, item: Wanted, plan: Plan, progress: Progress) -> None:
-    existed = kind_at(tracked.path) is not None
+    mark: Mark = "A" if kind_at(tracked.path) is None else "M"
     current = _saved_id(repo, tracked.path, item, plan, progress)
     if current == item.oid and is_executable(tracked.path) >= tracked.out.isexec:
         return
     _place(repo, Placement(tracked.path, item, tracked.out.isexec), plan)
-    plan.marks.append(("M" if existed else "A", tracked.relpath))
+    plan.marks.append((mark, tracked.relpath))
+    plan.files[mark] += 1
 
 
 def _plan_folder(repo: Repository, tracked: Tracked, whole: Wanted, plan: Plan, progress: Progress) -> None:
     if repo.cache.find(whole.oid, legacy=whole.legacy) is None:
         plan.missing.append(whole)
         return
+    require_parts(repo.cache, [whole])
     parts = {part.label.removeprefix(f"{whole.label}/"): part for part in members_of(repo.cache, whole)}
     existed = kind_at(tracked.path)
-    found = members(repo, tracked.path) if existed == "dir" else []
+    found = members(repo, tracked.path, tracked.parts) if existed == "dir" else []
     present = {member.relpath for member in found}
     extra = [tracked.path / relpath for relpath in sorted(present - parts.keys())]
     if existed not in {None, "dir"}:
@@ -154,6 +169,7 @@ def _plan_folder(repo: Repository, tracked: Tracked, whole: Wanted, plan: Plan, 
             _saved_id(repo, path, whole, plan, within(task))
         changed = [p for name, p in parts.items() if _is_outdated(repo, tracked.path / name, p, plan, within(task))]
     plan.remove += extra
+    plan.files["D"] += len(extra) if existed == "dir" else 0
     plan.folders.append(tracked.path)
     if changed or extra or existed != "dir":
         plan.marks.append(("M" if existed else "A", f"{tracked.relpath}/"))
@@ -169,9 +185,11 @@ def _require_ways(repo: Repository, paths: Iterable[Path], removed: Iterable[Pat
 
 def _is_outdated(repo: Repository, path: Path, part: Wanted, plan: Plan, progress: Progress) -> bool:
     """Tell whether a member is absent or differs, and plan it then."""
+    mark: Mark = "A" if kind_at(path) is None else "M"
     if _saved_id(repo, path, part, plan, progress) == part.oid:
         return False
     _place(repo, Placement(path, part), plan)
+    plan.files[mark] += 1
     return True
 
 

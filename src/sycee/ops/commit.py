@@ -4,52 +4,75 @@ Everything is looked at, and everything is asked, before the first write; the or
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
+from sycee.core.parts import WHOLE
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import Conflict
-from sycee.ops.add import Added, require_addable, store
+from sycee.formats import dirobject
+from sycee.ops.add import require_addable, require_updatable
 from sycee.ops.status import in_cache
-from sycee.workspace.content import current_id
+from sycee.ops.storing import DEFAULT, Added, Manner, store
+from sycee.workspace.content import current, current_id
 from sycee.workspace.gitside import stage_if_wanted
 from sycee.workspace.repository import Repository
-from sycee.workspace.tracked import Tracked, read_origin
+from sycee.workspace.tracked import Tracked, is_ours, read_origin
 
 Confirm = Callable[[str], bool]
 
 
 def commit(
-    repo: Repository, targets: Sequence[Path], *, confirm: Confirm | None, progress: Progress = SILENT
+    repo: Repository,
+    targets: Sequence[Path],
+    *,
+    confirm: Confirm | None,
+    manner: Manner = DEFAULT,
+    progress: Progress = SILENT,
 ) -> list[Added]:
     """Store changed content, and content whose objects are missing; all else in the pointers stays.
 
     Args:
         repo: The repository.
-        targets: Absolute paths of outs, pointers or folders; none for everything but the outputs of pipelines.
+        targets: Absolute paths of outs, parts of tracked folders, pointers or folders; none for everything but the
+            outputs of pipelines.
         confirm: Asked a question for each changed pointer; None to store without asking, unchanged content too.
+        manner: How content is stored.
         progress: Told the bytes.
 
     Raises:
         NotFound: If a target is not tracked, or its content is not there; nothing is done then.
         Conflict: If the answer was no, or DVC has to do it; nothing is done then.
     """
-    with repo.locked(writes=[one.path for one in repo.tracked(targets)]):
-        found = [one for one in repo.tracked(targets) if targets or one.pointer]
+    with repo.locked(writes=[one.path for one in repo.tracked(targets, parts=True)]):
+        found = [one for one in repo.tracked(targets, parts=True) if targets or one.pointer]
         known = {one.path: one for one in found}
-        for one in filter(_is_ours, found):
-            require_addable(repo, one.path, known)
+        for one in filter(is_ours, found):
+            if one.parts:
+                _restore_list(repo, one, progress)
+                require_updatable(repo, one, None, progress)
+            else:
+                require_addable(repo, one.path, known)
         due = [one for one in found if _is_due(repo, one, confirm, progress)]
         repo.sweep(one.path for one in due)
-        added = [store(repo, one.path, _reread(repo, one), progress) for one in due]
+        added = [store(repo, one.path, _reread(repo, one), progress, manner) for one in due]
     stage_if_wanted(repo, (path for one in added for path in one.changed))
     return added
+
+
+def _restore_list(repo: Repository, folder: Tracked, progress: Progress) -> None:
+    """Keep the list of files of a folder that was added without its content, if the folder is what was added."""
+    if repo.cache.find(folder.out.md5 or "") is None:
+        found = current(repo, replace(folder, parts=WHOLE), progress=progress)
+        if found and found.oid == folder.out.md5:
+            repo.cache.put_bytes(dirobject.render(found.entries), suffix=dirobject.SUFFIX)
 
 
 def _is_due(repo: Repository, tracked: Tracked, confirm: Confirm | None, progress: Progress) -> bool:
     """Tell whether an artifact is to be stored, after asking where that changes its pointer."""
     changed = current_id(repo, tracked, progress=progress) != tracked.out.md5
-    if not _is_ours(tracked):
+    if not is_ours(tracked):
         if changed:
             hint = f"commit it with dvc: dvc commit {quote(tracked.relpath)}"
             raise Conflict(
@@ -63,12 +86,7 @@ def _is_due(repo: Repository, tracked: Tracked, confirm: Confirm | None, progres
     return changed or confirm is None or not in_cache(repo, tracked)
 
 
-def _is_ours(tracked: Tracked) -> bool:
-    """Tell whether the cache keeps it and ``add`` could have made its pointer; require_addable refuses pipelines."""
-    imported = tracked.pointer is not None and tracked.pointer.imported
-    return tracked.out.cache and not tracked.out.versioned and not imported
-
-
 def _reread(repo: Repository, tracked: Tracked) -> Tracked:
     """Return what the pointer says now, since another out of the same pointer may have changed it."""
-    return next(one for one in read_origin(repo.root, tracked.origin) if one.path == tracked.path)
+    now = next(one for one in read_origin(repo.root, tracked.origin) if one.path == tracked.path)
+    return replace(now, parts=tracked.parts)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sycee.core.progress import SILENT, Progress
-from sycee.errors import SyceeError
+from sycee.errors import NotFound, SyceeError
 from sycee.formats.pointer import strong_digests, sums_object
 from sycee.store.layout import is_directory
-from sycee.store.transfer import Remote, Wanted, differs, members_of, present
-from sycee.workspace.content import current_id
+from sycee.store.transfer import Remote, Wanted, differs, members_of, present, require_parts
+from sycee.workspace.content import Current, current, listed
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import wanted
@@ -59,12 +59,21 @@ def _state(repo: Repository, tracked: Tracked, progress: Progress) -> str | None
     out = tracked.out
     if out.md5 and out.cache and not in_cache(repo, tracked):
         return "not in cache"
-    current = current_id(repo, tracked, progress=progress)
-    if current is None:
+    found = current(repo, tracked, progress=progress)
+    if tracked.parts:
+        _require_parts(repo, tracked, found)
+    if found is None:
         return "deleted"
     if out.md5 is None:
         return "new"
-    return None if current == out.md5 else "modified"
+    return None if found.oid == out.md5 else "modified"
+
+
+def _require_parts(repo: Repository, tracked: Tracked, found: Current | None) -> None:
+    entries = [*listed(repo, tracked), *(found.entries if found else ())]
+    for name in tracked.parts.missing(entry.relpath for entry in entries):
+        relpath = f"{tracked.relpath}/{name}"
+        raise NotFound(f"{relpath} does not exist, and is not tracked", hint="look for a misspelt path", path=relpath)
 
 
 def in_cache(repo: Repository, tracked: Tracked) -> bool:
@@ -100,7 +109,9 @@ def cloud_status(repo: Repository, tracked: Sequence[Tracked], remote: Remote) -
     Raises:
         RemoteError: If the remote cannot be asked.
     """
-    items = [part for one in tracked if one.out.push for part in _parts(repo, one)]
+    pushed = [one for one in tracked if one.out.push]
+    require_parts(repo.cache, filter(None, map(wanted, pushed)))
+    items = [part for one in pushed for part in _parts(repo, one)]
     sizes = present(remote, items)
     stored = {item.oid for item in items if item.oid in sizes and not differs(repo.cache, item, sizes[item.oid])}
     return {item.label: state for item in items if (state := _cloud_state(repo, item, item.oid in stored))}

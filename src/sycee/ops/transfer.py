@@ -29,6 +29,7 @@ def push(
     """
     outcome = Outcome()
     for name, items in by_remote(pushable(tracked)).items():
+        transfer.require_parts(repo.cache, items)
         outcome.extend(transfer.push(open_remote(name), repo.cache, items, progress))
     outcome.require_success("push")
     return outcome
@@ -50,8 +51,27 @@ def fetch(
         for name, items in by_remote(tracked).items():
             if transfer.lacking(repo.cache, items):
                 outcome.extend(transfer.fetch(open_remote(name), repo.cache, items, progress))
+            transfer.require_parts(repo.cache, items)
     outcome.require_success("fetch")
     return outcome
+
+
+def have_list(repo: Repository, folder: Tracked, open_remote: OpenRemote | None, progress: Progress) -> None:
+    """Fetch the directory object and the sums of a tracked folder if the cache lacks them; the lock must be held.
+
+    Args:
+        repo: The repository.
+        folder: What is tracked.
+        open_remote: As for :func:`fetch`; None to fetch nothing.
+        progress: Told the bytes.
+
+    Raises:
+        SyceeError: As :func:`fetch`.
+    """
+    whole = wanted(folder)
+    if whole and open_remote and repo.cache.find(whole.oid, legacy=whole.legacy) is None:
+        remote = open_remote(folder.out.remote)
+        transfer.fetch_listings(remote, repo.cache, [whole], progress).require_success("fetch")
 
 
 def pushable(tracked: Iterable[Tracked]) -> list[Tracked]:

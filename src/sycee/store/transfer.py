@@ -9,9 +9,11 @@ at the end, and the outcome is never success while something is missing.
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import TYPE_CHECKING
 
+from sycee.core.parts import WHOLE, Parts
 from sycee.core.progress import Progress, Task
 from sycee.errors import DigestMismatch, MissingData, NotFound, RemoteError, SyceeError
 from sycee.formats import dirobject
@@ -38,12 +40,14 @@ class Wanted:
         expected: What the object must be.
         legacy: Whether its pointer is of the time before DVC 3.0.
         sums: For a directory object, the id of its folder sums, where the pointer names them.
+        parts: For a directory object, which of the files that it names are wanted.
     """
 
     label: str
     expected: Expected
     legacy: bool = False
     sums: str | None = None
+    parts: Parts = WHOLE
 
     @property
     def oid(self) -> str:
@@ -78,15 +82,19 @@ class Outcome:
     Attributes:
         moved: Labels of the objects that were transferred.
         failures: One error for each object that was not, in the order of the request.
+        withheld: Labels of the directory objects that were not sent, since files that they name were not asked for
+            and are not on the remote.
     """
 
     moved: list[str] = field(default_factory=list)
     failures: list[SyceeError] = field(default_factory=list)
+    withheld: list[str] = field(default_factory=list)
 
     def extend(self, other: "Outcome") -> None:
         """Add what another transfer did."""
         self.moved += other.moved
         self.failures += other.failures
+        self.withheld += other.withheld
 
     def require_success(self, act: str) -> None:
         """Raise the gravest failure, naming them all.
@@ -149,7 +157,9 @@ def push(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progr
     members = {folder.oid: _members(cache, folder, outcome) for folder in folders}
     files = _unique([*(item for item in roots if not is_directory(item.oid)), *_flat(members.values())])
     incomplete = _run(remote, _unstored(remote, cache, files), outcome, progress, _pusher(remote, cache))
-    complete = [f for f in folders if _all_there(members[f.oid], incomplete)]
+    sent = [f for f in folders if _all_there(members[f.oid], incomplete)]
+    complete = [f for f in sent if not f.parts or not _unstored(remote, cache, _rest(cache, f))]
+    outcome.withheld += [f.label for f in sent if f not in complete]
     _run(remote, _unstored(remote, cache, complete), outcome, progress, _pusher(remote, cache))
     for folder in complete:
         _attempt_sums(sums.push, remote, cache, folder, outcome)
@@ -186,7 +196,7 @@ def differs(cache: Cache, item: Wanted, size: int) -> bool:
 
 
 def members_of(cache: Cache, folder: Wanted) -> list[Wanted]:
-    """Return what a directory object names, as wanted objects labelled by their paths.
+    """Return what a directory object names and its parts hold, as wanted objects labelled by their paths.
 
     Where the folder's sums are known, each must have the size and sha256 that they keep for its md5.
 
@@ -214,7 +224,34 @@ def named_by(folder: Wanted, data: bytes, known: Mapping[str, FileSums]) -> list
     return [
         Wanted(f"{folder.label}/{entry.relpath}", _expected(entry, known.get(entry.relpath)), folder.legacy)
         for entry in entries
+        if folder.parts.hold(entry.relpath)
     ]
+
+
+def require_parts(cache: Cache, wanted: Iterable[Wanted]) -> None:
+    """Refuse parts of folders that no version of them has, as far as the cache knows.
+
+    Raises:
+        NotFound: Naming the folder and the part.
+        DigestMismatch, FormatError: As :func:`members_of`.
+    """
+    versions: dict[str, list[Wanted]] = {}
+    for item in wanted:
+        if item.parts:
+            versions.setdefault(item.label, []).append(item)
+    for label, items in versions.items():
+        if _absent(cache, items):
+            continue
+        paths = [part.label.removeprefix(f"{label}/") for item in items for part in members_of(cache, item)]
+        for name in items[0].parts.missing(paths):
+            hint = f"look for a misspelt path; a new file is added first: sycee add {quote(f'{label}/{name}')}"
+            raise NotFound(f"{label} has no {name}", hint=hint, path=f"{label}/{name}")
+
+
+def _rest(cache: Cache, folder: Wanted) -> list[Wanted]:
+    """Return what a directory object names beyond its parts."""
+    whole = members_of(cache, replace(folder, parts=WHOLE))
+    return [item for item in whole if not folder.parts.hold(item.label.removeprefix(f"{folder.label}/"))]
 
 
 def _expected(entry: Entry, known: FileSums | None) -> Expected:
@@ -252,7 +289,11 @@ def _all_there(members: list[Wanted] | None, incomplete: set[str]) -> bool:
 
 
 def _unique(items: Iterable[Wanted]) -> list[Wanted]:
-    return list({item.key: item for item in items}.values())
+    unique: dict[str, Wanted] = {}
+    for item in items:
+        before = unique.get(item.key, item)
+        unique[item.key] = item if before.parts == item.parts else replace(item, parts=before.parts | item.parts)
+    return list(unique.values())
 
 
 def _absent(cache: Cache, items: Iterable[Wanted]) -> list[Wanted]:

@@ -1,12 +1,14 @@
 """What lies in the work tree where a tracked file or folder belongs, in terms of object ids."""
 
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sycee.core.parts import WHOLE, Parts
 from sycee.core.progress import SILENT, Progress, within
 from sycee.digest import FileDigests
-from sycee.errors import Conflict, DigestMismatch
+from sycee.errors import Conflict, DigestMismatch, SyceeError
 from sycee.formats import dirobject, dvcignore
 from sycee.formats.dirobject import Entry
 from sycee.store.layout import is_object_id, md5_of
@@ -32,23 +34,51 @@ class Member:
     size: int
 
 
-def members(repo: Repository, folder: Path) -> list[Member]:
+def members(repo: Repository, folder: Path, parts: Parts = WHOLE) -> list[Member]:
     """Return the files that belong to a tracked folder, as DVC sees them: links to files count, links to folders not.
 
     What ``.dvcignore`` names, and other projects in the folder, are no part of it.
+
+    Args:
+        repo: The repository.
+        folder: The folder, absolute.
+        parts: Which of its files; into other folders it does not look.
 
     Raises:
         Conflict: If something in it is neither file nor folder, a name is not valid UTF-8, or it has rules of its own
             about what belongs to it.
     """
+    ignored, above, ways = Ignored(repo.root), repo.relpath(folder), parts.ways()
+
+    def enter(relpath: str) -> bool:
+        return (relpath in ways or parts.hold(relpath)) and not ignored.ignores(f"{above}/{relpath}", is_dir=True)
+
+    def holds(relpath: str) -> bool:
+        return parts.hold(relpath) and not ignored.ignores(f"{above}/{relpath}")
+
+    return files_below(folder, enter=enter, holds=holds)
+
+
+def files_below(
+    folder: Path, *, enter: Callable[[str], bool] = lambda _: True, holds: Callable[[str], bool] = lambda _: True
+) -> list[Member]:
+    """Return the files of a folder, wherever it lies, that a directory object can name.
+
+    Args:
+        folder: The folder, absolute.
+        enter: Whether to look into the folder of this relative path.
+        holds: Whether to take the file of this relative path.
+
+    Raises:
+        Conflict: As :func:`members`.
+    """
     found = []
-    ignored, above = Ignored(repo.root), repo.relpath(folder)
-    for entry in scan(folder, enter=lambda relpath: not ignored.ignores(f"{above}/{relpath}", is_dir=True)):
-        if entry.kind == "dir" or ignored.ignores(f"{above}/{entry.relpath}"):
+    for entry in scan(folder, enter=enter):
+        if entry.kind == "dir" or not holds(entry.relpath):
             continue
         path = folder / entry.relpath
         if path.name == dvcignore.NAME:
-            raise Conflict(f"{path} lies in a tracked folder", hint=f"move its rules to {repo.root / dvcignore.NAME}")
+            raise Conflict(f"{path} lies in a tracked folder", hint="move its rules to .dvcignore in the root")
         require_utf8(entry.relpath)
         if entry.kind == "symlink":
             if path.is_dir():
@@ -79,7 +109,7 @@ class Current:
 
     Attributes:
         oid: Its object id.
-        entries: Of a folder, its files.
+        entries: Of a folder, its files; where only parts of it are meant, the others are as the pointer says.
     """
 
     oid: str
@@ -165,11 +195,27 @@ def cached_by_symlink(repo: Repository, path: Path) -> str | None:
 
 def _current_folder(repo: Repository, tracked: Tracked, progress: Progress) -> Current:
     legacy = tracked.out.hash is None
-    found = members(repo, tracked.path)
+    found = members(repo, tracked.path, tracked.parts)
     with progress.start(f"hashing {tracked.path.name}/", sum(member.size for member in found)) as task:
         ids = [file_id(repo, member.path, legacy=legacy, progress=within(task)) for member in found]
     entries = tuple(Entry(member.relpath, md5_of(oid)) for member, oid in zip(found, ids, strict=True))
+    if tracked.parts:
+        entries = tuple(tracked.parts.replaced(listed(repo, tracked), entries))
     return Current(dirobject.object_id(dirobject.render(entries)), entries)
+
+
+def listed(repo: Repository, tracked: Tracked) -> tuple[Entry, ...]:
+    """Return the files that a tracked folder has by its pointer.
+
+    Raises:
+        NotFound: If the directory object is not in the cache.
+        DigestMismatch: If it is damaged there.
+        FormatError: If it breaks its format.
+    """
+    try:
+        return dirobject.parse(repo.cache.read(tracked.out.md5 or "", legacy=tracked.out.hash is None))
+    except SyceeError as error:
+        raise error.about(f"the list of files of {tracked.relpath}") from None
 
 
 def is_executable(path: Path) -> bool:

@@ -82,18 +82,19 @@ class Repository:
         """Return a path as DVC names it, which starts from the real path of the working folder."""
         return Path(os.path.realpath(self.root)) / os.path.relpath(path, self.root)
 
-    def tracked(self, targets: Sequence[Path] = ()) -> list[Tracked]:
+    def tracked(self, targets: Sequence[Path] = (), *, parts: bool = False) -> list[Tracked]:
         """Return what is tracked here, or that part of it which the targets name.
 
         Args:
-            targets: Absolute paths of outs, pointers or folders; none for everything.
+            targets: Absolute paths, see :func:`~sycee.workspace.tracked.select`; none for everything.
+            parts: Whether targets may lie in tracked folders.
 
         Raises:
             NotFound: If a target names nothing that is tracked.
             FormatError: If a pointer is unreadable.
         """
         found = find_tracked(self.root, self.git)
-        return select(found, targets, self.root) if targets else found
+        return select(found, targets, self.root, parts=parts) if targets else found
 
     def sweep(self, paths: Iterable[Path]) -> None:
         """Remove what killed commands left beside and below tracked files and folders; the lock must be held.

@@ -3,9 +3,10 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sycee.core.parts import WHOLE, Parts
 from sycee.errors import Conflict, Fault, FormatError, NotFound
 from sycee.formats import pipeline, pointer
 from sycee.formats.paths import path_fault
@@ -30,6 +31,8 @@ class Tracked:
         origin: The pointer file or ``dvc.lock`` that names it, absolute.
         pointer: The whole pointer, or None for the output of a pipeline.
         commits: For a state of the past, the chosen commits that track it so.
+        stage: The pipeline's step whose output it is, else None.
+        parts: Which of its files are meant, if it is a folder; all, unless targets chose some.
     """
 
     out: Out
@@ -38,6 +41,8 @@ class Tracked:
     origin: Path
     pointer: Pointer | None
     commits: tuple[str, ...] = ()
+    stage: str | None = None
+    parts: Parts = WHOLE
 
 
 def find_tracked(root: Path, git: Git | None) -> list[Tracked]:
@@ -79,17 +84,54 @@ def _origins(root: Path, git: Git | None, ignored: Ignored) -> Iterator[Path]:
             yield path
 
 
-def select(found: Sequence[Tracked], targets: Iterable[Path], root: Path) -> list[Tracked]:
-    """Return what the targets name: an out, its pointer, or a folder with tracked files in it.
+def select(found: Sequence[Tracked], targets: Iterable[Path], root: Path, *, parts: bool = False) -> list[Tracked]:
+    """Return what the targets name, in the order of ``found``.
+
+    A target is an out, its pointer, a folder with tracked files in it, a ``dvc.yaml``, or a step of one (``train``,
+    ``dvc.yaml:train``).
+
+    Args:
+        found: What is tracked.
+        targets: Absolute paths.
+        root: The repository's root.
+        parts: Whether a target may also lie in a tracked folder; that one is then returned with these parts of it.
 
     Raises:
         NotFound: If a target names nothing that is tracked.
     """
-    wanted = list(targets)
-    for target in wanted:
-        if not any(_names(target, tracked) for tracked in found):
+    chosen: dict[int, Tracked] = {}
+    for target in targets:
+        named = _named(found, target, parts=parts)
+        if not named:
             raise _untracked(found, target, root)
-    return [tracked for tracked in found if any(_names(target, tracked) for target in wanted)]
+        for place, tracked in named.items():
+            before = chosen.get(place, tracked)
+            chosen[place] = replace(tracked, parts=before.parts | tracked.parts)
+    return [chosen[place] for place in sorted(chosen)]
+
+
+def _named(found: Sequence[Tracked], target: Path, *, parts: bool) -> dict[int, Tracked]:
+    """Return what a target names, by its place in ``found``: by path; if there is none, as a step, or as a part."""
+    ways = (_names, _names_step, _lies_in) if parts else (_names, _names_step)
+    for names in ways:
+        if named := {place: tracked for place, tracked in enumerate(found) if names(target, tracked)}:
+            return {place: _part(tracked, target) for place, tracked in named.items()} if names is _lies_in else named
+    return {}
+
+
+def _part(tracked: Tracked, target: Path) -> Tracked:
+    return replace(tracked, parts=Parts(frozenset({target.relative_to(tracked.path).as_posix()})))
+
+
+def _lies_in(target: Path, tracked: Tracked) -> bool:
+    return tracked.out.is_dir and tracked.path in target.parents
+
+
+def _names_step(target: Path, tracked: Tracked) -> bool:
+    file, _, step = target.name.rpartition(":")
+    if tracked.stage is None or tracked.origin.parent != target.parent or file not in {"", PIPELINE}:
+        return False
+    return step in {PIPELINE, tracked.stage, tracked.stage.partition("@")[0]}  # of a matrix: all of its steps
 
 
 def _names(target: Path, tracked: Tracked) -> bool:
@@ -137,9 +179,23 @@ def parse_origin(root: Path, origin: Path, data: bytes, pipeline_data: bytes = b
     """
     name = os.path.relpath(origin, root)
     if origin.name == LOCK:
-        return [_tracked(root, origin, out, wdir, None) for wdir, out in pipeline.outs(data, name, pipeline_data)]
+        steps = pipeline.outs(data, name, pipeline_data)
+        return [replace(_tracked(root, origin, out, wdir, None), stage=step) for step, wdir, out in steps]
     parsed = pointer.parse(data, name)
     return [_tracked(root, origin, out, parsed.wdir, parsed) for out in parsed.outs]
+
+
+def dependencies(root: Path, lock: Path) -> dict[str, list[Path]]:
+    """Return the paths, absolute, that each step in a ``dvc.lock`` read.
+
+    Raises:
+        FormatError: If it breaks its format.
+    """
+    read: dict[str, list[Path]] = {}
+    name = os.path.relpath(lock, root)
+    for step, wdir, path in pipeline.dependencies(_read(lock), name, _pipeline_beside(lock)):
+        read.setdefault(step, []).append(Path(os.path.normpath(lock.parent / wdir / path)))
+    return read
 
 
 def _pipeline_beside(origin: Path) -> bytes:
@@ -171,6 +227,12 @@ def _misplaced(root: Path, path: Path) -> str | None:
     if any(part.casefold() == SUFFIX for part in relpath.split("/")):
         return "lies in .dvc, where settings are kept"
     return None
+
+
+def is_ours(tracked: Tracked) -> bool:
+    """Tell whether the cache keeps an artifact and sycee can write its digests: it is no import, and not versioned."""
+    imported = tracked.pointer is not None and tracked.pointer.imported
+    return tracked.out.cache and not tracked.out.versioned and not imported
 
 
 def require_seen(ignored: Ignored, path: Path, relpath: str) -> None:

@@ -22,4 +22,5 @@ def wanted(tracked: Tracked) -> Wanted | None:
     size = None if out.is_dir or legacy else out.size
     at_most = dirobject.MAX_BYTES if out.is_dir else None
     evidence = {"sha256": strong.sha256, "blake3": strong.blake3} if strong else {}
-    return Wanted(tracked.relpath, Expected(out.md5, size, at_most=at_most, **evidence), legacy, sums)
+    expected = Expected(out.md5, size, at_most=at_most, **evidence)
+    return Wanted(tracked.relpath, expected, legacy, sums, tracked.parts)

@@ -3,6 +3,7 @@
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.cli.targets import chosen, target_options
 from sycee.cli.words import changes
 from sycee.ops.checkout import checkout
 
@@ -10,8 +11,9 @@ from sycee.ops.checkout import checkout
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-f", "--force", is_flag=True, help="Give up content that is stored nowhere.")
+@target_options
 @pass_context
-def command(ctx: Context, targets: tuple[str, ...], *, force: bool) -> None:
+def command(ctx: Context, targets: tuple[str, ...], *, force: bool, with_deps: bool) -> None:
     r"""Make files what their pointers say, from the cache.
 
     Refuses before the first change if objects are missing, or if a file would be overwritten whose content is stored
@@ -26,7 +28,7 @@ def command(ctx: Context, targets: tuple[str, ...], *, force: bool) -> None:
     Exit codes: 0 done; 1 refused, nothing changed; 11 an object in the cache is damaged, nothing changed.
     """
     with ctx.repository() as repo:
-        tracked = repo.tracked([ctx.path(target) for target in targets])
+        tracked = chosen(ctx, repo, targets, repo.tracked(), with_deps=with_deps)
         done = checkout(repo, tracked, force=force, progress=ctx.progress)
-    for line in changes(done):
+    for line in changes(done.marks):
         ctx.out(line)

@@ -6,6 +6,7 @@ import click
 
 from sycee.cli.context import Context, pass_context
 from sycee.cli.revisions import revision_options, tracked
+from sycee.cli.targets import run_cache, target_options
 from sycee.cli.words import files
 from sycee.ops.transfer import fetch
 
@@ -14,6 +15,8 @@ from sycee.ops.transfer import fetch
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
 @revision_options
+@target_options
+@run_cache
 @pass_context
 def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **revisions: Any) -> None:
     r"""Bring objects from a remote into the cache.

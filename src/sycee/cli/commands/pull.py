@@ -6,6 +6,7 @@ import click
 
 from sycee.cli.context import Context, pass_context
 from sycee.cli.revisions import revision_options, tracked
+from sycee.cli.targets import chosen, run_cache, target_options
 from sycee.cli.words import changes, pulled
 from sycee.ops.checkout import checkout
 from sycee.ops.transfer import fetch
@@ -16,16 +17,19 @@ from sycee.ops.transfer import fetch
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
 @click.option("-f", "--force", is_flag=True, help="Give up content that is stored nowhere.")
 @revision_options
+@target_options
+@run_cache
 @pass_context
 def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, force: bool, **revisions: Any) -> None:
     r"""Fetch, then check out.
 
+    A TARGET may be a file or folder in a tracked folder: then only this part is fetched and checked out.
     With other revisions their objects are fetched too; what is checked out is always the work tree's own.
 
     \b
     Examples:
       git clone REPO && cd REPO && sycee pull
-      sycee pull models/bert
+      sycee pull models/bert data/conll/dev
 
     \b
     Exit codes: 0 everything is here; 1 something is missing, or would be lost; 11 something is damaged; 20 the
@@ -34,8 +38,8 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, 
     with ctx.repository() as repo:
         wanted = tracked(ctx, repo, targets, **revisions)
         outcome = fetch(repo, wanted, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
-        here = repo.tracked([ctx.path(target) for target in targets])
+        here = chosen(ctx, repo, targets, repo.tracked(), with_deps=revisions["with_deps"])
         done = checkout(repo, here, force=force, progress=ctx.progress)
-    for line in changes(done):
+    for line in changes(done.marks):
         ctx.out(line)
-    ctx.out(pulled(len(outcome.moved), done))
+    ctx.out(pulled(len(outcome.moved), done.files))

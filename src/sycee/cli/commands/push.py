@@ -1,11 +1,13 @@
 """``sycee push``."""
 
+from shlex import quote
 from typing import Any
 
 import click
 
 from sycee.cli.context import Context, pass_context
 from sycee.cli.revisions import revision_options, tracked
+from sycee.cli.targets import expanded, glob, run_cache, target_options
 from sycee.cli.words import files
 from sycee.ops.transfer import push
 
@@ -14,8 +16,13 @@ from sycee.ops.transfer import push
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
 @revision_options
+@target_options
+@run_cache
+@glob
 @pass_context
-def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **revisions: Any) -> None:
+def command(
+    ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, as_patterns: bool, **revisions: Any
+) -> None:
     r"""Store objects on a remote.
 
     Everything the pointers in the work tree name, or that part of it which the TARGETs name. What the remote has is
@@ -32,6 +39,9 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **r
     failed.
     """
     with ctx.repository() as repo:
-        wanted = tracked(ctx, repo, targets, **revisions)
+        wanted = tracked(ctx, repo, expanded(ctx, targets) if as_patterns else targets, **revisions)
         outcome = push(repo, wanted, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
+    for label in outcome.withheld:
+        ctx.warn(f"the list of files of {label} was not sent, since the remote lacks other files of it")
+        ctx.say(f"hint: send the rest too: sycee push {quote(label)}")
     ctx.out(f"{files(len(outcome.moved))} pushed" if outcome.moved else "Everything is up to date.")

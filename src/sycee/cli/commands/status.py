@@ -6,6 +6,7 @@ from shlex import quote
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.cli.targets import chosen, target_options
 from sycee.ops.status import Change, cloud_status, status
 
 CLEAN = "Data and pipelines are up to date."
@@ -17,11 +18,15 @@ _WIDTH = 20  # DVC's column of states
 @click.option("-c", "--cloud", is_flag=True, help="Compare the cache with a remote, not the files with the pointers.")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote; implies --cloud.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as `dvc status --json` does.")
+@target_options
 @pass_context
-def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, cloud: bool, as_json: bool) -> None:
+def command(
+    ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, cloud: bool, as_json: bool, with_deps: bool
+) -> None:
     r"""Show what differs from the pointers.
 
-    A TARGET is a tracked file or folder, a pointer, or a folder with tracked files in it. States are DVC's words:
+    A TARGET is a tracked file or folder, a file or folder in a tracked one, a pointer, a folder with tracked files in
+    it, or a step of a pipeline. States are DVC's words:
     modified, deleted, new, not in cache. Reads only.
 
     \b
@@ -34,7 +39,7 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, 
     Exit codes: 0 told, whatever it is; 1 unreadable pointer, or unknown target; 20 the remote failed.
     """
     with ctx.repository() as repo:
-        tracked = repo.tracked([ctx.path(target) for target in targets])
+        tracked = chosen(ctx, repo, targets, repo.tracked(), with_deps=with_deps)
         if cloud or remote_name:
             remote = ctx.remote(repo, remote_name)
             _show_cloud(ctx, cloud_status(repo, tracked, remote), remote.name, as_json=as_json)
