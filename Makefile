@@ -19,8 +19,8 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml
 
 $(VENV)/.rigs: $(BIN)/python tests/rigs/package.json tests/rigs/package-lock.json
 	mkdir -p $(VENV)/rigs
-	cp tests/rigs/package.json tests/rigs/package-lock.json $(VENV)/rigs
-	cd $(VENV)/rigs && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cp -r tests/rigs/package.json tests/rigs/package-lock.json tests/rigs/no-telemetry $(VENV)/rigs
+	cd $(VENV)/rigs && npm ci --ignore-scripts --install-links --no-audit --no-fund --loglevel=error
 	@touch $@
 
 demo: $(VENV)/.demo          ## the whole story on a real PyTorch model, narrated
