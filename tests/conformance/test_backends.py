@@ -125,6 +125,8 @@ class _Watched:
 
 class TestHttp(BackendSuite):
     rules = HttpRules()
+    large = 5 << 20  # every object is one request, whatever its size
+    many = 100  # nothing is listed by the backend
 
     @pytest.fixture
     def rig(self, tmp_path: Path) -> Iterator[HttpRig]:
@@ -150,7 +152,6 @@ class TestHttpsWithDigest(TestHttp):
     """TLS by an authority that nobody knows, digest authentication, objects stored by PUT, no ranges."""
 
     rules = HttpRules(auth="digest", tls=True, ranges=False)
-    large = 5 << 20
 
 
 @pytest.mark.slow
@@ -180,7 +181,8 @@ class TestS3(BackendSuite):
 
 @pytest.mark.slow
 class TestAzure(BackendSuite):
-    many = 300  # each costs a request
+    large = 17 << 20  # two parts
+    many = 100  # each costs a request
 
     @pytest.fixture
     def backend(self, azure_server: AzureServer) -> Iterator[Backend]:
@@ -191,7 +193,8 @@ class TestAzure(BackendSuite):
 
 @pytest.mark.slow
 class TestGcs(BackendSuite):
-    many = 300
+    large = 17 << 20  # two parts
+    many = 100  # each costs a request
 
     @pytest.fixture
     def backend(self, gcs_server: GcsServer) -> Iterator[Backend]:

@@ -110,6 +110,15 @@ def test_a_repository_cannot_aim_my_credentials_elsewhere(tmp_path: Path, theirs
     assert "SK" not in warning
 
 
+def test_a_repository_cannot_have_my_password_sent_in_the_clear(tmp_path: Path) -> None:
+    mine = section("web", url="http://store/x", auth="digest", user="me", password="SK")
+    same = config(tmp_path / "same", **{"global": mine}, repo=section("web", auth="digest"))
+    assert same.remotes()["web"]["password"].text == "SK"
+    merged = config(tmp_path / "other", **{"global": mine}, repo=section("web", auth="basic"))
+    assert merged.remotes()["web"].keys() == {"url", "auth"}
+    assert "sets auth to basic, so these settings of your own are not used for it: password, user" in merged.warnings[0]
+
+
 @pytest.mark.parametrize(
     "theirs",
     [

@@ -44,7 +44,9 @@ def add_remote(place: Place, name: str, url: str, *, default: bool = False, forc
     """
     title = _title(name)
     if not url or scheme_of(url) not in {*REMOTE_OPTIONS, "remote"}:
-        raise UsageError(f"{url!r} is no place that DVC knows", hint="give a folder, or s3://BUCKET/PREFIX")
+        raise UsageError(
+            f"{url!r} is no place that DVC knows", hint="give a folder, or s3://, gs://, azure:// or https://…"
+        )
     there = title in _sections(place)
     if there and not force:
         raise Conflict(

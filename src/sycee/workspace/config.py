@@ -29,7 +29,7 @@ LEVELS: tuple[Level, ...] = ("system", "global", "repo", "local")  # the later o
 OWN_LEVELS: frozenset[Level] = frozenset({"system", "global"})  # what no clone of a repository brings along
 
 _ADDRESS = ("url", "endpointurl", "oss_endpoint")  # options that say which host is spoken to
-_PROTECTION = ("use_ssl", "ssl_verify")  # options that say how it is told from others
+_PROTECTION = ("use_ssl", "ssl_verify", "auth")  # options that say how it is told from others, and what it is told
 
 
 @dataclass(frozen=True, slots=True)

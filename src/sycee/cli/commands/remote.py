@@ -14,13 +14,15 @@ from sycee.ops import remote
 def command() -> None:
     r"""Name the stores that models are pushed to and pulled from.
 
-    A remote is a folder or a bucket, under a name, in DVC's configuration. One of them can be the default.
+    A remote is a folder, a bucket (S3, Google, Azure) or an HTTP server, under a name, in DVC's configuration. One of
+    them can be the default. docs/remotes.md has all options of each kind.
 
     \b
     Examples:
       sycee remote add -d store s3://bucket/models
       sycee remote modify store endpointurl https://minio.example.org
       sycee remote modify --local store secret_access_key …
+      sycee remote add cloud azure://container/models
       sycee remote list
 
     \b
@@ -36,7 +38,7 @@ def command() -> None:
 @level_options
 @pass_context
 def add(ctx: Context, name: str, url: str, level: str | None, **flags: bool) -> None:
-    """Name a remote: a folder, or s3://BUCKET/PREFIX."""
+    """Name a remote: a folder, or a url of s3://, gs://, azure:// or https://."""
     remote.add_remote(place_of(ctx, level), name, url, default=flags["default"], force=flags["force"])
     if flags["default"]:
         ctx.say(f"Setting '{name.lower()}' as a default remote.")
