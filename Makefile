@@ -35,11 +35,12 @@ test-fast: $(VENV)/.dev      ## the tests without servers, torch and other tools
 test-crash: $(VENV)/.dev     ## every command killed at every write, rename and fsync; CI runs a seeded sample
 	SYCEE_CRASH=all $(BIN)/python -m pytest tests/compat/test_crash.py -k killed
 
-lint: $(VENV)/.dev           ## format, lint, types, floors
+lint: $(VENV)/.dev           ## format, lint, types, floors, the workflow in examples/ci
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --quiet --pedantic examples/ci/*.yml
 
 format: $(VENV)/.dev         ## what `make lint` would complain about and a machine can mend
 	$(BIN)/ruff format .

@@ -28,6 +28,7 @@ VERBS = {
     "commit": "Store what changed in tracked files and folders.",
     "status": "Show what differs from the pointers.",
     "diff": "Show what changed between two versions.",
+    "review": "Show on one page what a set of commits changes.",
     "data": "Show what differs between last commit, pointers and files.",
     "check-ignore": "Show which paths .dvcignore leaves out, and why.",
     "checkout": "Make files what their pointers say, from the cache.",

@@ -6,12 +6,14 @@ comment. No line names a path of the machine or the address of an index.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 HEADER = "# Every distribution that was installed when this model was frozen.\n"
 _SEPARATORS = re.compile(r"[-_.]+")
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+!_-]")
+
+_PINNED = re.compile(r"(?:# (?P<origin>\w+): )?(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;#]+)(?: (?P<revision>\S+))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,3 +54,20 @@ def _line(name: str, requirement: Requirement) -> str:
         return f"{pinned}\n"
     revision = f" {_UNSAFE.sub('_', requirement.revision)}" if requirement.revision else ""
     return f"# {requirement.origin}: {pinned}{revision}\n"
+
+
+def versions(data: bytes) -> Mapping[str, str]:
+    """Return the distributions of a ``requirements.lock``, leniently: lines that pin nothing are passed over.
+
+    Args:
+        data: The file; whoever wrote it.
+
+    Returns:
+        Name to version; where it came from and its commit are behind the version, as in the file.
+    """
+    found: dict[str, str] = {}
+    for line in data.decode(errors="replace").splitlines():
+        if match := _PINNED.fullmatch(line):
+            notes = [note for note in (match["origin"], match["revision"]) if note]
+            found[match["name"]] = f"{match['version']}{f' ({chr(32).join(notes)})' if notes else ''}"
+    return found

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sycee.core.fields import flat
 from sycee.core.printable import printable
 from sycee.digest import sha256_hex
 from sycee.errors import SyceeError
@@ -38,7 +39,7 @@ def describe(path: Path, cwd: Path) -> bytes:
         return data
     out = found.outs[0]
     rows = {**dict(_content(found, out)), **_metrics(found, path, cwd)}
-    rows |= _flat("", {key: value for key, value in frame.out.items() if key != "path"}) | _flat("", frame.rest)
+    rows |= _shown({key: value for key, value in frame.out.items() if key != "path"}) | _shown(frame.rest)
     width = max(map(len, rows), default=0)
     lines = [out.path, *(f"    {name:<{width}}  {value}" for name, value in rows.items())]
     return (printable("\n".join(line.replace("\n", "\\n") for line in lines)) + "\n").encode(errors="replace")
@@ -75,7 +76,7 @@ def _metrics(found: Pointer, path: Path, cwd: Path) -> dict[str, str]:
     for data in _cards(path, cwd, name):
         if sha256_hex(data) == wanted:
             try:
-                metrics = _flat("metrics.", card.parse(data).metrics)
+                metrics = _shown(card.parse(data).metrics, "metrics.")
             except SyceeError:
                 return {}
             return dict(list(metrics.items())[:_MOST_METRICS])
@@ -108,12 +109,6 @@ def _escaped(name: str) -> str:
     return "".join(f"\\{char}" if char in "*?[\\" else char for char in name)
 
 
-def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, str]:
+def _shown(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Return nested values as one line each, under names with dots."""
-    rows: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            rows |= _flat(f"{prefix}{key}.", value)
-        else:
-            rows[f"{prefix}{key}"] = json.dumps(value, ensure_ascii=False, default=str)
-    return rows
+    return {name: json.dumps(value, ensure_ascii=False, default=str) for name, value in flat(values, prefix).items()}

@@ -62,7 +62,7 @@ def read_introduced(root: Path, git: Git, tips: Iterable[str], *without: str) ->
     files: dict[_Origin, list[str]] = {}
     for commit, states in brought.items():
         for entry in _origins(git, root, commit):
-            if (_in_git(git, root) + entry.name, entry.blob) in states:
+            if (in_git(git, root) + entry.name, entry.blob) in states:
                 files.setdefault(entry, []).append(commit)
     return _history(git, root, files)
 
@@ -132,7 +132,7 @@ class _Origin:
 def _commits(git: Git, revisions: Revisions) -> list[str]:
     if revisions.commits:
         return git.run("rev-list", "--branches", "--tags", "HEAD").decode().split()
-    found = [_commit(git, rev) for rev in revisions.revs]
+    found = [commit_of(git, rev) for rev in revisions.revs]
     if revisions.branches:
         found += _tips(git, "refs/heads")
     if revisions.tags:
@@ -140,7 +140,12 @@ def _commits(git: Git, revisions: Revisions) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _commit(git: Git, rev: str) -> str:
+def commit_of(git: Git, rev: str) -> str:
+    """Return the full id of the commit that a revision means.
+
+    Raises:
+        NotFound: If it means none here.
+    """
     try:
         return git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}").decode().strip()
     except SyceeError:
@@ -149,11 +154,11 @@ def _commit(git: Git, rev: str) -> str:
 
 def _tips(git: Git, prefix: str) -> list[str]:
     names = git.run("for-each-ref", "--format=%(refname)", prefix).decode().split("\n")[:-1]
-    return [_commit(git, name) for name in names]
+    return [commit_of(git, name) for name in names]
 
 
 def _origins(git: Git, root: Path, commit: str) -> Iterator[_Origin]:
-    below = _in_git(git, root)
+    below = in_git(git, root)
     blobs = {name.removeprefix(below): blob for name, blob in _tree(git, commit) if name.startswith(below)}
     for name, blob in blobs.items():
         if is_origin(name) and not _in_nested_project(name, blobs):
@@ -161,7 +166,7 @@ def _origins(git: Git, root: Path, commit: str) -> Iterator[_Origin]:
             yield _Origin(name, blob, blobs.get(f"{folder}{slash}{PIPELINE}", "") if base == LOCK else "")
 
 
-def _in_git(git: Git, root: Path) -> str:
+def in_git(git: Git, root: Path) -> str:
     """Return what stands before the repository's paths in those of Git."""
     return "" if root == git.root else f"{root.relative_to(git.root).as_posix()}/"
 
