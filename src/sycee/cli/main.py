@@ -44,6 +44,7 @@ VERBS = {
     "list": "List what a repository holds.",
     "remote": "Name the stores to push to and pull from.",
     "config": "Show and change settings.",
+    "cache": "Say where the cache lies; bring an old one up to date.",
     "install": "Let Git call sycee: hooks, and drivers for pointers.",
     "git-hook": "Do what Git asks for, after sycee install.",
     "card": "Show and check model cards.",

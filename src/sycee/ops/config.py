@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sycee.errors import Conflict, NoRepository, NotFound, NotSet, SyceeError, UsageError
 from sycee.formats import dvcconfig
 from sycee.formats.dvcoptions import SECRETS, named_section, split_section
-from sycee.system.atomic import write_file
+from sycee.system.atomic import sweep, write_file
 from sycee.system.refusals import refused
 from sycee.workspace.config import (
     LEVELS,
@@ -190,6 +190,7 @@ def edit_file(place: Place, edit: Edit) -> None:
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        sweep(file.parent)
         write_file(file, after, mode=PRIVATE if level == "local" else None)
     except OSError as error:
         raise SyceeError(f"cannot write {file}: {error.strerror}", hint=refused(error).hint) from error

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from sycee.digest import FileDigests, md5_hex
 from sycee.errors import Conflict, DigestMismatch, MissingData
-from sycee.store.layout import PRIVATE, md5_of, object_key
+from sycee.store.layout import PRIVATE, is_object_id, md5_of, object_key
 from sycee.store.statcache import StatCache, settle
 from sycee.system.atomic import fsync, fsync_dir, open_temp, sweep, write_file
+from sycee.system.links import prepare
 from sycee.system.onepass import (
     OnBytes,
     digest_chunks,
@@ -191,6 +192,42 @@ class Cache:
             raise self._quarantine(path, oid, expected=f"md5 {md5_of(oid)}", found=f"md5 {address}")
         return digests
 
+    def old_ids(self) -> Iterator[str]:
+        """Yield the ids of all objects that have a name of before DVC 3.0, in their order."""
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
+            for path in sorted(folder.iterdir()):
+                if is_object_id(oid := folder.name + path.name) and path.is_file() and not path.is_symlink():
+                    yield oid
+
+    def renew(self, oid: str, *, on_bytes: OnBytes = ignore_bytes) -> tuple[FileDigests, bool]:
+        """Give an object of before DVC 3.0 the name that it has since; the old one stays, as a link to the same file.
+
+        Args:
+            oid: Its old id.
+            on_bytes: Called with the number of bytes of each step.
+
+        Returns:
+            Its digests, and whether it had no such name yet.
+
+        Raises:
+            MissingData: If it is not in the cache.
+            DigestMismatch: If its bytes are not those its old name says; they are moved to quarantine.
+            Conflict: If the new name is that of an object with other bytes.
+        """
+        digests = self.verified(oid, legacy=True, on_bytes=on_bytes)
+        source = self.path(oid, legacy=True)
+        path = self.path(digests.md5 + oid[len(md5_of(oid)) :])
+        if path.is_file() and self._keep_present(path, digests):
+            return digests, False
+        temp = prepare(source, self._make_dir(self.root / PRIVATE / "tmp"), ("hardlink", "copy")).temp
+        fd = open_regular(temp)
+        try:
+            self._name(temp, fd, path, digests)
+        finally:
+            temp.unlink(missing_ok=True)
+            os.close(fd)
+        return digests, True
+
     def _holds(self, digests: FileDigests) -> bool:
         path = self.find(digests.md5)
         return path is not None and self._statcache.get(path) == digests
@@ -214,8 +251,11 @@ class Cache:
         """Give verified bytes their name: durable first, then visible."""
         if path.is_file() and self._keep_present(path, digests):
             return
-        os.fchmod(fd, OBJECT_MODE)
         settle(fd)
+        self._name(temp, fd, path, digests)
+
+    def _name(self, temp: Path, fd: int, path: Path, digests: FileDigests) -> None:
+        os.fchmod(fd, OBJECT_MODE)
         fsync(fd)
         self._make_dir(path.parent)
         temp.replace(path)
@@ -226,7 +266,8 @@ class Cache:
         """Judge an object that is already there under the name of verified bytes; tell whether it stays."""
         present = self._statcache.digests_of(path)
         if present == digests:
-            path.chmod(OBJECT_MODE)
+            if path.stat().st_mode & 0o7777 != OBJECT_MODE:  # in a shared cache it may be another user's
+                path.chmod(OBJECT_MODE)
             return True
         if present.md5 == digests.md5:
             raise Conflict(
@@ -253,6 +294,9 @@ class Cache:
 
     def _made(self, folder: Path) -> Path:
         if not folder.is_dir():
+            if folder.exists():
+                hint = "remove it, or choose another cache: sycee cache dir FOLDER"
+                raise Conflict(f"{folder} is a file, where the cache needs a folder", hint=hint, path=str(folder))
             parent = self._made(folder.parent)
             folder.mkdir(exist_ok=True)
             if self._shared:
