@@ -19,6 +19,7 @@ from sycee.workspace.content import cached_by_symlink, is_executable
 from sycee.workspace.repository import Repository
 
 _EXECUTABLE = 0o111
+_GROUP_MODE = 0o664  # DVC's where a cache is shared
 
 
 def unprotect(repo: Repository, targets: Sequence[Path], *, progress: Progress = SILENT) -> None:
@@ -73,7 +74,7 @@ def _unprotect_file(repo: Repository, path: Path, task: Task) -> None:
     oid = cached_by_symlink(repo, path)
     if oid is None and kind != "file":
         return
-    mode = default_mode()
+    mode = _GROUP_MODE if repo.config.get("cache", "shared") == "group" else default_mode()
     if oid is None and is_executable(path):
         mode |= _EXECUTABLE & (mode >> 2)  # for whoever may read it
     if oid is not None or path.lstat().st_nlink > 1:
