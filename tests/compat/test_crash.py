@@ -106,6 +106,11 @@ def clone(world: World) -> None:
     git(world.root, "clone", "-q", "origin", "repo")
 
 
+def pushed_second(world: World) -> None:
+    second_version(world)
+    world.sycee("push")
+
+
 def back_to_the_first(world: World) -> None:
     second_version(world)
     git(world.repo, "checkout", "-q", "HEAD^")
@@ -124,7 +129,7 @@ def two_sides(world: World) -> None:
 
 
 MERGE = ["git-hook", "merge-driver", "--ancestor", ".merge_base", "--our", ".merge_ours", "--their", ".merge_theirs"]
-SMALL = {"sign", "merge", "add a part"}  # these write only small files
+SMALL = {"gc", "sign", "merge", "add a part"}  # these write only small files
 
 
 def old_objects(world: World) -> None:
@@ -140,6 +145,7 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
     "pull": (["pull"], clone, [["status"], ["status", "--cloud"]]),
     "checkout": (["checkout"], back_to_the_first, [["status"]]),
     "freeze": (FREEZE % "0.7", retrain, [["status", "models/m/model.pt.dvc"]]),
+    "gc": (["gc", "--workspace", "--cloud", "--force"], pushed_second, [["status"], ["status", "--cloud"]]),
     "sign": (SIGN, lambda world: (retrain(world), world.run(world.repo, FREEZE % "0.7")), []),
     "get": (["get", "-f", ".", "models/m"], lambda _world: None, []),
     "export": (["export", "models/m", "../exported"], lambda _world: None, []),
@@ -183,10 +189,11 @@ def objects(root: Path, store: str) -> dict[str, bytes]:
     }
 
 
-def check_stores(root: Path, before: dict[str, dict[str, bytes]]) -> None:
+def check_stores(root: Path, before: dict[str, dict[str, bytes]], after: dict[str, dict[str, bytes]]) -> None:
     for store, old in before.items():
         now = objects(root, store)
-        assert old.items() <= now.items(), f"{store} lost an object"
+        lost = old.keys() - now.keys()
+        assert not lost & after[store].keys(), f"{store} lost an object"
         for oid, data in now.items():
             assert digest_bytes(data).md5 == oid.removesuffix(".dir"), f"{store}: {oid} has other bytes"
     for oid, data in objects(root, "remote").items():
@@ -240,6 +247,7 @@ class Scene:
         self.stores = {store: objects(self.root, store) for store in ("repo/.dvc/cache", "remote")}
         self.points = crasher.ask(self.root / "repo", self.command)["points"]
         self.after = tree(self.root)
+        self.stores_after = {store: objects(self.root, store) for store in self.stores}
 
     def restore(self) -> None:
         shutil.rmtree(self.root)
@@ -251,7 +259,7 @@ class Scene:
     def check(self, at: int) -> None:
         self.restore()
         self.run(at)
-        check_stores(self.root, self.stores)
+        check_stores(self.root, self.stores, self.stores_after)
         check_files(self.root, self.before, self.after)
         check_pointers(self.root, self.before)
         if tree(self.root) != self.after or leftovers(self.root):  # else it had ended, but for its last words
@@ -287,7 +295,7 @@ def test_disk_full(crasher, tmp_path, name):
     scene = Scene(crasher, tmp_path, name)
     scene.restore()
     answer = crasher.ask(scene.root / "repo", scene.command, largest=100_000)  # EFBIG, as a quota: half of the weights
-    check_stores(scene.root, scene.stores)
+    check_stores(scene.root, scene.stores, scene.stores_after)
     assert leftovers(scene.root) == []
     assert "Traceback" not in answer["printed"]
     if name == "freeze":  # a training is never lost: the card tells what is missing

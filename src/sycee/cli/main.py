@@ -39,6 +39,7 @@ VERBS = {
     "fetch": "Bring objects from a remote into the cache.",
     "pull": "Fetch, then check out.",
     "push": "Store objects on a remote.",
+    "gc": "Remove objects that nothing refers to.",
     "check": "Prove that every object is there and whole.",
     "get": "Copy a file or folder out of another repository.",
     "list": "List what a repository holds.",

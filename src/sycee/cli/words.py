@@ -38,6 +38,11 @@ def files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
+def objects(count: int) -> str:
+    """Return ``1 object`` or ``N objects``."""
+    return "1 object" if count == 1 else f"{count} objects"
+
+
 def byte_count(count: int) -> str:
     """Return a number of bytes for a person: ``999 B``, ``1.5 kB``, ``4.3 GB``; a kB has 1000 bytes."""
     amount = float(count)

@@ -103,7 +103,9 @@ class LocalBackend:
     def delete(self, key: str) -> None:
         """See :meth:`sycee.storage.port.Backend.delete`."""
         with self._speaking("delete", key), suppress(FileNotFoundError, NotADirectoryError):
-            self._place(key).unlink()
+            path = self._place(key)
+            path.unlink()
+            fsync_dir(path.parent)  # who deletes one object before another may rely on it after a power cut
 
     def describe(self, key: str = "") -> str:
         """See :meth:`sycee.storage.port.Backend.describe`."""

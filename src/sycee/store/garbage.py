@@ -1,0 +1,113 @@
+"""Which objects of a store nothing refers to, and in which order they go: decisions over keys, without I/O.
+
+A key that is not an object's is never garbage: quarantine, unfinished writes, the run cache, and whatever else somebody
+keeps beside the objects stay.
+
+Directory objects go first, since one that is there promises its members: a removal that is cut off leaves members
+without their folder, which the next one takes, and never a folder that looks complete and is not. Folder sums go last;
+they are evidence about a folder and nothing depends on them.
+"""
+
+import re
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from sycee.store.layout import PRIVATE
+
+_FILE = re.compile(r"(files/md5/)?[0-9a-f]{2}/[0-9a-f]{30}")
+_SUMS = re.compile(rf"{PRIVATE}/sums/[0-9a-f]{{2}}/[0-9a-f]{{62}}")
+_DIRECTORY = re.compile(rf"{_FILE.pattern}\.dir")
+LEGACY_FOLDERS = {f"{number:02x}": None for number in range(256)}
+FOLDERS = ("files/md5", f"{PRIVATE}/sums", *LEGACY_FOLDERS)  # where objects lie; nowhere else is anything looked at
+
+
+class Kind(IntEnum):
+    """What an object is; the order of the values is the order of removal."""
+
+    DIRECTORY = 0
+    FILE = 1
+    SUMS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An object of a store.
+
+    Attributes:
+        key: Where it lies in the store.
+        size: In bytes.
+    """
+
+    key: str
+    size: int
+
+    @property
+    def kind(self) -> Kind | None:
+        """What it is; None for what is no object."""
+        return kind_of(self.key)
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether it lies where DVC kept objects before 3.0."""
+        return self.key[:2] in LEGACY_FOLDERS
+
+
+def kind_of(key: str) -> Kind | None:
+    """Return what lies under a key, or None if it is no object."""
+    for kind, pattern in ((Kind.FILE, _FILE), (Kind.DIRECTORY, _DIRECTORY), (Kind.SUMS, _SUMS)):
+        if pattern.fullmatch(key):
+            return kind
+    return None
+
+
+def garbage(stored: Iterable[Item], kept: Collection[str]) -> tuple[Item, ...]:
+    """Return the objects that are not kept, in the order in which they are to be removed.
+
+    Args:
+        stored: What a store holds.
+        kept: The keys that are needed.
+    """
+    found = [(kind, item) for item in stored if item.key not in kept and (kind := item.kind) is not None]
+    return tuple(item for _, item in sorted(found, key=lambda one: (one[0], one[1].key)))
+
+
+def reachable(roots: Iterable[str], members: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return the keys that roots lead to: their own, and those of the members of folders.
+
+    Args:
+        roots: Keys that pointers name.
+        members: For the key of each directory object, the keys of what it lists.
+
+    Raises:
+        KeyError: If a directory object among the roots is not in ``members``: what it lists must be known.
+    """
+    kept = set(roots)
+    for key in [key for key in kept if kind_of(key) is Kind.DIRECTORY]:
+        kept.update(members[key])
+    return kept
+
+
+def stages(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Yield items in groups, each to be gone before the next one is touched."""
+    grouped: dict[Kind | None, list[Item]] = {}
+    for item in items:
+        grouped.setdefault(item.kind, []).append(item)
+    for kind in Kind:
+        if kind in grouped:
+            yield grouped[kind]
+
+
+def newest(versions: Iterable[tuple[str, Hashable]], count: int) -> set[tuple[str, Hashable]]:
+    """Return the last ``count`` different contents of each path.
+
+    Args:
+        versions: Path and content, the newest first; a content that comes again counts once, where it came first.
+        count: How many of each path.
+    """
+    found: dict[str, dict[Hashable, None]] = {}
+    for path, content in versions:
+        seen = found.setdefault(path, {})
+        if len(seen) < count:
+            seen[content] = None
+    return {(path, content) for path, seen in found.items() for content in seen}
