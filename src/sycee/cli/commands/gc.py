@@ -121,9 +121,9 @@ def _request(ctx: Context, given: Mapping[str, Any]) -> GcRequest:
     named = [ctx.path(text) for text in (*given["projects"], *given["more"])]
     return GcRequest(
         scope=_scope(given),
-        open_project=lambda root: open_repository(root, environ=ctx.environ, notify=ctx.say),
+        open_project=lambda root: open_repository(root, environ=ctx.environ, notify=ctx.say, wait=ctx.wait),
         open_remote=open_remote,
-        projects=tuple(find_repository(path, environ=ctx.environ, notify=ctx.say) for path in named),
+        projects=tuple(find_repository(path, environ=ctx.environ, notify=ctx.say, wait=ctx.wait) for path in named),
         **{name: given[name] for name in ("cloud", "remote", "not_in_remote", "skip_failed")},
     )
 
