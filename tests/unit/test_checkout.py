@@ -13,7 +13,7 @@ from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
 from sycee.ops import checkout as module
 from sycee.ops.add import add
-from sycee.ops.checkout import checkout
+from sycee.ops.checkout import Options, checkout
 
 
 def snapshot(root):
@@ -136,7 +136,7 @@ def test_what_is_stored_nowhere_is_protected_until_forced(repo, spoil):
         checkout(repo, repo.tracked())
     assert refused.value.details["unsaved"]
     assert snapshot(repo.root) == spoilt
-    checkout(repo, repo.tracked(), force=True)
+    checkout(repo, repo.tracked(), Options(force=True))
     assert snapshot(repo.root) == whole
 
 
@@ -205,7 +205,7 @@ def test_a_symbolic_link_inside_a_tracked_folder_leads_nowhere(repo, tmp_path):
     (tmp_path / "outside").mkdir()
     (repo.root / "d/s").symlink_to(tmp_path / "outside")
     with pytest.raises(Conflict, match="d/s is a symlink"):
-        checkout(repo, repo.tracked(), force=True)
+        checkout(repo, repo.tracked(), Options(force=True))
     assert list((tmp_path / "outside").iterdir()) == []
 
 

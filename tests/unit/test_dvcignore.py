@@ -10,7 +10,7 @@ import pytest
 from sycee.errors import Conflict, FormatError
 from sycee.formats.dvcignore import MAX_BYTES, Matcher, parse
 from sycee.ops.add import add
-from sycee.ops.checkout import checkout
+from sycee.ops.checkout import Options, checkout
 from sycee.ops.status import status
 from sycee.workspace.content import members
 from sycee.workspace.ignored import Ignored
@@ -111,7 +111,7 @@ def test_checkout_and_status_leave_ignored_files_alone(repo):
     write(data, **{"notes.tmp": "mine", "scratch/x": "mine", "extra": "a"})
     assert names(repo, "data") == ["a", "extra"]
     assert [change.state for change in status(repo, repo.tracked()).changes] == ["modified"]
-    assert checkout(repo, repo.tracked(), force=True).marks == [("M", "data/")]
+    assert checkout(repo, repo.tracked(), Options(force=True)).marks == [("M", "data/")]
     assert sorted(path.name for path in data.rglob("*")) == ["a", "notes.tmp", "scratch", "x"]
     assert status(repo, repo.tracked()).changes == ()
 
@@ -123,7 +123,7 @@ def test_a_folder_that_moves_away_keeps_its_ignored_files(repo):
     old = repo.tracked()
     (data / "sub" / "a").unlink()
     write(data, **{"sub/mine.tmp": "mine", "sub/c": "b"})
-    checkout(repo, old, force=True)
+    checkout(repo, old, Options(force=True))
     assert (data / "sub" / "mine.tmp").read_text() == "mine"
     assert not (data / "sub" / "c").exists()
 

@@ -9,7 +9,7 @@ from sycee.errors import Conflict, NotFound
 from sycee.formats import pointer
 from sycee.formats.dirobject import Entry
 from sycee.ops.add import add
-from sycee.ops.checkout import checkout
+from sycee.ops.checkout import Options, checkout
 from sycee.ops.commit import commit
 from sycee.ops.status import status
 from sycee.ops.storing import Manner
@@ -240,7 +240,7 @@ def test_checkout_of_a_part_leaves_the_rest_alone(repo, folder, write):
     (folder / "sub/x").unlink()
     with pytest.raises(Conflict, match="dir/sub/extra would be overwritten or removed"):
         checkout(repo, repo.tracked([folder / "sub"], parts=True))
-    checkout(repo, repo.tracked([folder / "sub"], parts=True), force=True)
+    checkout(repo, repo.tracked([folder / "sub"], parts=True), Options(force=True))
     assert (folder / "sub/x").read_bytes() == b"x"
     assert not (folder / "sub/extra").exists()
     assert (folder / "extra").exists()

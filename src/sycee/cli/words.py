@@ -83,8 +83,18 @@ def pulled(fetched: int, done: Mapping[Any, int]) -> str:
         fetched: How many objects it fetched.
         done: How many files it added, modified and deleted, by their marks.
     """
-    counts = [("fetched", fetched), *((name, done.get(mark, 0)) for mark, name in _NAMES.items())]
-    parts = [f"{files(count)} {name}" for name, count in counts if count]
-    if not parts:
-        return "Everything is up to date."
+    fetched_too = [f"{files(fetched)} fetched"] if fetched else []
+    return _joined([*fetched_too, *_changed(done)]) or "Everything is up to date."
+
+
+def changed(done: Mapping[Any, int]) -> str:
+    """Return how many files changed: ``1 file modified and 2 files added``; empty if none did."""
+    return _joined(_changed(done))
+
+
+def _changed(done: Mapping[Any, int]) -> list[str]:
+    return [f"{files(done[mark])} {name}" for mark, name in _NAMES.items() if done.get(mark)]
+
+
+def _joined(parts: list[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

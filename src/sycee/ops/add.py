@@ -18,6 +18,7 @@ from sycee.system.tree import kind_at
 from sycee.workspace.content import cached_by_symlink, is_executable, listed, members, require_utf8
 from sycee.workspace.gitside import in_git, stage_if_wanted
 from sycee.workspace.ignored import Ignored
+from sycee.workspace.placed import remember
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import SUFFIX, Tracked, is_ours, require_seen
 
@@ -57,6 +58,7 @@ def add(
             require_updatable(repo, folder, open_remote, progress)
         repo.sweep(targets)
         added = [store(repo, target, known.get(target), progress, manner) for target in wholes]
+        remember(repo, ((one.path, one.out) for one in added))
         added += [store(repo, folder.path, folder, progress, manner) for folder in updates]
     stage_if_wanted(repo, (path for one in added for path in one.changed))
     return added

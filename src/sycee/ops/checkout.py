@@ -16,6 +16,7 @@ from typing import Literal
 from sycee.core.progress import SILENT, Progress, Task, within
 from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
+from sycee.ops.vanished import Vanished, vanished
 from sycee.store.cache import Expected
 from sycee.store.layout import is_directory
 from sycee.store.statcache import settle
@@ -23,6 +24,7 @@ from sycee.store.transfer import Wanted, members_of, require_parts
 from sycee.system.links import DEFAULT_WAYS, SHARED_INODE, Prepared, prepare
 from sycee.system.tree import kind_at, scan
 from sycee.workspace.content import cached_by_symlink, file_id, is_executable, is_stored, members
+from sycee.workspace.placed import remember
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import wanted
@@ -59,40 +61,73 @@ class Changes:
     files: Mapping[Mark, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a checkout is done.
+
+    Attributes:
+        force: Whether bytes that are stored nowhere may be replaced or removed.
+        relink: Whether to make files anew that are right, in the way that ``cache.type`` says now.
+        allow_missing: Whether to leave alone what lacks objects, instead of refusing everything.
+        take_away: Whether to remove what no pointer names any more; then all that is tracked has to be given.
+    """
+
+    force: bool = False
+    relink: bool = False
+    allow_missing: bool = False
+    take_away: bool = False
+
+
+DEFAULT = Options()
+
+
 @dataclass(slots=True)
 class Plan:
     """All that a checkout would do, and all that stands against it.
 
     Attributes:
+        relink: See :class:`Options`.
         place: Files to create or replace.
         remove: Files that no object names, in tracked folders and in folders that stand where a file belongs.
         clear: The latter folders.
         folders: Folders to make, even if they stay empty.
         marks: What to report, see :class:`Changes`.
         files: The same.
-        missing: Objects that are not in the cache.
+        missing: Labels of objects that are not in the cache.
         unsaved: Paths whose present bytes are stored nowhere.
     """
 
+    relink: bool = False
     place: list[Placement] = field(default_factory=list)
     remove: list[Path] = field(default_factory=list)
     clear: list[Path] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     marks: list[tuple[Mark, str]] = field(default_factory=list)
     files: Counter[Mark] = field(default_factory=Counter)
-    missing: list[Wanted] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     unsaved: list[str] = field(default_factory=list)
+
+    def include(self, other: "Plan") -> None:
+        """Do also what another plan says."""
+        self.place += other.place
+        self.remove += other.remove
+        self.clear += other.clear
+        self.folders += other.folders
+        self.marks += other.marks
+        self.files += other.files
+        self.missing += other.missing
+        self.unsaved += other.unsaved
 
 
 def checkout(
-    repo: Repository, tracked: Sequence[Tracked], *, force: bool = False, progress: Progress = SILENT
+    repo: Repository, tracked: Sequence[Tracked], options: Options = DEFAULT, *, progress: Progress = SILENT
 ) -> Changes:
     """Make files and folders of the work tree what their pointers say.
 
     Args:
         repo: The repository.
         tracked: Which.
-        force: Whether bytes that are stored nowhere may be replaced or removed.
+        options: How.
         progress: Told the bytes.
 
     Raises:
@@ -101,17 +136,48 @@ def checkout(
     """
     with repo.locked(writes=[one.path for one in tracked]):
         repo.sweep(one.path for one in tracked)
-        plan = Plan()
-        for one in tracked:
-            _plan(repo, one, plan, progress)
-        _require_possible(plan, force=force)
+        plan, done = _planned(repo, tracked, options, progress)
+        gone = vanished(repo, tracked, progress) if options.take_away else []
+        for one in gone:
+            _plan_removal(one, plan)
+        _require_possible(plan, force=options.force)
         _apply(repo, plan, progress)
+        _remember(repo, done, gone, plan)
     return Changes(plan.marks, plan.files)
+
+
+def _planned(
+    repo: Repository, tracked: Sequence[Tracked], options: Options, progress: Progress
+) -> tuple[Plan, list[Tracked]]:
+    """Return the plan for tracked paths, and which of them it is for."""
+    plan, done = Plan(options.relink), []
+    for one in tracked:
+        its = Plan(options.relink)
+        _plan(repo, one, its, progress)
+        if not (its.missing and options.allow_missing):
+            plan.include(its)
+            done.append(one)
+    return plan, done
+
+
+def _plan_removal(one: Vanished, plan: Plan) -> None:
+    if one.files:
+        plan.remove += one.files
+        plan.marks.append(("D", one.relpath))
+        plan.files["D"] += 1  # as DVC, which counts a folder as one
+
+
+def _remember(repo: Repository, done: Iterable[Tracked], gone: Iterable[Vanished], plan: Plan) -> None:
+    wholes = [one for one in done if not one.parts and kind_at(one.path) is not None]
+    changed = {path.rstrip("/") for _, path in plan.marks}
+    fresh = {one.relpath for one in wholes if plan.relink or one.relpath in changed}
+    left = [one.relpath.rstrip("/") for one in gone if one.files or kind_at(repo.root / one.relpath) is None]
+    remember(repo, ((one.path, one.out) for one in wholes), gone=left, fresh=fresh)
 
 
 def _require_possible(plan: Plan, *, force: bool) -> None:
     if plan.missing:
-        labels = sorted({item.label for item in plan.missing})
+        labels = sorted(set(plan.missing))
         raise NotFound(
             f"{_listed(labels)} cannot be checked out: not in the cache",
             hint="fetch first: sycee fetch, or both at once: sycee pull",
@@ -133,6 +199,7 @@ def _listed(names: Sequence[str]) -> str:
 def _plan(repo: Repository, tracked: Tracked, plan: Plan, progress: Progress) -> None:
     whole = wanted(tracked)
     if whole is None:
+        _require_address(tracked)
         return
     repo.require_real_folders(tracked.path)
     if is_directory(whole.oid):
@@ -141,19 +208,27 @@ def _plan(repo: Repository, tracked: Tracked, plan: Plan, progress: Progress) ->
         _plan_file(repo, tracked, whole, plan, progress)
 
 
+def _require_address(tracked: Tracked) -> None:
+    out, imported = tracked.out, tracked.pointer is not None and tracked.pointer.imported
+    if out.md5 is None and out.cache and not out.versioned and not imported:  # an import gets it when it is fetched
+        hint = "add it, or take an older pointer: git log -- " + tracked.origin.name
+        raise NotFound(f"{tracked.relpath} cannot be checked out: its pointer names no content", hint=hint)
+
+
 def _plan_file(repo: Repository, tracked: Tracked, item: Wanted, plan: Plan, progress: Progress) -> None:
     mark: Mark = "A" if kind_at(tracked.path) is None else "M"
     current = _saved_id(repo, tracked.path, item, plan, progress)
-    if current == item.oid and is_executable(tracked.path) >= tracked.out.isexec:
-        return
-    _place(repo, Placement(tracked.path, item, tracked.out.isexec), plan)
-    plan.marks.append((mark, tracked.relpath))
-    plan.files[mark] += 1
+    is_right = current == item.oid and is_executable(tracked.path) >= tracked.out.isexec
+    if not is_right or plan.relink:
+        _place(repo, Placement(tracked.path, item, tracked.out.isexec), plan)
+    if not is_right:
+        plan.marks.append((mark, tracked.relpath))
+        plan.files[mark] += 1
 
 
 def _plan_folder(repo: Repository, tracked: Tracked, whole: Wanted, plan: Plan, progress: Progress) -> None:
     if repo.cache.find(whole.oid, legacy=whole.legacy) is None:
-        plan.missing.append(whole)
+        plan.missing.append(whole.label)
         return
     require_parts(repo.cache, [whole])
     parts = {part.label.removeprefix(f"{whole.label}/"): part for part in members_of(repo.cache, whole)}
@@ -186,16 +261,16 @@ def _require_ways(repo: Repository, paths: Iterable[Path], removed: Iterable[Pat
 def _is_outdated(repo: Repository, path: Path, part: Wanted, plan: Plan, progress: Progress) -> bool:
     """Tell whether a member is absent or differs, and plan it then."""
     mark: Mark = "A" if kind_at(path) is None else "M"
-    if _saved_id(repo, path, part, plan, progress) == part.oid:
-        return False
-    _place(repo, Placement(path, part), plan)
-    plan.files[mark] += 1
-    return True
+    is_right = _saved_id(repo, path, part, plan, progress) == part.oid
+    if not is_right or plan.relink:
+        _place(repo, Placement(path, part), plan)
+    plan.files[mark] += not is_right
+    return not is_right
 
 
 def _place(repo: Repository, placement: Placement, plan: Plan) -> None:
     if repo.cache.find(placement.item.oid, legacy=placement.item.legacy) is None:
-        plan.missing.append(placement.item)
+        plan.missing.append(placement.item.label)
     plan.place.append(placement)
 
 

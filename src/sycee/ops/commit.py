@@ -17,6 +17,7 @@ from sycee.ops.status import in_cache
 from sycee.ops.storing import DEFAULT, Added, Manner, store
 from sycee.workspace.content import current, current_id
 from sycee.workspace.gitside import stage_if_wanted
+from sycee.workspace.placed import remember
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked, is_ours, read_origin
 
@@ -57,6 +58,8 @@ def commit(
         due = [one for one in found if _is_due(repo, one, confirm, progress)]
         repo.sweep(one.path for one in due)
         added = [store(repo, one.path, _reread(repo, one), progress, manner) for one in due]
+        wholes = {one.path for one in due if not one.parts}
+        remember(repo, ((one.path, one.out) for one in added if one.path in wholes))
     stage_if_wanted(repo, (path for one in added for path in one.changed))
     return added
 

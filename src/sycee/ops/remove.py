@@ -16,6 +16,7 @@ from sycee.ops.unprotect import unprotect_artifact
 from sycee.system.tree import kind_at, scan
 from sycee.workspace.content import cached_by_symlink, file_id, is_stored
 from sycee.workspace.gitside import for_git, stage_if_wanted, unignore, unlink
+from sycee.workspace.placed import remember
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import LOCK, SUFFIX, Tracked
 
@@ -65,6 +66,7 @@ def remove(repo: Repository, request: RemoveRequest, *, progress: Progress = SIL
             changed += _remove(repo, its_outs, progress, with_data=request.outs)
             unlink(pointer)
             changed.append(pointer)
+        remember(repo, (), gone=(one.relpath for one in outs))  # what stays is the user's own now
     known = for_git(repo, changed)
     stage_if_wanted(repo, known)
     return known

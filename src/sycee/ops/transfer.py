@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from sycee.core.progress import SILENT, Progress
+from sycee.errors import NotFound
 from sycee.store import transfer
 from sycee.store.transfer import Outcome, Remote, Wanted
 from sycee.workspace.repository import Repository
@@ -36,11 +37,23 @@ def push(
 
 
 def fetch(
-    repo: Repository, tracked: Sequence[Tracked], open_remote: OpenRemote, *, progress: Progress = SILENT
+    repo: Repository,
+    tracked: Sequence[Tracked],
+    open_remote: OpenRemote,
+    *,
+    allow_missing: bool = False,
+    progress: Progress = SILENT,
 ) -> Outcome:
     """Bring into the cache all objects that the pointers name and it lacks, each verified on its way in.
 
     Nothing is asked of a remote when nothing is lacking.
+
+    Args:
+        repo: The repository.
+        tracked: Whose objects.
+        open_remote: As for :func:`push`.
+        allow_missing: Whether it is no failure that a remote has not got an object.
+        progress: Told the bytes.
 
     Raises:
         SyceeError: If an object could not be fetched, after all others were: absent from the remote (NotFound),
@@ -52,6 +65,8 @@ def fetch(
             if transfer.lacking(repo.cache, items):
                 outcome.extend(transfer.fetch(open_remote(name), repo.cache, items, progress))
             transfer.require_parts(repo.cache, items)
+    if allow_missing:
+        outcome.failures = [error for error in outcome.failures if not isinstance(error, NotFound)]
     outcome.require_success("fetch")
     return outcome
 

@@ -8,7 +8,7 @@ from sycee.cli.context import Context, pass_context
 from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.targets import chosen, run_cache, target_options
 from sycee.cli.words import changes, pulled
-from sycee.ops.checkout import checkout
+from sycee.ops.checkout import Options, checkout
 from sycee.ops.transfer import fetch
 
 
@@ -16,11 +16,12 @@ from sycee.ops.transfer import fetch
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
 @click.option("-f", "--force", is_flag=True, help="Give up content that is stored nowhere.")
+@click.option("--allow-missing", is_flag=True, help="Leave alone what is nowhere, and do the rest.")
 @revision_options
 @target_options
 @run_cache
 @pass_context
-def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, force: bool, **revisions: Any) -> None:
+def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **given: Any) -> None:
     r"""Fetch, then check out.
 
     A TARGET may be a file or folder in a tracked folder: then only this part is fetched and checked out.
@@ -36,10 +37,17 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, 
     remote failed.
     """
     with ctx.repository() as repo:
-        wanted = tracked(ctx, repo, targets, **revisions)
-        outcome = fetch(repo, wanted, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
-        here = chosen(ctx, repo, targets, repo.tracked(), with_deps=revisions["with_deps"])
-        done = checkout(repo, here, force=force, progress=ctx.progress)
+        how = {name: given.pop(name) for name in ("force", "allow_missing")}
+        wanted = tracked(ctx, repo, targets, **given)
+        outcome = fetch(
+            repo,
+            wanted,
+            lambda name: ctx.remote(repo, name or remote_name),
+            allow_missing=how["allow_missing"],
+            progress=ctx.progress,
+        )
+        here = chosen(ctx, repo, targets, repo.tracked(), with_deps=given["with_deps"])
+        done = checkout(repo, here, Options(take_away=not targets, **how), progress=ctx.progress)
     for line in changes(done.marks):
         ctx.out(line)
     ctx.out(pulled(len(outcome.moved), done.files))

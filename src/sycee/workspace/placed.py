@@ -1,0 +1,109 @@
+"""What tracked files and folders were put into this work tree, so that a checkout can take them away again.
+
+After a switch of branches the data of the other branch is still there: Git ignores it, and does not remove it. So add
+and checkout note what they leave behind, in ``.dvc/tmp/sycee/placed.json``. The note gives no right to delete: that
+needs bytes that are unchanged and stored (``ops/vanished.py``). Losing it costs nothing but that such files stay.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from sycee.formats.paths import path_fault
+from sycee.formats.pointer import Out
+from sycee.store.layout import is_object_id
+from sycee.system.atomic import replacing, write_all
+from sycee.system.tree import kind_at, scan
+from sycee.workspace.repository import DVC_DIR, Repository
+
+MAX_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One file or folder.
+
+    Attributes:
+        oid: Its object id.
+        legacy: Whether that is of the time before DVC 3.0.
+        token: What it was made of: changes when a file of it is written or replaced, or comes or goes.
+    """
+
+    oid: str
+    legacy: bool
+    token: str
+
+
+def placed(repo: Repository) -> dict[str, Placed]:
+    """Return what is noted, by path below the root; empty if the note is absent or damaged."""
+    with suppress(OSError, ValueError, RecursionError):
+        with _note(repo).open("rb") as file:
+            rows = json.loads(file.read(MAX_BYTES))
+        if isinstance(rows, dict):
+            found = {path: _row(path, row) for path, row in rows.items()}
+            return {path: row for path, row in found.items() if row}
+    return {}
+
+
+def remember(
+    repo: Repository, outs: Iterable[tuple[Path, Out]], *, gone: Iterable[str] = (), fresh: Iterable[str] = ()
+) -> None:
+    """Note what stands in the work tree now; the lock must be held.
+
+    Args:
+        repo: The repository.
+        outs: Path and out of what stands there just as its pointer says.
+        gone: Paths below the root that are no concern of ours any more.
+        fresh: Those of ``outs``, below the root, that were written although the note may have their object id.
+    """
+    before, dropped, rewritten = placed(repo), set(gone), set(fresh)
+    after = {path: row for path, row in before.items() if path not in dropped}
+    for path, out in outs:
+        name = repo.relpath(path)
+        known = None if name in rewritten else after.get(name)
+        if out.md5 and out.cache and (known is None or (known.oid, known.legacy) != (out.md5, out.hash is None)):
+            after[name] = Placed(out.md5, out.hash is None, token(path))
+    if after != before:
+        _write(repo, after)
+
+
+def token(path: Path) -> str:
+    """Return what changes when a file, or any file of a folder, is written or replaced, or comes or goes."""
+    digest = blake2b(digest_size=16)
+    for file in files(path):
+        status = file.lstat()
+        digest.update(os.fsencode(f"{os.path.relpath(file, path)}\0{status.st_ino}\0{status.st_mtime_ns}\0"))
+    return digest.hexdigest()
+
+
+def files(path: Path) -> list[Path]:
+    """Return the file at a path, or all that a folder there holds and that are no folders."""
+    kind = kind_at(path)
+    if kind == "dir":
+        return [path / entry.relpath for entry in scan(path) if entry.kind != "dir"]
+    return [] if kind is None else [path]
+
+
+def _note(repo: Repository) -> Path:
+    return repo.scratch / "placed.json"
+
+
+def _row(path: str, row: object) -> Placed | None:
+    # A clone can bring a note along; no line of it leads out of the work tree or into anybody's settings.
+    if path_fault(path) or DVC_DIR in path.casefold().split("/") or not isinstance(row, list) or len(row) != 3:
+        return None
+    oid, legacy, its_token = row
+    is_sound = isinstance(oid, str) and is_object_id(oid) and isinstance(legacy, bool) and isinstance(its_token, str)
+    return Placed(oid, legacy, its_token) if is_sound else None
+
+
+def _write(repo: Repository, rows: Mapping[str, Placed]) -> None:
+    data = json.dumps({path: [row.oid, row.legacy, row.token] for path, row in sorted(rows.items())}).encode()
+    with suppress(OSError):  # a read-only or full disk is no reason to fail: see above
+        _note(repo).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(_note(repo), durable=False) as fd:
+            write_all(fd, data)
