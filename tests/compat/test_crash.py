@@ -134,6 +134,10 @@ SMALL = {"gc", "sign", "merge", "add a part"}  # these write only small files
 
 def old_objects(world: World) -> None:
     old_repository(world.repo, world.repo / "old")
+def to_a_branch_without_data(world: World) -> None:
+    git(world.repo, "checkout", "-qb", "other")
+    git(world.repo, "rm", "-q", "data.dvc")
+    git(world.repo, "commit", "-qm", "no data")
 
 
 # Command, what happens before it, and the commands of the real dvc that must find nothing to do after it.
@@ -144,6 +148,7 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
     "fetch": (["fetch"], clone, [["status", "--cloud"]]),
     "pull": (["pull"], clone, [["status"], ["status", "--cloud"]]),
     "checkout": (["checkout"], back_to_the_first, [["status"]]),
+    "checkout that takes away": (["checkout"], to_a_branch_without_data, [["status"]]),
     "freeze": (FREEZE % "0.7", retrain, [["status", "models/m/model.pt.dvc"]]),
     "gc": (["gc", "--workspace", "--cloud", "--force"], pushed_second, [["status"], ["status", "--cloud"]]),
     "sign": (SIGN, lambda world: (retrain(world), world.run(world.repo, FREEZE % "0.7")), []),
@@ -156,7 +161,7 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
 }
 
 
-SMALL = {"sign", "merge", "config", "remote add", "cache migrate"}  # which write only small files
+SMALL = {"gc", "sign", "merge", "config", "remote add", "cache migrate"}  # which write only small files
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sycee.errors import Conflict, NotFound
 from sycee.formats.foldersums import FileSums
 from sycee.formats.pointer import Out
 from sycee.ops.add import require_place
-from sycee.ops.checkout import checkout
+from sycee.ops.checkout import Options, checkout
 from sycee.ops.storing import Added, Artifact, Manner, ingest, listed_folder, strong, taken_folder, write
 from sycee.store.cache import Expected
 from sycee.store.direct import send
@@ -60,7 +60,7 @@ def add_copy(repo: Repository, request: Bringing, *, progress: Progress = SILENT
         before = _require_possible(repo, request)
         repo.sweep([request.target])
         added = write(repo, _taken(repo, request, progress), before)
-    checkout(repo, repo.tracked([request.target]), force=request.force, progress=progress)
+    checkout(repo, repo.tracked([request.target]), Options(force=request.force), progress=progress)
     stage_if_wanted(repo, added.changed)
     return added
 

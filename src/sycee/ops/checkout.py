@@ -24,7 +24,7 @@ from sycee.store.transfer import Wanted, members_of, require_parts
 from sycee.system.links import DEFAULT_WAYS, SHARED_INODE, Prepared, prepare
 from sycee.system.tree import kind_at, scan
 from sycee.workspace.content import cached_by_symlink, file_id, is_executable, is_stored, members
-from sycee.workspace.placed import remember
+from sycee.workspace.placed import placed, remember
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import wanted
@@ -134,7 +134,8 @@ def checkout(
         NotFound: If objects are not in the cache; nothing was changed.
         Conflict: If unsaved bytes are in the way and ``force`` is not set; nothing was changed.
     """
-    with repo.locked(writes=[one.path for one in tracked]):
+    noted = [repo.root / relpath for relpath in placed(repo)] if options.take_away else []
+    with repo.locked(writes=[*(one.path for one in tracked), *noted]):
         repo.sweep(one.path for one in tracked)
         plan, done = _planned(repo, tracked, options, progress)
         gone = vanished(repo, tracked, progress) if options.take_away else []

@@ -16,7 +16,7 @@ from pathlib import Path
 from sycee.formats.paths import path_fault
 from sycee.formats.pointer import Out
 from sycee.store.layout import is_object_id
-from sycee.system.atomic import replacing, write_all
+from sycee.system.atomic import replacing, sweep, write_all
 from sycee.system.tree import kind_at, scan
 from sycee.workspace.repository import DVC_DIR, Repository
 
@@ -104,6 +104,7 @@ def _row(path: str, row: object) -> Placed | None:
 def _write(repo: Repository, rows: Mapping[str, Placed]) -> None:
     data = json.dumps({path: [row.oid, row.legacy, row.token] for path, row in sorted(rows.items())}).encode()
     with suppress(OSError):  # a read-only or full disk is no reason to fail: see above
-        _note(repo).parent.mkdir(parents=True, exist_ok=True)
+        repo.scratch.mkdir(parents=True, exist_ok=True)
+        sweep(repo.scratch)
         with replacing(_note(repo), durable=False) as fd:
             write_all(fd, data)
