@@ -11,7 +11,7 @@ from sycee.errors import Conflict, NotFound
 from sycee.ops.add import add
 from sycee.ops.checkout import Options, checkout
 from sycee.ops.remove import RemoveRequest, remove
-from sycee.workspace.placed import placed
+from sycee.workspace.placed import going, placed
 
 ALL = Options(take_away=True)
 
@@ -93,6 +93,19 @@ def test_a_folder_somebody_worked_in_stays_whole(switched, work):
     before = {name for name in left(switched) if name.startswith(("d", "e"))}
     assert checkout(switched, switched.tracked(), ALL).marks == [("D", "sub/f")]
     assert {name for name in left(switched) if name.startswith(("d", "e"))} == before
+
+
+def test_a_folder_that_was_half_taken_away_goes_whole_the_next_time(switched):
+    going(switched, ["d"])
+    (switched.root / "d/a").unlink()
+    assert checkout(switched, switched.tracked(), ALL).marks == [("D", "d/"), ("D", "sub/f")]
+
+
+def test_even_then_nothing_goes_that_is_not_stored(switched):
+    going(switched, ["d"])
+    write(switched, {"d/new": "mine"})
+    assert checkout(switched, switched.tracked(), ALL).marks == [("D", "sub/f")]
+    assert (switched.root / "d/a").exists()
 
 
 def test_what_is_stored_nowhere_stays(switched):

@@ -24,7 +24,7 @@ from sycee.store.transfer import Wanted, members_of, require_parts
 from sycee.system.links import DEFAULT_WAYS, SHARED_INODE, Prepared, prepare
 from sycee.system.tree import kind_at, scan
 from sycee.workspace.content import cached_by_symlink, file_id, is_executable, is_stored, members
-from sycee.workspace.placed import placed, remember
+from sycee.workspace.placed import going, placed, remember
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import wanted
@@ -142,6 +142,7 @@ def checkout(
         for one in gone:
             _plan_removal(one, plan)
         _require_possible(plan, force=options.force)
+        going(repo, (one.relpath.rstrip("/") for one in gone if one.files))
         _apply(repo, plan, progress)
         _remember(repo, done, gone, plan)
     return Changes(plan.marks, plan.files)

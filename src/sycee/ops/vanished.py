@@ -1,8 +1,8 @@
 """What stands in the work tree although no pointer names it any more, as after a switch of branches.
 
 Such a file or folder may go if sycee put or found it there (``workspace/placed.py``), nothing in it was written,
-replaced, added or removed since, Git does not keep any of it, and the cache holds the very bytes of every file. All
-else stays: it is somebody's work.
+replaced, added or removed since (but by a checkout that was killed), Git does not keep any of it, and the cache holds
+the very bytes of every file. All else stays: it is somebody's work.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from sycee.store.transfer import Wanted, members_of
 from sycee.system.tree import kind_at
 from sycee.workspace.content import file_id, is_stored
 from sycee.workspace.gitside import in_git
-from sycee.workspace.placed import Placed, files, placed, token
+from sycee.workspace.placed import GOING, Placed, files, placed, token
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 
@@ -69,7 +69,8 @@ def _judged(repo: Repository, relpath: str, row: Placed, progress: Progress) -> 
 
 def _is_as_placed(path: Path, row: Placed) -> bool:
     kind = kind_at(path)
-    return kind is not None and (kind == "dir") == row.oid.endswith(".dir") and token(path) == row.token
+    is_alike = kind is not None and (kind == "dir") == row.oid.endswith(".dir")
+    return is_alike and (row.token == GOING or token(path) == row.token)
 
 
 def _in_git(repo: Repository, path: Path) -> bool:
@@ -80,7 +81,8 @@ def _in_git(repo: Repository, path: Path) -> bool:
 def _is_saved(repo: Repository, path: Path, row: Placed, progress: Progress) -> bool:
     wanted = _content(repo, path, row)
     ids = {file: file_id(repo, file, legacy=row.legacy, progress=progress) for file in files(path)}
-    return ids == wanted and all(is_stored(repo, file, oid, legacy=row.legacy) for file, oid in ids.items())
+    is_known = ids.items() <= wanted.items() and (row.token == GOING or len(ids) == len(wanted))
+    return is_known and all(is_stored(repo, file, oid, legacy=row.legacy) for file, oid in ids.items())
 
 
 def _content(repo: Repository, path: Path, row: Placed) -> Mapping[Path, str]:

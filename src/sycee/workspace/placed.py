@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from sycee.system.tree import kind_at, scan
 from sycee.workspace.repository import DVC_DIR, Repository
 
 MAX_BYTES = 64 << 20
+GOING = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Placed:
     Attributes:
         oid: Its object id.
         legacy: Whether that is of the time before DVC 3.0.
-        token: What it was made of: changes when a file of it is written or replaced, or comes or goes.
+        token: Changes when a file of it is written or replaced, or comes or goes; :data:`GOING` while a checkout takes
+            it away.
     """
 
     oid: str
@@ -65,10 +67,17 @@ def remember(
     for path, out in outs:
         name = repo.relpath(path)
         known = None if name in rewritten else after.get(name)
-        if out.md5 and out.cache and (known is None or (known.oid, known.legacy) != (out.md5, out.hash is None)):
+        if out.md5 and out.cache and (known is None or not _is_of(known, out)):
             after[name] = Placed(out.md5, out.hash is None, token(path))
     if after != before:
         _write(repo, after)
+
+
+def going(repo: Repository, relpaths: Iterable[str]) -> None:
+    """Note that a checkout takes these away now: should it be killed, the next one goes on; the lock must be held."""
+    rows, names = placed(repo), set(relpaths)
+    if names:
+        _write(repo, {path: replace(row, token=GOING) if path in names else row for path, row in rows.items()})
 
 
 def token(path: Path) -> str:
@@ -76,7 +85,7 @@ def token(path: Path) -> str:
     digest = blake2b(digest_size=16)
     for file in files(path):
         status = file.lstat()
-        digest.update(os.fsencode(f"{os.path.relpath(file, path)}\0{status.st_ino}\0{status.st_mtime_ns}\0"))
+        digest.update(os.fsencode(f"{os.path.relpath(file, path)}\0{status.st_size}\0{status.st_mtime_ns}\0"))
     return digest.hexdigest()
 
 
@@ -86,6 +95,10 @@ def files(path: Path) -> list[Path]:
     if kind == "dir":
         return [path / entry.relpath for entry in scan(path) if entry.kind != "dir"]
     return [] if kind is None else [path]
+
+
+def _is_of(row: Placed, out: Out) -> bool:
+    return (row.oid, row.legacy) == (out.md5, out.hash is None) and row.token != GOING
 
 
 def _note(repo: Repository) -> Path:
