@@ -134,6 +134,8 @@ SMALL = {"checkout that takes away", "gc", "sign", "merge", "add a part"}  # the
 
 def old_objects(world: World) -> None:
     old_repository(world.repo, world.repo / "old")
+
+
 def to_a_branch_without_data(world: World) -> None:
     git(world.repo, "checkout", "-qb", "other")
     git(world.repo, "rm", "-q", "data.dvc")
