@@ -129,7 +129,6 @@ def two_sides(world: World) -> None:
 
 
 MERGE = ["git-hook", "merge-driver", "--ancestor", ".merge_base", "--our", ".merge_ours", "--their", ".merge_theirs"]
-SMALL = {"checkout that takes away", "gc", "sign", "merge", "add a part"}  # these write only small files
 
 
 def old_objects(world: World) -> None:
@@ -163,7 +162,8 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
 }
 
 
-SMALL = {"gc", "sign", "merge", "config", "remote add", "cache migrate"}  # which write only small files
+# These write only small files.
+SMALL = {"add a part", "cache migrate", "checkout that takes away", "config", "gc", "merge", "remote add", "sign"}
 
 
 @pytest.fixture
