@@ -444,7 +444,7 @@ def test_a_remote_that_cannot_be_used_is_told_and_does_not_stop_a_repair(sycee, 
     (repo_dir / "data/a").unlink()
     sycee("remote", "default", "odd")
     done = sycee("check", "--repair")
-    assert "warning: remote 'odd' is not asked for good copies: " in done.err
+    assert "warning: remote 'odd' is not asked: " in done.err
     assert "repaired from remote 'store'\n" in done.out
 
 

@@ -48,6 +48,7 @@ VERBS = {
     "cache": "Say where the cache lies; bring an old one up to date.",
     "install": "Let Git call sycee: hooks, and drivers for pointers.",
     "git-hook": "Do what Git asks for, after sycee install.",
+    "adopt": "Give models that are tracked already a card and digests.",
     "card": "Show and check model cards.",
     "keygen": "Make a pair of signing keys.",
     "sign": "Sign a model: weights, card and context as one.",

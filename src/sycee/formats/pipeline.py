@@ -6,7 +6,7 @@ reads it. ``dvc.yaml`` is read for what the lock leaves out; one section of it, 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
@@ -173,6 +173,71 @@ def _fits(template: str, path: str) -> bool:
     if len(parts) == 1:
         return template == path
     return re.fullmatch("[^\0]+".join(map(re.escape, parts)), path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What ``dvc.lock`` recorded of one run of a stage, and what ``dvc.yaml`` says of it.
+
+    Attributes:
+        name: As in both files.
+        wdir: The folder all its paths are relative to, itself relative to the file's.
+        params: File to dotted name to value.
+        deps: What it read.
+        outs: What it wrote, metrics included.
+        metrics: Those of its paths that are metrics files.
+    """
+
+    name: str
+    wdir: str
+    params: Mapping[str, Mapping[str, Any]]
+    deps: tuple[Out, ...]
+    outs: tuple[Out, ...]
+    metrics: tuple[str, ...]
+
+
+def stages(data: bytes, name: str, declared: bytes = b"") -> list[Stage]:
+    """Return the stages of a ``dvc.lock``; what is not of its usual form is left out.
+
+    Args:
+        data: The file.
+        name: Its path, for messages.
+        declared: The ``dvc.yaml`` beside it; empty if there is none.
+
+    Raises:
+        FormatError: As :func:`outs`.
+    """
+    known = _map(_load(declared, name).get("stages")) if declared else {}
+    recorded = _map(_load(data, name).get("stages"))
+    return [_stage(_Declaration.of(str(key), known), _map(body), name) for key, body in recorded.items()]
+
+
+def _stage(declaration: _Declaration, recorded: Mapping[str, Any], name: str) -> Stage:
+    written = tuple(_recorded(recorded.get("outs")))
+    return Stage(
+        declaration.stage,
+        declaration.wdir(name),
+        {str(file): _map(values) for file, values in _map(recorded.get("params")).items()},
+        tuple(_recorded(recorded.get("deps"))),
+        written,
+        tuple(_metrics(declaration, [out.path for out in written])),
+    )
+
+
+def _map(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _recorded(listed: object) -> Iterator[Out]:
+    for entry in map(_map, listed if isinstance(listed, list) else []):
+        if isinstance(path := entry.get("path"), str):
+            yield Out(path, entry.get("md5"), entry.get("size"), entry.get("nfiles"))
+
+
+def _metrics(declaration: _Declaration, written: Sequence[str]) -> Iterator[str]:
+    for template, _options in _entries(declaration.body.get("metrics")):
+        fitting = [path for path in written if _fits(template, path)]
+        yield from fitting or ([] if _VARIABLE.search(template) else [template])
 
 
 def with_artifact(data: bytes, name: str, artifact: str, path: str) -> bytes:

@@ -78,16 +78,23 @@ def survey(store: Remote, items: Sequence[Wanted], *, quick: bool, progress: Pro
 
 def judge(store: Remote, item: Wanted, *, on_bytes: OnBytes = ignore_bytes) -> Finding | None:
     """Read an object, hash it, and say what is wrong with it; None if it is what it should be."""
+    found = proven(store, item, on_bytes=on_bytes)
+    return found if isinstance(found, Finding) else None
+
+
+def proven(store: Remote, item: Wanted, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests | Finding:
+    """Read an object and return its digests, or what is wrong with it if it is not what it should be."""
     try:
         size = store.backend.size(item.key)
         if fault := _first_look(item, size):
             return fault
         chunks = store.backend.read(item.key, length=(size or 0) + 1)  # no more than was announced, and one byte
-        return _compare(item, *_digests(chunks, legacy=item.legacy, on_bytes=on_bytes))
+        digests, address = _digests(chunks, legacy=item.legacy, on_bytes=on_bytes)
     except NotFound:  # gone since it was looked for
         return _missing(item)
     except SyceeError as error:
         return Finding("unreadable", _words(item), error.message)
+    return _compare(item, digests, address) or digests
 
 
 def read_folder(store: Remote, item: Wanted) -> bytes | Finding:

@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.cli.remotes import Remotes
 from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.words import byte_count, table
 from sycee.core.subset import WHOLE, Subset, parse
-from sycee.errors import SyceeError, UsageError
+from sycee.errors import UsageError
 from sycee.ops.check import CheckRequest, Fault, Report, Row, by_remote, check_cache, check_remote
-from sycee.store.transfer import Remote
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 
@@ -77,7 +77,7 @@ def _require_no_name(ctx: Context, repo: Repository, targets: tuple[str, ...], *
 
 def _reports(ctx: Context, repo: Repository, found: list[Tracked], **options: Any) -> Iterator[Report]:
     name = options["remote_name"]
-    remotes = _Remotes(ctx, repo, name)
+    remotes = Remotes(ctx, repo, name)
     others = remotes.usable if options["repair"] else None
     request = CheckRequest(options["quick"], options["subset"] or WHOLE, options["jobs"], others)
     if not (options["on_remote"] or name):
@@ -86,37 +86,6 @@ def _reports(ctx: Context, repo: Repository, found: list[Tracked], **options: An
     groups = by_remote(found, lambda bound: remotes.open(bound or name))
     for store, group in groups or [(remotes.open(name), [])]:
         yield check_remote(repo, group, store, request, progress=ctx.progress)
-
-
-class _Remotes:
-    """The remotes of the configuration, each opened once and only if it is needed."""
-
-    def __init__(self, ctx: Context, repo: Repository, first: str | None) -> None:
-        self._ctx = ctx
-        self._repo = repo
-        self._first = first or repo.config.default_remote
-        self._opened: dict[str | None, Remote | None] = {}
-
-    def open(self, name: str | None) -> Remote:
-        name = name or self._first
-        remote = self._opened.get(name) or self._ctx.remote(self._repo, name)
-        self._opened[name] = remote
-        return remote
-
-    def usable(self) -> Iterator[Remote]:
-        names = dict.fromkeys(name for name in (self._first, *self._repo.config.remotes()) if name)
-        for name in names:
-            if name not in self._opened:
-                self._opened[name] = self._attempt(name)
-            if remote := self._opened[name]:
-                yield remote
-
-    def _attempt(self, name: str) -> Remote | None:
-        try:
-            return self._ctx.remote(self._repo, name)
-        except SyceeError as error:
-            self._ctx.warn(f"remote {name!r} is not asked for good copies: {error.message}")
-            return None
 
 
 def _show(ctx: Context, report: Report, subset: Subset | None) -> None:
