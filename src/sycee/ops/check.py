@@ -17,7 +17,7 @@ from sycee.ops.mend import Mender, Others, cache_store
 from sycee.store import sums
 from sycee.store.check import Finding, State, read_folder, survey
 from sycee.store.layout import is_directory
-from sycee.store.transfer import Remote, Wanted, named_by
+from sycee.store.transfer import Remote, Wanted, members_of, named_by
 from sycee.system.refusals import refused
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
@@ -145,8 +145,7 @@ class _Need:
 
     item: Wanted
     users: list[Tracked] = field(default_factory=list)
-    labels: dict[str, None] = field(default_factory=dict)  # in order, each once
-    parts: list[Wanted] = field(default_factory=list)  # of a folder
+    labels: list[str] = field(default_factory=list)
 
 
 class _Needs:
@@ -163,7 +162,8 @@ class _Needs:
         if need.item.expected.sha256 is None and item.expected.sha256 is not None:
             need.item = item
         need.users.append(user)
-        need.labels[item.label] = None
+        if item.label not in need.labels:
+            need.labels.append(item.label)
 
 
 class _Check:
@@ -178,6 +178,7 @@ class _Check:
         self._progress = progress
         self._mender = Mender(repo, request.others, progress) if request.others else None
         self._report = Report(store.name, is_cache)
+        self._files = _Needs()
 
     def run(self, tracked: Sequence[Tracked]) -> Report:
         wholes = _Needs()
@@ -185,9 +186,13 @@ class _Check:
             if item := wanted(one):
                 wholes.add(item, one)
         folders = [need for need in wholes if is_directory(need.item.oid)]
+        for need in (need for need in wholes if not is_directory(need.item.oid)):
+            for user in need.users:
+                self._files.add(replace(need.item, label=user.relpath), user)
         incomplete = [(need, fault) for need in folders if (fault := self._read_folder(need))]
-        files = self._files(wholes, folders)
-        self._look_at_files(files)
+        files = list(self._files)
+        self._report.total = len(folders) + len(files)
+        self._look_at_files([need for need in files if self._request.subset.holds(need.item.oid)])
         for need, fault in incomplete:
             self._complete(need, fault)
         for fault in self._report.left:
@@ -200,7 +205,7 @@ class _Check:
         fault = None
         if isinstance(found, Finding):
             fault = self._fault(need, found)
-            self._mend(fault, lambda mender: mender.into_cache(need.item, list(need.labels), but=self._but))
+            self._mend(fault, lambda mender: mender.into_cache(need.item, need.labels, but=self._but))
             if not self._report.is_cache:
                 fault.mended_from = None  # the remote gets it when its files are there
             found = read_folder(cache_store(self._repo.cache), need.item)
@@ -210,10 +215,17 @@ class _Check:
         self._count(need, len(found))
         self._report.hashed += len(found)
         try:
-            need.parts = named_by(need.item, found, self._sums(need))
+            self._add_parts(need, named_by(need.item, found, self._sums(need)))
         except FormatError as error:
             return fault or self._fault(need, Finding("damaged", "a directory object", error.message))
         return fault
+
+    def _add_parts(self, need: _Need, parts: Sequence[Wanted]) -> None:
+        above = need.item.label
+        for user in need.users:
+            for part in parts:
+                here = part if user.relpath == above else replace(part, label=user.relpath + part.label[len(above) :])
+                self._files.add(here, user)
 
     @property
     def _but(self) -> str | None:
@@ -246,21 +258,6 @@ class _Check:
     def _title(self) -> str:
         return "the cache" if self._report.is_cache else f"remote {self._store.name!r}"
 
-    def _files(self, wholes: _Needs, folders: Sequence[_Need]) -> list[_Need]:
-        """Return the files of the subset, those of folders with those that have a pointer of their own."""
-        files = _Needs()
-        for need in wholes:
-            if not is_directory(need.item.oid):
-                for user in need.users:
-                    files.add(replace(need.item, label=user.relpath), user)
-        for folder in folders:
-            for user, part in ((user, part) for user in folder.users for part in folder.parts):
-                below = part.label.removeprefix(folder.item.label)
-                files.add(replace(part, label=f"{user.relpath}{below}"), user)
-        everything = list(files)
-        self._report.total = len(folders) + len(everything)
-        return [need for need in everything if self._request.subset.holds(need.item.oid)]
-
     def _look_at_files(self, files: Sequence[_Need]) -> None:
         items = [need.item for need in files]
         seen = survey(self._store, items, quick=self._request.quick, progress=self._progress)
@@ -273,19 +270,20 @@ class _Check:
 
     def _mend_file(self, mender: Mender, *, need: _Need) -> str:
         if self._report.is_cache:
-            return mender.into_cache(need.item, list(need.labels))
-        return mender.onto(self._store, need.item, list(need.labels))
+            return mender.into_cache(need.item, need.labels)
+        return mender.onto(self._store, need.item, need.labels)
 
     def _complete(self, need: _Need, fault: Fault) -> None:
         """Give a remote its directory object, now that what it names is there."""
         if self._report.is_cache or fault.failure or self._mender is None:
             return
+        parts = members_of(self._repo.cache, need.item)  # the cache has it by now, or repair had failed
         bad = {left.key for left in self._report.left}
-        bad.update(survey(self._store, need.parts, quick=True, progress=SILENT).findings)
-        if lacking := bad & {part.key for part in need.parts}:
+        bad.update(survey(self._store, parts, quick=True, progress=SILENT).findings)
+        if lacking := bad & {part.key for part in parts}:
             fault.failure = f"{len(lacking)} of its files are not there whole"
             return
-        self._mend(fault, lambda mender: mender.onto(self._store, need.item, list(need.labels)))
+        self._mend(fault, lambda mender: mender.onto(self._store, need.item, need.labels))
 
     def _fault(self, need: _Need, finding: Finding) -> Fault:
         if self._report.is_cache and finding.state != "missing":

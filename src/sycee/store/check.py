@@ -72,7 +72,9 @@ def survey(store: Remote, items: Sequence[Wanted], *, quick: bool, progress: Pro
     small = [item for item in rest if sizes[item.key] < CHUNK]
     total = sum(sizes[item.key] for item in rest)
     with progress.start(f"hashing {len(rest)} objects of {store.name}", total) as shown, stopping(shown) as task:
-        findings |= {item.key: fault for item, fault in _judged(store, small, large, task.advance) if fault}
+        for group, jobs in ((small, store.jobs), (large, min(store.jobs, AT_ONCE))):
+            few = replace(store, jobs=jobs)
+            findings |= {item.key: fault for item, fault in _judged(few, group, sizes, task.advance) if fault}
     return Survey(sizes, findings, total)
 
 
@@ -86,9 +88,14 @@ def proven(store: Remote, item: Wanted, *, on_bytes: OnBytes = ignore_bytes) -> 
     """Read an object and return its digests, or what is wrong with it if it is not what it should be."""
     try:
         size = store.backend.size(item.key)
-        if fault := _first_look(item, size):
-            return fault
-        chunks = store.backend.read(item.key, length=(size or 0) + 1)  # no more than was announced, and one byte
+    except SyceeError as error:
+        return Finding("unreadable", _words(item), error.message)
+    return _first_look(item, size) or _read(store, item, size or 0, on_bytes)
+
+
+def _read(store: Remote, item: Wanted, size: int, on_bytes: OnBytes) -> FileDigests | Finding:
+    try:
+        chunks = store.backend.read(item.key, length=size + 1)  # no more than was announced, and one byte
         digests, address = _digests(chunks, legacy=item.legacy, on_bytes=on_bytes)
     except NotFound:  # gone since it was looked for
         return _missing(item)
@@ -126,14 +133,17 @@ def _sizes(store: Remote, items: Sequence[Wanted]) -> dict[str, int]:
 
 
 def _judged(
-    store: Remote, small: Sequence[Wanted], large: Sequence[Wanted], on_bytes: OnBytes
+    store: Remote, items: Sequence[Wanted], sizes: Mapping[str, int], on_bytes: OnBytes
 ) -> Iterator[tuple[Wanted, Finding | None]]:
-    sized = [(group, jobs) for group, jobs in ((small, store.jobs), (large, min(store.jobs, AT_ONCE))) if group]
-    for group, jobs in sized:
-        with workers(replace(store, jobs=jobs)) as pool:
-            for start in range(0, len(group), _BATCH):
-                batch = group[start : start + _BATCH]
-                yield from zip(batch, pool.map(lambda item: judge(store, item, on_bytes=on_bytes), batch), strict=True)
+    if not items:
+        return
+    with workers(store) as pool:
+        for start in range(0, len(items), _BATCH):
+            batch = items[start : start + _BATCH]
+            results = pool.map(lambda item: _read(store, item, sizes[item.key], on_bytes), batch)
+            yield from (
+                (one, found if isinstance(found, Finding) else None) for one, found in zip(batch, results, strict=True)
+            )
 
 
 def _first_look(item: Wanted, size: int | None) -> Finding | None:
