@@ -328,6 +328,22 @@ def test_no_directory_object_without_its_files(sycee, repo_dir, tmp_path):
     assert "hint: repair it where a good copy is: sycee check -r store --repair in the clone" in done.err
 
 
+def test_a_part_of_a_folder(sycee, repo_dir, tmp_path):
+    spoil(place(tmp_path / "store", b"first"))
+    assert sycee("check", "--remote", "data/sub/b").out.endswith("2 objects, 132 B hashed: all whole\n")
+    assert states(sycee("check", "--remote", "data/a", "data/sub", "--json", rc=11)) == [("data/a", "damaged", None)]
+    assert "data/nothing" in sycee("check", "data/nothing", rc=1).err
+
+
+def test_no_directory_object_without_the_files_that_were_not_asked_for(sycee, repo_dir, tmp_path):
+    (listed,) = (tmp_path / "store/files").rglob("*.dir")
+    listed.unlink()
+    place(tmp_path / "store", b"first").unlink()
+    done = sycee("check", "--remote", "data/sub", "--repair", rc=1)
+    assert "not repaired: 1 of its files are not there whole\n" in done.out
+    assert not listed.exists()
+
+
 def test_the_damaged_copy_is_kept_before_it_is_replaced(repo, store, backend):
     (repo.root / "f").write_bytes(b"weights")
     add(repo, [repo.root / "f"])

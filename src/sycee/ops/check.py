@@ -5,10 +5,12 @@ Without repair nothing is written and no lock is taken.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
+from sycee.core.parts import WHOLE as WHOLE_FOLDER
 from sycee.core.progress import SILENT, Progress
 from sycee.core.subset import WHOLE, Subset
 from sycee.errors import DigestMismatch, FormatError, NotFound, RemoteError, SyceeError
@@ -17,7 +19,7 @@ from sycee.ops.mend import Mender, Others, cache_store
 from sycee.store import sums
 from sycee.store.check import Finding, State, read_folder, survey
 from sycee.store.layout import is_directory
-from sycee.store.transfer import Remote, Wanted, members_of, named_by
+from sycee.store.transfer import Remote, Wanted, members_of, named_by, require_parts
 from sycee.system.refusals import refused
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
@@ -159,8 +161,8 @@ class _Needs:
 
     def add(self, item: Wanted, user: Tracked) -> None:
         need = self._by_key.setdefault(item.key, _Need(item))
-        if need.item.expected.sha256 is None and item.expected.sha256 is not None:
-            need.item = item
+        known = need.item if need.item.expected.sha256 or not item.expected.sha256 else item
+        need.item = known if need.item.parts == item.parts else replace(known, parts=need.item.parts | item.parts)
         need.users.append(user)
         if item.label not in need.labels:
             need.labels.append(item.label)
@@ -186,6 +188,8 @@ class _Check:
             if item := wanted(one):
                 wholes.add(item, one)
         folders = [need for need in wholes if is_directory(need.item.oid)]
+        with suppress(DigestMismatch, FormatError):  # which is for this check to find
+            require_parts(self._repo.cache, [need.item for need in folders])
         for need in (need for need in wholes if not is_directory(need.item.oid)):
             for user in need.users:
                 self._files.add(replace(need.item, label=user.relpath), user)
@@ -277,7 +281,8 @@ class _Check:
         """Give a remote its directory object, now that what it names is there."""
         if self._report.is_cache or fault.failure or self._mender is None:
             return
-        parts = members_of(self._repo.cache, need.item)  # the cache has it by now, or repair had failed
+        whole = replace(need.item, parts=WHOLE_FOLDER)
+        parts = members_of(self._repo.cache, whole)  # the cache has it by now, or repair had failed
         bad = {left.key for left in self._report.left}
         bad.update(survey(self._store, parts, quick=True, progress=SILENT).findings)
         if lacking := bad & {part.key for part in parts}:
