@@ -131,7 +131,7 @@ REFUSED = {
     "../outside": (Conflict, "lies outside the repository"),
     ".": (Conflict, "is the repository itself"),
     "tab\there": (FormatError, "cannot be written into .gitignore"),
-    "\udcff": (Conflict, r"the file name \\udcff is not valid UTF-8"),
+    "\udcff": (Conflict, r"the file name \\xff is not valid UTF-8"),
 }
 
 

@@ -354,3 +354,11 @@ def test_writers_hold_the_lock(repo, monkeypatch, verb):
     with pytest.raises(Conflict, match="holds the lock"):
         verb(repo, *words[verb])
     assert snapshot(repo.root) == before
+
+
+def test_what_fingers_type(run, repo):
+    tracked(repo, {"f": b"1"})
+    run("mv", "f", "g")
+    run("rm", "g.dvc")
+    assert repo.tracked() == []
+    assert "\n  rm" not in run("--help").stdout

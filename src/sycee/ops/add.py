@@ -1,5 +1,6 @@
 """``sycee add``: put files and folders under version control by digest; a path in a tracked folder updates that one."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from sycee.workspace.ignored import Ignored
 from sycee.workspace.placed import remember
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import SUFFIX, Tracked, is_ours, require_seen
+
+MAX_NAME = 255  # bytes, on every file system in use
 
 
 def add(
@@ -196,6 +199,8 @@ def require_place(repo: Repository, target: Path, kind: str, known: Mapping[Path
     relpath = repo.relpath(target)
     require_utf8(relpath)
     _require_fit(repo, target, relpath, kind)
+    if len(os.fsencode(target.name + SUFFIX)) > MAX_NAME:
+        raise Conflict(f"{relpath} leaves no room for {SUFFIX}: a name has at most {MAX_NAME} bytes", hint="rename it")
     require_seen(Ignored(repo.root), target, relpath)
     _require_free(target, relpath, known)
     if repo.git:

@@ -1,5 +1,6 @@
 """What lies in the work tree where a tracked file or folder belongs, in terms of object ids."""
 
+import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def require_utf8(relpath: str) -> None:
     try:
         relpath.encode()
     except UnicodeEncodeError:
-        shown = relpath.encode(errors="backslashreplace").decode()
+        shown = os.fsencode(relpath).decode(errors="backslashreplace")
         raise Conflict(f"the file name {shown} is not valid UTF-8", hint="rename it, then repeat") from None
 
 
