@@ -1,6 +1,7 @@
 """A path in a tracked folder as a target: only this part of the folder is added, moved or looked at."""
 
 import os
+import shutil
 
 import pytest
 
@@ -303,3 +304,20 @@ def test_steps_of_pipelines_as_targets_and_what_they_were_made_from(repo, run, w
         shown = run("status", *words).stdout
         assert {name for name in digests if f"modified:           {name}\n" in shown} == expected, words
     assert "is not tracked here" in run("status", "dvc.yaml:nope", rc=1).stderr
+
+
+def test_fetch_takes_only_what_is_small_or_of_a_kind(repo, run, write):
+    write({"big": b"12345678", "small": b"1", "scores.json": b"{}"})
+    run("remote", "add", "-d", "store", "../store")
+    oid = add(repo, [repo.root / name for name in ("big", "small", "scores.json")])[2].out.md5
+    (repo.root / "scores.json.dvc").unlink()
+    lock = f"schema: '2.0'\nstages:\n  train:\n    outs:\n    - path: scores.json\n      hash: md5\n      md5: {oid}\n"
+    (repo.root / "dvc.lock").write_text(lock)
+    (repo.root / "dvc.yaml").write_text(
+        "stages:\n  train:\n    cmd: x\n    metrics:\n    - scores.json:\n        cache: true\n"
+    )
+    run("push")
+    shutil.rmtree(repo.cache.root)
+    for words, found in ((["--type", "plots"], 0), (["--type", "metrics"], 1), (["--max-size", "8"], 1), ([], 1)):
+        expected = "1 file fetched\n" if found else "Everything is up to date.\n"
+        assert run("fetch", *words).stdout == expected, words

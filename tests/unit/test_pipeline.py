@@ -20,7 +20,7 @@ stages:
 
 
 def test_outputs_with_an_md5_are_read():
-    ((_, wdir, out),) = pipeline.outs(LOCK, "dvc.lock")
+    ((_, wdir, _, out),) = pipeline.outs(LOCK, "dvc.lock")
     assert (wdir, out.path, out.md5, out.size, out.hash) == (
         ".",
         "model.pt",
@@ -47,7 +47,7 @@ def locked(*stages_and_paths):
 
 
 def wdirs(data, *stages):
-    return [wdir for _, wdir, _ in pipeline.outs(locked(*((stage, "m") for stage in stages)), "dvc.lock", data)]
+    return [wdir for _, wdir, *_ in pipeline.outs(locked(*((stage, "m") for stage in stages)), "dvc.lock", data)]
 
 
 def test_working_folders_come_from_the_declaration():

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from sycee.errors import Fault, FormatError
 from sycee.formats import yamldialect
@@ -21,8 +21,24 @@ _MAX_COMBINATIONS = 10_000  # of a matrix; it would take DVC hours to run as man
 MAX_BYTES = 64 << 20  # a lock of 100 000 outs has about 10 MB
 
 
-def outs(data: bytes, name: str, declared: bytes = b"") -> Iterator[tuple[str, str, Out]]:
-    """Yield (stage, working folder, out) for every output with a content id in a ``dvc.lock``.
+class LockedOut(NamedTuple):
+    """An output of a stage.
+
+    Attributes:
+        stage: The stage's name.
+        wdir: Its working folder, relative to that of the file.
+        kind: The list of ``dvc.yaml`` that names the output: ``outs``, ``metrics`` or ``plots``.
+        out: What the lock says about it.
+    """
+
+    stage: str
+    wdir: str
+    kind: str
+    out: Out
+
+
+def outs(data: bytes, name: str, declared: bytes = b"") -> Iterator[LockedOut]:
+    """Yield every output with a content id in a ``dvc.lock``.
 
     Args:
         data: The file.
@@ -38,7 +54,8 @@ def outs(data: bytes, name: str, declared: bytes = b"") -> Iterator[tuple[str, s
             if not isinstance(entry, Mapping) or not isinstance(entry.get("path"), str):
                 raise _fault(name, f"$.stages.{declaration.stage}.outs[{index}]", "must be a map with a path")
             if isinstance(entry.get("md5"), str) or _is_versioned(entry):
-                yield declaration.stage, declaration.wdir(name), _out(entry, declaration.options(entry["path"]))
+                kind, options = declaration.declared(entry["path"])
+                yield LockedOut(declaration.stage, declaration.wdir(name), kind, _out(entry, options))
 
 
 def dependencies(data: bytes, name: str, declared: bytes = b"") -> Iterator[tuple[str, str, str]]:
@@ -135,11 +152,12 @@ class _Declaration:
             value = value.get(key) if isinstance(value, Mapping) else None
         return str(value) if isinstance(value, str | int | float) else found[0]
 
-    def options(self, path: str) -> Mapping[str, Any]:
-        """Return what is said of an output beside its path; where the path is a template, that of the one that fits."""
-        entries = [pair for key in ("outs", "metrics", "plots") for pair in _entries(self.body.get(key))]
-        exact = [options for declared, options in entries if declared == path]
-        return next(iter(exact or [options for declared, options in entries if _fits(declared, path)]), {})
+    def declared(self, path: str) -> tuple[str, Mapping[str, Any]]:
+        """Return the list that names an output, and what it says of it; the path may come from a template."""
+        entries = [(kind, *pair) for kind in ("outs", "metrics", "plots") for pair in _entries(self.body.get(kind))]
+        exact = [(kind, options) for kind, declared, options in entries if declared == path]
+        fitting = exact or [(kind, options) for kind, declared, options in entries if _fits(declared, path)]
+        return fitting[0] if fitting else ("outs", {})
 
 
 def _looked_up(foreach: Any, suffix: str) -> Any:

@@ -32,6 +32,7 @@ class Tracked:
         pointer: The whole pointer, or None for the output of a pipeline.
         commits: For a state of the past, the chosen commits that track it so.
         stage: The pipeline's step whose output it is, else None.
+        kind: ``outs``, or ``metrics`` or ``plots`` if the step declares it so.
         parts: Which of its files are meant, if it is a folder; all, unless targets chose some.
     """
 
@@ -42,6 +43,7 @@ class Tracked:
     pointer: Pointer | None
     commits: tuple[str, ...] = ()
     stage: str | None = None
+    kind: str = "outs"
     parts: Parts = WHOLE
 
 
@@ -180,7 +182,9 @@ def parse_origin(root: Path, origin: Path, data: bytes, pipeline_data: bytes = b
     name = os.path.relpath(origin, root)
     if origin.name == LOCK:
         steps = pipeline.outs(data, name, pipeline_data)
-        return [replace(_tracked(root, origin, out, wdir, None), stage=step) for step, wdir, out in steps]
+        return [
+            replace(_tracked(root, origin, one.out, one.wdir, None), stage=one.stage, kind=one.kind) for one in steps
+        ]
     parsed = pointer.parse(data, name)
     return [_tracked(root, origin, out, parsed.wdir, parsed) for out in parsed.outs]
 

@@ -17,8 +17,18 @@ from sycee.ops.transfer import fetch
 @revision_options
 @target_options
 @run_cache
+@click.option("--max-size", type=click.IntRange(0), metavar="BYTES", help="Only files and folders smaller than this.")
+@click.option("--type", "kinds", multiple=True, type=click.Choice(["metrics", "plots"]), help="Only such outputs.")
 @pass_context
-def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **revisions: Any) -> None:
+def command(
+    ctx: Context,
+    targets: tuple[str, ...],
+    remote_name: str | None,
+    *,
+    max_size: int | None,
+    kinds: tuple[str, ...],
+    **revisions: Any,
+) -> None:
     r"""Bring objects from a remote into the cache.
 
     Each is hashed on its way in; what is not what its pointer says is kept aside and refused. The work tree does not
@@ -29,11 +39,14 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **r
       sycee fetch
       sycee fetch models/bert.dvc
       sycee fetch --rev bert@v1.0.0
+      sycee fetch --max-size 1000000
 
     \b
     Exit codes: 0 the cache has everything; 1 something is missing; 11 something is damaged; 20 the remote failed.
     """
     with ctx.repository() as repo:
-        wanted = tracked(ctx, repo, targets, **revisions)
+        found = tracked(ctx, repo, targets, **revisions)
+        small = [one for one in found if not (max_size and one.out.size and one.out.size >= max_size)]
+        wanted = [one for one in small if not kinds or one.kind in kinds]
         outcome = fetch(repo, wanted, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
     ctx.out(f"{files(len(outcome.moved))} fetched" if outcome.moved else "Everything is up to date.")
