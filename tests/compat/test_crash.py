@@ -145,6 +145,7 @@ def to_a_branch_without_data(world: World) -> None:
 COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[str]]]] = {
     "add": (["add", "models/m/model.pt", "data"], retrain, [["status"]]),
     "add a part": (["add", "data/a", "data/new", "data/c"], retrain, [["status", "data.dvc"]]),
+    "add a copy": (["add", "models/m/model.pt", "--out", "copy.pt"], lambda _world: None, [["status", "copy.pt"]]),
     "push": (["push"], second_version, [["status"], ["status", "--cloud"]]),
     "fetch": (["fetch"], clone, [["status", "--cloud"]]),
     "pull": (["pull"], clone, [["status"], ["status", "--cloud"]]),
