@@ -44,7 +44,7 @@ def command(ctx: Context, targets: tuple[str, ...], *, as_patterns: bool, **opti
       sycee add /mnt/downloads/llama --out models/llama --to-remote
 
     \b
-    Exit codes: 0 done; 1 a target is absent or cannot be tracked: nothing was done.
+    Exit codes: 0 done; 1 a target is absent or cannot be tracked: nothing was done; 20 the remote failed.
     """
     names = expanded(ctx, targets) if as_patterns else list(targets)
     _require_fitting(names, **options)
