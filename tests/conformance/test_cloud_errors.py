@@ -9,7 +9,8 @@ import pytest
 from test_s3_errors import CALLS
 
 from rigs.azure import ACCOUNT, KEY, AzureServer
-from rigs.gcs import GcsServer, running_gcs
+from rigs.gcs import GcsServer, private_key, running_gcs, service_account
+from rigs.http import running_http
 from rigs.s3 import S3Server
 from sycee.errors import NotFound, RemoteError
 from sycee.storage.azure import open_azure
@@ -101,3 +102,18 @@ def test_without_a_name_nothing_is_said_of_who_asks(gcs_server: GcsServer) -> No
     gcs_server.seen.clear()
     failure(open_gcs, "read", "gs://models/errors", options)
     assert set(gcs_server.seen) == {""}
+
+
+def test_a_token_follows_no_redirect(tmp_path: Path) -> None:
+    """Whoever answers for the address may send us on, and must not have sent on the token."""
+    with running_http(tmp_path / "near") as near, running_http(tmp_path / "far") as far:
+        (far.folder / "models").mkdir()
+        near.rules.fault = lambda handler: handler.end(307, {"Location": f"{far.url}/models"}) or True
+        account = tmp_path / "account.json"
+        account.write_text(service_account(private_key()))
+        options = {"endpointurl": near.url.removesuffix("/store"), "credentialpath": str(account)}
+        with closing(open_gcs(RemoteRequest("gs://models", options, {}))) as backend, pytest.raises(RemoteError):
+            list(backend.list("x"))
+    assert near.seen[0][2]["authorization"].startswith("Bearer ")
+    assert far.seen
+    assert not [headers for _, _, headers in far.seen if "authorization" in headers]

@@ -41,19 +41,27 @@ class GcsServer:
 @contextlib.contextmanager
 def running_gcs(folder: Path, inner: S3Server) -> Iterator[GcsServer]:
     """Run a door before a server until the block ends."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    pem = private_key()
+    public = load_pem_private_key(pem.encode(), None).public_key()
+    account = folder / "account.json"
+    account.write_text(service_account(pem))
+    with _Server(("127.0.0.1", 0), _Door) as server:
+        server.rig = GcsServer(f"http://127.0.0.1:{server.server_port}", account, public, inner)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield server.rig
+        server.shutdown()
+
+
+def private_key() -> str:
+    """Return a new RSA key in PEM form."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     key = rsa.generate_private_key(65537, 2048)
     plain = serialization.NoEncryption()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain).decode()
-    account = folder / "account.json"
-    account.write_text(service_account(pem))
-    with _Server(("127.0.0.1", 0), _Door) as server:
-        server.rig = GcsServer(f"http://127.0.0.1:{server.server_port}", account, key.public_key(), inner)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        yield server.rig
-        server.shutdown()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain).decode()
 
 
 def service_account(pem: str) -> str:

@@ -54,6 +54,21 @@ def test_missing_is_not_found_only_when_an_object_is_missing() -> None:
     assert translated(bucket, READ).message.endswith("the bucket does not exist")
 
 
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("azure://c/k", "`connection_string` with `sycee remote modify --local store"),
+        ("gs://b/k", "`sycee remote modify store credentialpath FILE`"),
+        ("s3://b/k", "`sycee remote modify --local store access_key_id"),
+    ],
+)
+def test_hints_name_the_options_of_the_kind(url: str, hint: str) -> None:
+    error = translated(ValueError(answer("401 Unauthorized")), Action("read", url, "k", "store"))
+    assert hint in str(error.hint)
+    container = FileNotFoundError(answer("404 Not Found", "ContainerNotFound"))
+    assert translated(container, Action("read", url, "k")).message.endswith("the container does not exist")
+
+
 def test_codes() -> None:
     assert error_code(ValueError(answer("404 Not Found", "NoSuchKey"))) == "NoSuchKey"
     assert error_code(ValueError(answer("416 Range"))) == "416"
