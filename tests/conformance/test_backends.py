@@ -159,9 +159,9 @@ class TestS3(BackendSuite):
     many = 300  # each costs a request; paging over 1000 is checked once, below
 
     @pytest.fixture
-    def backend(self, s3_server) -> Iterator[Backend]:
+    def backend(self, s3_server, tmp_path: Path) -> Iterator[Backend]:
         url = f"s3://models/{uuid.uuid4().hex}/é & x"
-        with closing(open_s3(S3Request(url, s3_server.options(), {}))) as backend:
+        with closing(open_s3(S3Request(url, s3_server.options(), {}, journals=tmp_path / "journals"))) as backend:
             yield backend
 
     def test_pages_are_joined(self, backend: Backend, s3_server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ class Context:
         Raises:
             NotFound: If there is no such remote, or no default.
         """
-        opened = open_backend(repo.config, name, environ=self.environ)
+        opened = open_backend(repo.config, name, environ=self.environ, scratch=repo.scratch)
         click.get_current_context().call_on_close(opened.backend.close)
         for warning in opened.warnings:
             self.warn(warning)

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sycee.errors import NotFound, RemoteError, SyceeError
@@ -26,10 +27,12 @@ from sycee.storage.port import (
     Stored,
     check_key,
     check_prefix,
+    ignore_bytes,
     opened,
     pieces,
 )
 from sycee.storage.storeerrors import Action, beyond_the_end, error_code, translated
+from sycee.storage.uploads import Upload, Uploader
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -68,15 +71,17 @@ class ObjectStoreBackend:
         clients: See :class:`Clients`; keys are relative to their prefix.
         url: For messages; must not hold a credential.
         name: Of the remote, for hints.
+        uploader: Sends large files so that a later command can go on; the client library does if there is none.
     """
 
-    def __init__(self, clients: Clients, url: str, *, name: str = "NAME") -> None:
+    def __init__(self, clients: Clients, url: str, *, name: str = "NAME", uploader: Uploader | None = None) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
         return_large_blocks()
         self._clients = clients
         self._url = url.rstrip("/")
         self._name = name
+        self._uploader = uploader
         self._outgoing = Budget(MEMORY_BUDGET)
         self._ahead = threading.Semaphore(READ_AHEAD)
         self._pool = ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="sycee-read")
@@ -180,6 +185,11 @@ class ObjectStoreBackend:
         """See :meth:`sycee.storage.port.Backend.write`."""
         check_key(key)
         part = max(PART, -(-size // MAX_PARTS))
+        if self._uploader and isinstance(source, Path) and size > part:
+            with self._speaking("write", key):
+                upload = Upload(self._url, key, source, size, part)
+                self._uploader.write(upload, self._outgoing, on_bytes or ignore_bytes)
+            return
         parallel = max(1, MEMORY_BUDGET // part)
         with opened(source) as file, self._outgoing.taken(min(size, part * parallel)):
             parts = pieces(file, size, part, on_bytes)
@@ -233,6 +243,8 @@ class ObjectStoreBackend:
 
     def close(self) -> None:
         """See :meth:`sycee.storage.port.Backend.close`."""
+        if self._uploader:
+            self._uploader.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager

@@ -43,6 +43,10 @@ class CannotList(RemoteError):
     """This kind of store has no listing: what it holds can only be asked key by key."""
 
 
+def ignore_bytes(_amount: int) -> None:
+    """Listen to no progress."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """An object as a listing shows it.

@@ -10,14 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from sycee.errors import RemoteError, UsageError
-from sycee.storage.awskeys import AwsFiles, Provider, credentials
+from sycee.storage.awskeys import AwsFiles, credentials
 from sycee.storage.objectstore import Clients, ObjectStoreBackend
 from sycee.storage.port import Backend
 from sycee.storage.readonly import ReadOnlyBackend
+from sycee.storage.s3parts import Bucket, S3Parts, proxied
+from sycee.storage.uploads import Uploader
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 T = TypeVar("T")
 
@@ -31,6 +36,10 @@ KNOCK_SECONDS = 15  # thrice: within a minute it is clear that nobody answers
 
 # Options without which objects would be stored otherwise than the bucket's owner wants. Reading needs none of them.
 _CANNOT_WRITE = ("acl", "grant_read", "grant_read_acp", "grant_write_acp", "grant_full_control")
+_HEADERS = {
+    "server_side_encryption": "x-amz-server-side-encryption",
+    "sse_kms_key_id": "x-amz-server-side-encryption-aws-kms-key-id",
+}
 _CANNOT_AT_ALL = ("sse_customer_algorithm", "sse_customer_key")
 
 
@@ -43,12 +52,14 @@ class S3Request:
         options: DVC's options of the remote, names in lower case, paths absolute.
         environ: The environment of the process.
         name: Of the remote, for hints.
+        journals: Where a large upload keeps what a later command needs to go on with it; None for nowhere.
     """
 
     url: str
     options: Mapping[str, str]
     environ: Mapping[str, str]
     name: str = "NAME"
+    journals: Path | None = None
 
 
 def open_s3(request: S3Request) -> Backend:
@@ -62,7 +73,7 @@ def open_s3(request: S3Request) -> Backend:
     _refuse(request)
     settings = _Settings(request, bucket, prefix)
     url = f"s3://{bucket}" + (f"/{prefix}" if prefix else "")
-    backend = ObjectStoreBackend(settings.clients(), url, name=request.name)
+    backend = ObjectStoreBackend(settings.clients(), url, name=request.name, uploader=settings.uploader())
     if unwritable := [name for name in _CANNOT_WRITE if name in request.options]:
         return ReadOnlyBackend(backend, f"sycee cannot set `{unwritable[0]}` on what it stores", hint=_ACL_HINT)
     return backend
@@ -100,45 +111,75 @@ class _Settings:
     def __init__(self, request: S3Request, bucket: str, prefix: str) -> None:
         self._options = request.options
         self._environ = request.environ
+        self._journals = request.journals
         self._bucket = bucket
         self._prefix = prefix or None
+        files = AwsFiles(self._options, self._environ)
+        self._region = self._found_region(files)
+        self._endpoint = self._found_endpoint()
+        self._anonymous = self._flag("allow_anonymous_login", default=False)
+        self._stall = self._seconds("read_timeout", STALL_SECONDS)
+        self._transport = self._found_transport()
+        self._keys = None if self._anonymous else credentials(files)
+
+    def uploader(self) -> Uploader | None:
+        """Return what continues uploads: for keys that are known here, and where no proxy stands between."""
+        if self._journals is None or self._keys is None or proxied(self._endpoint, self._environ):
+            return None
+        encryption = {_HEADERS[name]: value for name, value in self._encryption().items()}
+        bucket = Bucket(
+            endpoint=self._endpoint,
+            name=self._bucket,
+            prefix=self._prefix or "",
+            region=self._region,
+            keys=self._keys,
+            seconds=self._stall,
+            headers=encryption,
+            tls=self._context,
+        )
+        return Uploader(S3Parts(bucket), self._journals)
+
+    def _context(self) -> "SSLContext":
+        """Return how TLS is spoken by those who do not speak through the client library."""
+        import ssl
+
+        context = ssl.create_default_context()
+        if authority := self._transport.get("root_certificate"):
+            context.load_verify_locations(cadata=authority.decode())
+        if self._transport.get("allow_invalid_certificates"):
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
     def clients(self) -> Clients:
-        files = AwsFiles(self._options, self._environ)
-        region = self._region(files)
-        endpoint = self._endpoint(region)
+        from obstore.store import S3Store
+
         config = {
-            "region": region,
-            "endpoint": endpoint,
+            "region": self._region,
+            "endpoint": self._endpoint,
             "virtual_hosted_style_request": False,
-            "skip_signature": self._flag("allow_anonymous_login", default=False),
+            "skip_signature": self._anonymous,
             **self._encryption(),
         }
-        provider = None if config["skip_signature"] else credentials(files)
-        return self._make(config, self._transport(endpoint), provider)
-
-    def _make(self, config: dict[str, Any], transport: dict[str, Any], provider: Provider | None) -> Clients:
-        from obstore.store import S3Store
 
         def client(retries: int, **timeouts: str) -> Any:
             return S3Store(
                 self._bucket,
                 prefix=self._prefix,
                 config=config,
-                client_options={**transport, **timeouts},
+                client_options={**self._transport, **timeouts},
                 retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=180)},
-                credential_provider=provider,
+                credential_provider=self._keys,
             )
 
-        stall = f"{self._seconds('read_timeout', STALL_SECONDS)}s"
         return Clients(
-            reader=client(10, timeout=f"{PART_SECONDS}s", read_timeout=stall),
+            reader=client(10, timeout=f"{PART_SECONDS}s", read_timeout=f"{self._stall}s"),
             writer=client(10, timeout=f"{PART_SECONDS}s"),
             knocker=client(2, timeout=f"{KNOCK_SECONDS}s"),
             creator=client(0, timeout=f"{KNOCK_SECONDS}s"),
         )
 
-    def _region(self, files: AwsFiles) -> str:
+    def _found_region(self, files: AwsFiles) -> str:
         named = (
             self._options.get("region") or self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
         )
@@ -147,11 +188,11 @@ class _Settings:
             raise UsageError(f"{region!r} is no region", hint="write it as eu-west-1")
         return region
 
-    def _endpoint(self, region: str) -> str:
+    def _found_endpoint(self) -> str:
         named = self._options.get("endpointurl")
         if named is None:
             scheme = "https" if self._flag("use_ssl", default=True) else "http"
-            return f"{scheme}://s3.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
+            return f"{scheme}://s3.{self._region}.amazonaws.com" + (".cn" if self._region.startswith("cn-") else "")
         parts = urlsplit(named)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UsageError(
@@ -161,10 +202,10 @@ class _Settings:
             raise UsageError("endpointurl holds a user name", hint="use access_key_id and secret_access_key instead")
         return named.rstrip("/")
 
-    def _transport(self, endpoint: str) -> dict[str, Any]:
+    def _found_transport(self) -> dict[str, Any]:
         seconds = self._seconds("connect_timeout", CONNECT_SECONDS)
         transport: dict[str, Any] = {"connect_timeout": f"{seconds}s"}
-        if endpoint.startswith("http://"):
+        if self._endpoint.startswith("http://"):
             return {**transport, "allow_http": True}  # certificates of this machine have no say
         verify = self._options.get("ssl_verify", "true")
         if verify.lower() == "false":

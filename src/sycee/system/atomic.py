@@ -53,6 +53,15 @@ def hold(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX)
 
 
+def try_hold(fd: int) -> bool:
+    """Lock a file until the descriptor is closed, unless somebody else holds it; tell whether it is locked."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def sweep(folder: Path, *, older: float = 0) -> None:
     """Remove what killed writers left in a folder: temporary files and folders whose lock nobody holds.
 

@@ -59,13 +59,16 @@ class OpenedRemote:
     warnings: tuple[str, ...] = ()
 
 
-def open_backend(config: Config, name: str | None = None, *, environ: Mapping[str, str]) -> OpenedRemote:
+def open_backend(
+    config: Config, name: str | None = None, *, environ: Mapping[str, str], scratch: Path | None = None
+) -> OpenedRemote:
     """Open a remote. Nothing is sent yet.
 
     Args:
         config: The configuration that applies.
         name: Of the remote, in any case; None for the default one.
         environ: The environment of the process, for credentials.
+        scratch: Where what continues an interrupted transfer is kept; None to keep nothing.
 
     Raises:
         NotFound: If there is no such remote, or no default.
@@ -83,7 +86,7 @@ def open_backend(config: Config, name: str | None = None, *, environ: Mapping[st
             )
     jobs = settings.options.get("jobs")
     return OpenedRemote(
-        settings.name, opener(settings, environ), int(jobs) if jobs else DEFAULT_JOBS, settings.warnings
+        settings.name, opener(settings, environ, scratch), int(jobs) if jobs else DEFAULT_JOBS, settings.warnings
     )
 
 
@@ -155,29 +158,33 @@ def _shown(url: str) -> str:
     return f"{scheme_of(url)}://…" if "@" in url else url
 
 
-def _open_local(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
-    del environ
+def _open_local(settings: RemoteSettings, environ: Mapping[str, str], scratch: Path | None) -> Backend:
+    del environ, scratch
     return LocalBackend(Path(settings.url), shared=settings.options.get("shared", "").lower() == "group")
 
 
-def _open_s3(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
-    return open_s3(S3Request(settings.url, settings.options, environ, settings.name))
+def _open_s3(settings: RemoteSettings, environ: Mapping[str, str], scratch: Path | None) -> Backend:
+    journals = scratch and scratch / "uploads"
+    return open_s3(S3Request(settings.url, settings.options, environ, settings.name, journals))
 
 
-def _open_http(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
+def _open_http(settings: RemoteSettings, environ: Mapping[str, str], scratch: Path | None) -> Backend:
+    del scratch
     return open_http(RemoteRequest(settings.url, settings.options, environ, settings.name))
 
 
-def _open_azure(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
+def _open_azure(settings: RemoteSettings, environ: Mapping[str, str], scratch: Path | None) -> Backend:
+    del scratch
     return open_azure(RemoteRequest(settings.url, settings.options, environ, settings.name))
 
 
-def _open_gcs(settings: RemoteSettings, environ: Mapping[str, str]) -> Backend:
+def _open_gcs(settings: RemoteSettings, environ: Mapping[str, str], scratch: Path | None) -> Backend:
+    del scratch
     foreign = frozenset(option for option, origin in settings.origins.items() if not is_own(origin))
     return open_gcs(RemoteRequest(settings.url, settings.options, environ, settings.name, foreign))
 
 
-Opener = Callable[[RemoteSettings, Mapping[str, str]], Backend]
+Opener = Callable[[RemoteSettings, Mapping[str, str], Path | None], Backend]
 
 _OPENERS: Mapping[str, Opener] = {
     "": _open_local,
