@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from sycee.storage.httpoptions import open_http
 from sycee.storage.local import LocalBackend
 from sycee.storage.memory import MemoryBackend
 from sycee.storage.options import RemoteRequest
-from sycee.storage.port import Backend, CannotList, Stored
+from sycee.storage.port import CHUNK, Backend, CannotList, Stored
 from sycee.storage.s3 import S3Request, open_s3
 
 
@@ -50,6 +51,36 @@ class TestLocal(BackendSuite):
         (tmp_path / "new/remote/a/.Zm9vYmFyYmF6cXV4cXV1eA.tmp").write_bytes(b"half")
         (tmp_path / "new/remote/a/line\nbreak").write_bytes(b"foreign")
         assert [one.key for one in backend.list()] == ["a/b"]
+
+    def test_objects_that_are_stored_together(self, tmp_path: Path) -> None:
+        backend, source = LocalBackend(tmp_path / "r", shared=True), tmp_path / "source"
+        source.write_bytes(b"x" * (CHUNK + 1))
+        with backend.batch() as write:
+            for i in range(70):
+                write(f"files/md5/{i % 3:02}/{i}", BytesIO(b"%d" % i), len(str(i)))
+            write("files/md5/large", source, CHUNK + 1)
+            assert [one.key for one in backend.list()] == ["files/md5/large"]
+        assert len(listed(backend)) == 71
+        assert load(backend, "files/md5/00/69") == b"69"
+        assert (tmp_path / "r/files/md5/00/69").stat().st_mode & 0o777 == 0o444
+        assert (tmp_path / "r/files/md5/00").stat().st_mode & 0o7777 == 0o2775
+        assert list((tmp_path / "r/sycee/tmp").iterdir()) == []
+
+    def test_of_what_is_stored_together_nothing_is_seen_after_a_failure(self, tmp_path: Path) -> None:
+        backend = LocalBackend(tmp_path / "r")
+        batch = backend.batch()
+        batch.__enter__()("a", BytesIO(b"1"), 1)
+        with pytest.raises(RemoteError, match="later"):
+            batch.__exit__(RemoteError, RemoteError("later"), None)
+        assert listed(backend) == []
+
+    def test_stored_together_they_do_not_follow_links_either(self, tmp_path: Path) -> None:
+        (tmp_path / "outside").mkdir()
+        (tmp_path / "r").mkdir()
+        (tmp_path / "r/linked").symlink_to(tmp_path / "outside")
+        with pytest.raises(RemoteError, match="symbolic link"), LocalBackend(tmp_path / "r").batch() as write:
+            write("linked/new", BytesIO(b"x"), 1)
+        assert list((tmp_path / "outside").iterdir()) == []
 
     def test_links_do_not_lead_out(self, backend: Backend, tmp_path: Path) -> None:
         outside = tmp_path / "outside"

@@ -13,9 +13,10 @@ from sycee.formats.dirobject import Entry
 from sycee.storage.memory import MemoryBackend
 from sycee.storage.port import CannotList
 from sycee.store.cache import Cache, Expected
+from sycee.store.inventory import FEW
 from sycee.store.layout import object_key
 from sycee.store.statcache import StatCache
-from sycee.store.transfer import MANY, Remote, Wanted, fetch, lacking, present, push
+from sycee.store.transfer import Remote, Wanted, fetch, lacking, present, push
 
 
 class Recording(MemoryBackend):
@@ -220,14 +221,14 @@ def test_the_same_bytes_move_once(cache, other, remote, backend):
 
 
 def test_many_objects_are_looked_for_by_listing(cache, remote, backend):
-    item = folder(cache, {f"{i:03}": str(i).encode() for i in range(MANY + 44)})
+    item = folder(cache, {f"{i:03}": str(i).encode() for i in range(FEW + 44)})
     push(remote, cache, [item], SILENT)
     backend.asked.clear()
     assert push(remote, cache, [item], SILENT).moved == []
     verbs = {verb for verb, _ in backend.asked}
     assert verbs == {"list", "size"}
     assert len(backend.asked) <= 256 + 1
-    items = [Wanted("x", Expected(digest_bytes(str(i).encode()).md5)) for i in range(MANY + 1)]
+    items = [Wanted("x", Expected(digest_bytes(str(i).encode()).md5)) for i in range(FEW + 1)]
     assert set(present(remote, [*items, Wanted("no", Expected("0" * 32))])) == {one.oid for one in items}
 
 

@@ -20,6 +20,8 @@ from sycee.system.terminal import watched
 from sycee.workspace.remotes import open_backend
 from sycee.workspace.repository import Repository, find_repository
 
+JOBS = "sycee.jobs"  # where click keeps the value of ``-j`` during a command
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -85,7 +87,7 @@ class Context:
             repo.close()
 
     def remote(self, repo: Repository, name: str | None) -> Remote:
-        """Open a remote by name, the default one for None.
+        """Open a remote by name, the default one for None; ``-j`` decides how many objects move at once.
 
         Raises:
             NotFound: If there is no such remote, or no default.
@@ -94,7 +96,7 @@ class Context:
         click.get_current_context().call_on_close(opened.backend.close)
         for warning in opened.warnings:
             self.warn(warning)
-        return Remote(opened.name, opened.backend, opened.jobs)
+        return Remote(opened.name, opened.backend, click.get_current_context().meta.get(JOBS) or opened.jobs)
 
 
 pass_context: Callable[[Callable[..., Any]], Callable[..., Any]] = click.make_pass_decorator(Context)

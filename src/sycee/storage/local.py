@@ -14,11 +14,13 @@ from pathlib import Path
 
 from sycee.errors import NotFound, RemoteError
 from sycee.formats.paths import path_fault
-from sycee.storage.port import CHUNK, OnBytes, Source, Stored, check_key, check_prefix, opened, pieces
+from sycee.storage.port import CHUNK, OnBytes, Source, Stored, Write, check_key, check_prefix, opened, pieces
 from sycee.system.atomic import TEMP_NAME, fsync_dir, replacing, sweep, temp_name, write_all
 from sycee.system.refusals import HINTS
+from sycee.system.staging import publish, staging
 
 OBJECT_MODE = 0o444  # as DVC: whoever edits a linked object must first notice that it is shared
+TEMPORARY = "sycee/tmp"  # below the root: where what is stored together waits for its names
 ABANDONED = 86_400.0  # seconds after which what nobody writes to is a leftover: DVC locks none of its temporary files
 GROUP_FOLDER_MODE = 0o2775  # DVC's `shared = group`: new folders belong to the group of their parent
 
@@ -80,6 +82,36 @@ class LocalBackend:
             with replacing(path, mode=OBJECT_MODE) as fd:
                 for piece in pieces(file, size, CHUNK, on_bytes):
                     write_all(fd, piece)
+
+    @contextmanager
+    def batch(self) -> Iterator[Write]:
+        """See :meth:`sycee.storage.port.Batching.batch`."""
+        folders: dict[str, Path] = {}
+        moves: list[tuple[Path, Path]] = []
+
+        def place_of(key: str) -> Path:
+            parent, _, name = check_key(key).rpartition("/")
+            if parent not in folders:
+                folder = self._inside(self._root / parent)
+                self._make_folder(folder)
+                folders[parent] = folder
+            return folders[parent] / name
+
+        def write(key: str, source: Source, size: int, *, on_bytes: OnBytes | None = None) -> None:
+            if size > CHUNK:
+                self.write(key, source, size, on_bytes=on_bytes)
+                return
+            with opened(source) as file, self._speaking("write", key):
+                data = b"".join(pieces(file, size, CHUNK, on_bytes))
+                moves.append((place.write(data, mode=OBJECT_MODE), place_of(key)))
+
+        with self._speaking("write", ""):
+            temporary = self._inside(self._root / TEMPORARY)
+            self._make_folder(temporary)
+            sweep(temporary)
+            with staging(temporary) as place:
+                yield write
+                publish(moves)
 
     def write_new(self, key: str, data: bytes) -> bool:
         """See :meth:`sycee.storage.port.Backend.write_new`."""
@@ -148,6 +180,8 @@ class LocalBackend:
         with entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
+                    if TEMP_NAME.fullmatch(entry.name):
+                        continue
                     yield from self._walk(folder / entry.name)
                 elif entry.is_file(follow_symlinks=False) and not TEMP_NAME.fullmatch(entry.name):
                     key = (folder / entry.name).relative_to(self._root).as_posix()

@@ -23,7 +23,7 @@ Errors, and nothing else, leave a backend:
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
@@ -45,6 +45,13 @@ class CannotList(RemoteError):
 
 def ignore_bytes(_amount: int) -> None:
     """Listen to no progress."""
+
+
+class Write(Protocol):
+    """A function like :meth:`Backend.write`."""
+
+    def __call__(self, key: str, source: Source, size: int, *, on_bytes: OnBytes | None = None) -> None:
+        """Store an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,14 @@ def check_prefix(prefix: str) -> str:
         FormatError: If it leaves the root.
     """
     return check_key(prefix.rstrip("/")) if prefix else ""
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """What a backend can do beside the port if durability costs less for many objects together."""
+
+    def batch(self) -> AbstractContextManager[Write]:
+        """Give a :meth:`Backend.write` for small objects, which are stored when the block ends without an error."""
 
 
 @contextmanager

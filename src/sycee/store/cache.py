@@ -9,12 +9,12 @@ Rules it keeps:
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sycee.digest import FileDigests, md5_hex
+from sycee.digest import LEGACY_BLOCK, FileDigests, digest_bytes, legacy_md5, md5_hex
 from sycee.errors import Conflict, DigestMismatch, MissingData
 from sycee.store.layout import PRIVATE, is_object_id, md5_of, object_key
 from sycee.store.statcache import StatCache, settle
@@ -31,6 +31,7 @@ from sycee.system.onepass import (
     require_unchanged,
 )
 from sycee.system.refusals import FULL, naming
+from sycee.system.staging import Staging, publish, staging
 
 OBJECT_MODE = 0o444
 
@@ -52,6 +53,19 @@ class Expected:
     sha256: str | None = None
     at_most: int | None = None
     blake3: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Small objects whose bytes are verified and written, and which get their names together.
+
+    Attributes:
+        place: Where they wait.
+        waiting: Temporary path, final path and digests of each; threads only append.
+    """
+
+    place: Staging
+    waiting: list[tuple[Path, Path, FileDigests]] = field(default_factory=list)
 
 
 class Cache:
@@ -144,6 +158,42 @@ class Cache:
             self._publish(temp, fd, self.path(expected.oid, legacy=legacy), digests)
         return digests
 
+    @contextmanager
+    def batch(self) -> "Iterator[Batch]":
+        """Give a batch for :meth:`put_small`; its objects are durable, and then visible, when the block ends."""
+        with naming(self.root, only=FULL), staging(self._temporary()) as place:
+            batch = Batch(place)
+            yield batch
+            self._publish_all(batch.waiting)
+
+    def put_small(self, batch: Batch, expected: Expected, data: bytes, *, legacy: bool = False) -> None:
+        """Store an object that is in memory, together with others. May be called from several threads.
+
+        Args:
+            batch: With which it becomes durable.
+            expected: What it must be.
+            data: All of its bytes.
+            legacy: Whether its pointer is of the time before DVC 3.0.
+
+        Raises:
+            DigestMismatch: If size, md5 or sha256 differ; the bytes are kept in quarantine.
+        """
+        digests = digest_bytes(data)
+        blocks = (data[start : start + LEGACY_BLOCK] for start in range(0, len(data), LEGACY_BLOCK))
+        address = legacy_md5(blocks) if legacy else digests.md5
+        if fault := _difference(expected, digests, address):
+            kept = batch.place.write(data, mode=0o600)
+            raise self._quarantine(kept, expected.oid, expected=fault[0], found=fault[1])
+        path = self.path(expected.oid, legacy=legacy)
+        if not (path.is_file() and self._keep_present(path, digests)):
+            batch.waiting.append((batch.place.write(data, mode=OBJECT_MODE, finish=settle), path, digests))
+
+    def _publish_all(self, waiting: Sequence[tuple[Path, Path, FileDigests]]) -> None:
+        for folder in {path.parent for _, path, _ in waiting}:
+            self._make_dir(folder)
+        publish([(temp, path) for temp, path, _ in waiting])
+        self._statcache.put_all([(path, digests, path.lstat()) for _, path, digests in waiting])
+
     def ingest(self, source: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         """Store a file of the workspace: read once, hashed by all algorithms, copied on the way.
 
@@ -235,17 +285,20 @@ class Cache:
     @contextmanager
     def incoming(self) -> Iterator[tuple[Path, int]]:
         """Give a temporary file in the cache, with its descriptor; it is gone afterwards unless it was renamed."""
-        folder = self._make_dir(self.root / PRIVATE / "tmp")
-        if not self._swept:  # once is enough: what killed commands left, before this one takes its own place
-            self._swept = True
-            sweep(folder)
-        temp, fd = open_temp(folder)
+        temp, fd = open_temp(self._temporary())
         try:
             with naming(self.root, only=FULL):
                 yield temp, fd
         finally:
             temp.unlink(missing_ok=True)
             os.close(fd)
+
+    def _temporary(self) -> Path:
+        folder = self._make_dir(self.root / PRIVATE / "tmp")
+        if not self._swept:  # once is enough: what killed commands left, before this one takes its own place
+            self._swept = True
+            sweep(folder)
+        return folder
 
     def _publish(self, temp: Path, fd: int, path: Path, digests: FileDigests) -> None:
         """Give verified bytes their name: durable first, then visible."""

@@ -21,7 +21,7 @@ so a database that is reached through a link, or holds anything but our one tabl
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,6 +36,7 @@ _TABLE = """CREATE TABLE digests (
   path TEXT PRIMARY KEY, state TEXT NOT NULL, size INTEGER NOT NULL,
   md5 TEXT NOT NULL, sha256 TEXT NOT NULL, blake3 TEXT NOT NULL
 ) WITHOUT ROWID"""
+_PUT = "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)"
 _BESIDE = ("", "-wal", "-shm", "-journal")  # the files that SQLite opens
 
 
@@ -88,7 +89,20 @@ class StatCache:
             return
         values = (*_key(path, status), digests.size, digests.md5, digests.sha256, digests.blake3)
         with suppress(OSError, sqlite3.Error):
-            self._open().execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", values)
+            self._open().execute(_PUT, values)
+
+    def put_all(self, made: Iterable[tuple[Path, FileDigests, os.stat_result]]) -> None:
+        """Remember digests of files that sycee made and called :func:`settle` for, in one transaction."""
+        rows = [
+            (*_key(path, status), known.size, known.md5, known.sha256, known.blake3) for path, known, status in made
+        ]
+        with suppress(OSError, sqlite3.Error):
+            connection = self._open()
+            connection.execute("BEGIN")
+            try:
+                connection.executemany(_PUT, rows)
+            finally:
+                connection.execute("COMMIT")
 
     def digests_of(self, path: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         """Return the digests of a regular file, reading it only if it is not known to be unchanged.

@@ -8,8 +8,9 @@ at the end, and the outcome is never success while something is missing.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -19,16 +20,17 @@ from sycee.errors import DigestMismatch, MissingData, NotFound, RemoteError, Syc
 from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
-from sycee.storage.port import Backend, CannotList, OnBytes
+from sycee.storage.port import Backend, Batching, OnBytes, Write
 from sycee.store import sums
-from sycee.store.cache import Cache, Expected
+from sycee.store.cache import Batch, Cache, Expected
+from sycee.store.inventory import Asked, ignore_asked, inventory
 from sycee.store.layout import is_directory, object_key
 from sycee.system.refusals import refused
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-MANY = 256  # from this many objects on, listing prefixes is cheaper than asking for each object
+TOGETHER = 2_000  # so many objects at most become durable, and visible, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +86,28 @@ class Outcome:
         failures: One error for each object that was not, in the order of the request.
         withheld: Labels of the directory objects that were not sent, since files that they name were not asked for
             and are not on the remote.
+        looked_for: How many objects a remote was asked for before anything was sent.
+        asked: How many requests that took, as numbers to add up.
     """
 
     moved: list[str] = field(default_factory=list)
     failures: list[SyceeError] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
+    looked_for: int = 0
+    asked: list[int] = field(default_factory=list)
+
+    @property
+    def requests(self) -> int:
+        """How many requests it took to look for objects."""
+        return sum(self.asked)
 
     def extend(self, other: "Outcome") -> None:
         """Add what another transfer did."""
         self.moved += other.moved
         self.failures += other.failures
         self.withheld += other.withheld
+        self.looked_for += other.looked_for
+        self.asked += other.asked
 
     def require_success(self, act: str) -> None:
         """Raise the gravest failure, naming them all.
@@ -130,7 +143,7 @@ def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Prog
     outcome = fetch_listings(remote, cache, folders, progress)
     members = [_members(cache, folder, outcome) for folder in folders if not _absent(cache, [folder])]
     files = _unique([*(item for item in roots if not is_directory(item.oid)), *_flat(members)])
-    _run(remote, _absent(cache, files), outcome, progress, _fetcher(remote, cache))
+    _run(remote, _absent(cache, files), outcome, progress, _fetching(remote, cache))
     return outcome
 
 
@@ -139,7 +152,7 @@ def fetch_listings(remote: Remote, cache: Cache, folders: Sequence[Wanted], prog
     outcome = Outcome()
     for folder in folders:
         cache.discard_damaged(folder.oid, legacy=folder.legacy)
-    _run(remote, _absent(cache, folders), outcome, progress, _fetcher(remote, cache))
+    _run(remote, _absent(cache, folders), outcome, progress, _fetching(remote, cache))
     for folder in folders:
         _attempt_sums(sums.fetch, remote, cache, folder, outcome)
     return outcome
@@ -156,14 +169,21 @@ def push(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progr
     folders = [item for item in roots if is_directory(item.oid)]
     members = {folder.oid: _members(cache, folder, outcome) for folder in folders}
     files = _unique([*(item for item in roots if not is_directory(item.oid)), *_flat(members.values())])
-    incomplete = _run(remote, _unstored(remote, cache, files), outcome, progress, _pusher(remote, cache))
+    incomplete = _send(remote, cache, files, outcome, progress)
     sent = [f for f in folders if _all_there(members[f.oid], incomplete)]
-    complete = [f for f in sent if not f.parts or not _unstored(remote, cache, _rest(cache, f))]
+    complete = [f for f in sent if not f.parts or not _unstored(remote, cache, _rest(cache, f), outcome)]
     outcome.withheld += [f.label for f in sent if f not in complete]
-    _run(remote, _unstored(remote, cache, complete), outcome, progress, _pusher(remote, cache))
+    _send(remote, cache, complete, outcome, progress)
     for folder in complete:
         _attempt_sums(sums.push, remote, cache, folder, outcome)
     return outcome
+
+
+def _send(remote: Remote, cache: Cache, items: list[Wanted], outcome: Outcome, progress: Progress) -> set[str]:
+    """Send what the remote lacks, and ask it whether it kept that; return the ids of what it does not have."""
+    unstored = _unstored(remote, cache, items, outcome)
+    failed = _run(remote, unstored, outcome, progress, _pushing(remote, cache))
+    return failed | _require_kept(remote, cache, [item for item in unstored if item.oid not in failed], outcome)
 
 
 def lacking(cache: Cache, wanted: Iterable[Wanted]) -> bool:
@@ -178,20 +198,25 @@ def lacking(cache: Cache, wanted: Iterable[Wanted]) -> bool:
         return True
 
 
-def present(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, int]:
-    """Return the size of each wanted object that the remote holds, by object id."""
-    if len(wanted) > MANY:
-        with suppress(CannotList):
-            return _present_by_listing(remote, wanted)
+def present(remote: Remote, wanted: Sequence[Wanted], asked: Asked = ignore_asked) -> dict[str, int]:
+    """Return the size of each wanted object that the remote holds, by object id.
+
+    Args:
+        remote: Which is asked of every object, since a directory object there proves nothing of its members.
+        wanted: What to look for.
+        asked: Told how many requests that took.
+    """
+    by_key = {item.key: item.oid for item in wanted}
     with workers(remote) as pool:
-        sizes = pool.map(lambda item: remote.backend.size(item.key), wanted)
-        return {item.oid: size for item, size in zip(wanted, sizes, strict=True) if size is not None}
+        found = inventory(remote.backend, by_key, pool, asked)
+    return {by_key[key]: size for key, size in found.items()}
 
 
 def differs(cache: Cache, item: Wanted, size: int) -> bool:
     """Tell whether a size is not that of an object, as far as pointer or cache know it."""
-    path = cache.find(item.oid, legacy=item.legacy)
-    expected = path.stat().st_size if path else item.expected.size
+    expected = item.expected.size
+    if expected is None and (path := cache.find(item.oid, legacy=item.legacy)):
+        expected = path.stat().st_size
     return expected is not None and expected != size
 
 
@@ -300,17 +325,10 @@ def _absent(cache: Cache, items: Iterable[Wanted]) -> list[Wanted]:
     return [item for item in items if cache.find(item.oid, legacy=item.legacy) is None]
 
 
-def _unstored(remote: Remote, cache: Cache, items: list[Wanted]) -> list[Wanted]:
-    sizes = present(remote, items)
+def _unstored(remote: Remote, cache: Cache, items: list[Wanted], outcome: Outcome) -> list[Wanted]:
+    sizes = present(remote, items, outcome.asked.append)
+    outcome.looked_for += len(items)
     return [item for item in items if item.oid not in sizes or differs(cache, item, sizes[item.oid])]
-
-
-def _present_by_listing(remote: Remote, wanted: Sequence[Wanted]) -> dict[str, int]:
-    by_key = {item.key: item.oid for item in wanted}
-    prefixes = sorted({key.rpartition("/")[0] for key in by_key})
-    with workers(remote) as pool:
-        listings = pool.map(lambda prefix: list(remote.backend.list(prefix)), prefixes)
-        return {by_key[stored.key]: stored.size for listing in listings for stored in listing if stored.key in by_key}
 
 
 @contextmanager
@@ -328,9 +346,10 @@ def workers(remote: Remote) -> "Iterator[ThreadPoolExecutor]":
 
 
 Move = Callable[[Wanted, OnBytes], None]
+Moving = Callable[[], AbstractContextManager[Move]]  # what moved within the block is there when it ends
 
 
-def _run(remote: Remote, items: Sequence[Wanted], outcome: Outcome, progress: Progress, move: Move) -> set[str]:
+def _run(remote: Remote, items: Sequence[Wanted], outcome: Outcome, progress: Progress, moving: Moving) -> set[str]:
     """Move items in parallel; return the ids of those that failed, whose errors are in ``outcome``."""
     if not items:
         return set()
@@ -339,14 +358,29 @@ def _run(remote: Remote, items: Sequence[Wanted], outcome: Outcome, progress: Pr
     total = None if None in sizes else sum(size or 0 for size in sizes)
     label = f"{len(items)} objects" if len(items) > 1 else items[0].label
     with progress.start(label, total) as shown, workers(remote) as pool, stopping(shown) as task:
-        results = pool.map(lambda item: _attempt(move, item, task.advance), items)
-        for item, error in zip(items, results, strict=True):
-            if error is None:
-                outcome.moved.append(item.label)
-            else:
-                failed.add(item.oid)
-                outcome.failures.append(error)
+        for start in range(0, len(items), TOGETHER):
+            group = items[start : start + TOGETHER]
+            for item, error in zip(group, _moved(pool, group, moving, task.advance), strict=True):
+                if error is None:
+                    outcome.moved.append(item.label)
+                else:
+                    failed.add(item.oid)
+                    outcome.failures.append(error)
     return failed
+
+
+def _moved(
+    pool: "ThreadPoolExecutor", items: Sequence[Wanted], moving: Moving, on_bytes: OnBytes
+) -> list[SyceeError | None]:
+    """Move items that become durable together; return the error of each that failed."""
+    errors: list[SyceeError | None] = [None] * len(items)
+    try:
+        with moving() as move:
+            errors = list(pool.map(lambda item: _attempt(move, item, on_bytes), items))
+    except (SyceeError, OSError) as error:  # what had arrived is not there after all
+        failure = refused(error) if isinstance(error, OSError) else error
+        return [own or failure.about(item.label) for item, own in zip(items, errors, strict=True)]
+    return errors
 
 
 class _Stopped(Exception):
@@ -387,41 +421,71 @@ def _attempt(move: Move, item: Wanted, on_bytes: OnBytes) -> SyceeError | None:
     return None
 
 
-def _fetcher(remote: Remote, cache: Cache) -> Move:
-    def move(item: Wanted, on_bytes: OnBytes) -> None:
-        try:
-            chunks = remote.backend.read(item.key)
-            cache.put_stream(item.expected, chunks, on_bytes=on_bytes, legacy=item.legacy)
-        except DigestMismatch as error:
-            facts = error.details
-            raise DigestMismatch(
-                f"object {item.oid} is damaged on remote {remote.name!r}: "
-                f"expected {facts['expected']}, found {facts['found']}",
-                hint=f"it is kept in {facts['kept']}; mend it there, from a clone that has it: "
-                f"sycee check -r {remote.name} --repair",
-                **facts,
-            ) from None
-        except NotFound:
-            raise MissingData(
-                f"object {item.oid} is neither in the cache nor on remote {remote.name!r}",
-                hint="whoever made this version has to push it: sycee push",
-                oid=item.oid,
-                remote=remote.name,
-            ) from None
+def _fetching(remote: Remote, cache: Cache) -> Moving:
+    @contextmanager
+    def moving() -> Iterator[Move]:
+        with cache.batch() as batch:
+            yield lambda item, on_bytes: _fetch(remote, cache, batch, item, on_bytes)
 
-    return move
+    return moving
 
 
-def _pusher(remote: Remote, cache: Cache) -> Move:
-    def move(item: Wanted, on_bytes: OnBytes) -> None:
-        digests = cache.verified(item.oid, legacy=item.legacy, on_bytes=lambda _: on_bytes(0))  # to be stopped
-        path = cache.path(item.oid, legacy=item.legacy)
-        remote.backend.write(item.key, path, digests.size, on_bytes=on_bytes)
-        stored = remote.backend.size(item.key)
-        if stored != digests.size:
-            raise RemoteError(
-                f"remote {remote.name!r} keeps {stored} bytes of the {digests.size} it was sent",
+def _fetch(remote: Remote, cache: Cache, batch: Batch, item: Wanted, on_bytes: OnBytes) -> None:
+    try:
+        chunks = remote.backend.read(item.key)
+        first, second = next(chunks, b""), next(chunks, None)
+        if second is None:
+            cache.put_small(batch, item.expected, first, legacy=item.legacy)
+            on_bytes(len(first))
+        else:
+            whole = chain([first, second], chunks)
+            cache.put_stream(item.expected, whole, on_bytes=on_bytes, legacy=item.legacy)
+    except DigestMismatch as error:
+        facts = error.details
+        raise DigestMismatch(
+            f"object {item.oid} is damaged on remote {remote.name!r}: "
+            f"expected {facts['expected']}, found {facts['found']}",
+            hint=f"it is kept in {facts['kept']}; mend it there, from a clone that has it: "
+            f"sycee check -r {remote.name} --repair",
+            **facts,
+        ) from None
+    except NotFound:
+        raise MissingData(
+            f"object {item.oid} is neither in the cache nor on remote {remote.name!r}",
+            hint="whoever made this version has to push it: sycee push",
+            oid=item.oid,
+            remote=remote.name,
+        ) from None
+
+
+def _pushing(remote: Remote, cache: Cache) -> Moving:
+    """Give what sends objects; whether the remote kept them is asked when all are sent."""
+
+    @contextmanager
+    def moving() -> Iterator[Move]:
+        backend = remote.backend
+        with backend.batch() if isinstance(backend, Batching) else nullcontext(backend.write) as write:
+            yield lambda item, on_bytes: _push(cache, write, item, on_bytes)
+
+    return moving
+
+
+def _push(cache: Cache, write: Write, item: Wanted, on_bytes: OnBytes) -> None:
+    digests = cache.verified(item.oid, legacy=item.legacy, on_bytes=lambda _: on_bytes(0))  # to be stopped
+    write(item.key, cache.path(item.oid, legacy=item.legacy), digests.size, on_bytes=on_bytes)
+
+
+def _require_kept(remote: Remote, cache: Cache, sent: Sequence[Wanted], outcome: Outcome) -> set[str]:
+    """Ask the remote for the sizes of what it was sent; return the ids of what it does not keep."""
+    sizes = present(remote, sent)
+    torn = [item for item in sent if item.oid not in sizes or differs(cache, item, sizes[item.oid])]
+    for item in torn:
+        outcome.moved.remove(item.label)
+        outcome.failures.append(
+            RemoteError(
+                f"{item.label}: remote {remote.name!r} keeps {sizes.get(item.oid)} bytes of the "
+                f"{cache.path(item.oid, legacy=item.legacy).stat().st_size} it was sent",
                 hint="push again; if it happens again, the store is at fault",
             )
-
-    return move
+        )
+    return {item.oid for item in torn}

@@ -7,6 +7,7 @@ import click
 from sycee.cli.context import Context, pass_context
 from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.targets import run_cache, target_options
+from sycee.cli.transfers import jobs_option
 from sycee.cli.words import files
 from sycee.ops.transfer import fetch
 
@@ -14,6 +15,7 @@ from sycee.ops.transfer import fetch
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
+@jobs_option
 @revision_options
 @target_options
 @run_cache

@@ -7,6 +7,7 @@ import click
 from sycee.cli.context import Context, pass_context
 from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.targets import chosen, run_cache, target_options
+from sycee.cli.transfers import jobs_option
 from sycee.cli.words import changes, pulled
 from sycee.ops.checkout import Options, checkout
 from sycee.ops.transfer import fetch
@@ -15,6 +16,7 @@ from sycee.ops.transfer import fetch
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
+@jobs_option
 @click.option("-f", "--force", is_flag=True, help="Give up content that is stored nowhere.")
 @click.option("--allow-missing", is_flag=True, help="Leave alone what is nowhere, and do the rest.")
 @revision_options

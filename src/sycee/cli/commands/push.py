@@ -8,6 +8,7 @@ import click
 from sycee.cli.context import Context, pass_context
 from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.targets import expanded, glob, run_cache, target_options
+from sycee.cli.transfers import jobs_option, tell_requests
 from sycee.cli.words import files
 from sycee.ops.transfer import push
 
@@ -15,6 +16,7 @@ from sycee.ops.transfer import push
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote, instead of the default one.")
+@jobs_option
 @revision_options
 @target_options
 @run_cache
@@ -44,4 +46,5 @@ def command(
     for label in outcome.withheld:
         ctx.warn(f"the list of files of {label} was not sent, since the remote lacks other files of it")
         ctx.say(f"hint: send the rest too: sycee push {quote(label)}")
+    tell_requests(ctx, outcome)
     ctx.out(f"{files(len(outcome.moved))} pushed" if outcome.moved else "Everything is up to date.")

@@ -7,6 +7,7 @@ import click
 
 from sycee.cli.context import Context, pass_context
 from sycee.cli.targets import chosen, target_options
+from sycee.cli.transfers import jobs_option
 from sycee.ops.status import Change, cloud_status, status
 
 CLEAN = "Data and pipelines are up to date."
@@ -17,6 +18,7 @@ _WIDTH = 20  # DVC's column of states
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-c", "--cloud", is_flag=True, help="Compare the cache with a remote, not the files with the pointers.")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote; implies --cloud.")
+@jobs_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as `dvc status --json` does.")
 @target_options
 @pass_context
