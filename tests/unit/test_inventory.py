@@ -8,6 +8,7 @@ import pytest
 
 from sycee.errors import RemoteError
 from sycee.storage.memory import MemoryBackend
+from sycee.storage.port import CannotList
 from sycee.store import inventory as module
 from sycee.store.inventory import FEW, inventory
 from sycee.store.layout import object_key
@@ -80,6 +81,14 @@ def test_a_remote_that_holds_far_more_is_not_read_to_its_end(pool, monkeypatch):
 
 def test_an_empty_remote_is_asked_once_per_folder(pool):
     assert asked(Counting([]), keys(4000), pool) == ({}, 256)
+
+
+def test_a_store_that_cannot_list_is_asked_for_each_object(pool):
+    class Unlisted(Counting):
+        def list(self, prefix=""):
+            raise CannotList("no listing")
+
+    assert asked(Unlisted(keys(400)), keys(500), pool) == (dict.fromkeys(keys(400), 1), 500)
 
 
 def test_a_refusal_is_not_absence(pool):

@@ -237,7 +237,7 @@ def test_where_nothing_is_listed_objects_are_asked_for(cache, remote, backend, m
         raise CannotList("no listing")
 
     monkeypatch.setattr(backend, "list", refuse)
-    wanted = [Wanted(f"f{i}", Expected(f"{i:032x}")) for i in range(MANY + 1)]
+    wanted = [Wanted(f"f{i}", Expected(f"{i:032x}")) for i in range(FEW + 1)]
     backend.write(wanted[3].key, io.BytesIO(b"x"), 1)
     assert present(remote, wanted) == {wanted[3].oid: 1}
 

@@ -181,7 +181,7 @@ class Cache:
         digests = digest_bytes(data)
         blocks = (data[start : start + LEGACY_BLOCK] for start in range(0, len(data), LEGACY_BLOCK))
         address = legacy_md5(blocks) if legacy else digests.md5
-        if fault := _difference(expected, digests, address):
+        if fault := difference(expected, digests, address):
             kept = batch.place.write(data, mode=0o600)
             raise self._quarantine(kept, expected.oid, expected=fault[0], found=fault[1])
         path = self.path(expected.oid, legacy=legacy)
