@@ -68,10 +68,14 @@ class TestLocal(BackendSuite):
 
     def test_of_what_is_stored_together_nothing_is_seen_after_a_failure(self, tmp_path: Path) -> None:
         backend = LocalBackend(tmp_path / "r")
-        batch = backend.batch()
-        batch.__enter__()("a", BytesIO(b"1"), 1)
-        with pytest.raises(RemoteError, match="later"):
-            batch.__exit__(RemoteError, RemoteError("later"), None)
+
+        def store_two() -> None:
+            with backend.batch() as write:
+                write("a", BytesIO(b"1"), 1)
+                write("b", BytesIO(b"1"), 2)
+
+        with pytest.raises(RemoteError, match="expected 2 bytes"):
+            store_two()
         assert listed(backend) == []
 
     def test_stored_together_they_do_not_follow_links_either(self, tmp_path: Path) -> None:
