@@ -23,6 +23,7 @@ from sycee.storage.port import (
     MAX_CHUNK,
     MEMORY_BUDGET,
     OnBytes,
+    Pin,
     Source,
     Stored,
     check_key,
@@ -105,16 +106,28 @@ class ObjectStoreBackend:
         if length is not None and length <= 0:
             return
         wanted = MAX_CHUNK if length is None else min(MAX_CHUNK, length)
-        first, total = self._first(check_key(key), start, wanted)
+        first, total, tag = self._first(check_key(key), start, wanted)
         if first:
             yield first
         end = total if length is None else min(total, start + length)
         position = start + len(first)
         del first
-        yield from self._rest(key, position, end)
+        yield from self._rest(key, position, end, tag)
 
-    def _first(self, key: str, start: int, length: int) -> tuple[bytes, int]:
-        """Return the first bytes of a range and the size of the whole object, by one request."""
+    def pin(self, key: str) -> Pin:
+        """See :meth:`sycee.storage.port.Pinning.pin`."""
+        import obstore
+
+        with self._speaking("look at", check_key(key)):
+            found = obstore.head(self._clients.reader, key)
+            return Pin(found["e_tag"] or "", int(found["size"]))
+
+    def read_pinned(self, key: str, pin: Pin, *, start: int = 0) -> Iterator[bytes]:
+        """See :meth:`sycee.storage.port.Pinning.read_pinned`."""
+        return self._rest(check_key(key), start, pin.size, pin.tag)
+
+    def _first(self, key: str, start: int, length: int) -> tuple[bytes, int, str]:
+        """Return the first bytes of a range, and size and tag of the whole object, by one request."""
         import obstore
 
         with self._speaking("read", key):
@@ -123,13 +136,13 @@ class ObjectStoreBackend:
             except obstore.exceptions.BaseError as error:
                 if not beyond_the_end(error):
                     raise
-                return b"", 0  # the object ends before the range starts
-            total = int(answer.meta["size"])
+                return b"", 0, ""  # the object ends before the range starts
+            total, tag = int(answer.meta["size"]), answer.meta["e_tag"] or ""
             data = _body(answer, length)
-        return self._complete(key, data, min(length, total - start)), total
+        return self._complete(key, data, min(length, total - start)), total, tag
 
-    def _rest(self, key: str, position: int, end: int) -> Iterator[bytes]:
-        """Yield the bytes up to ``end``, fetching ahead while the shared allowance lasts.
+    def _rest(self, key: str, position: int, end: int, tag: str) -> Iterator[bytes]:
+        """Yield the bytes up to ``end`` of the version with this tag, fetching ahead while the shared allowance lasts.
 
         The range that is due is fetched whether or not there is an allowance, so that two iterators of one thread
         cannot wait for each other.
@@ -139,12 +152,12 @@ class ObjectStoreBackend:
         try:
             while position < end:
                 while due < end and self._ahead.acquire(blocking=False):
-                    window.append(self._pool.submit(self._range, key, due, min(due + MAX_CHUNK, end)))
+                    window.append(self._pool.submit(self._range, key, due, min(due + MAX_CHUNK, end), tag))
                     due += MAX_CHUNK
                 if window:
                     data = self._landed(window.popleft())
                 else:
-                    data = self._range(key, position, min(position + MAX_CHUNK, end))
+                    data = self._range(key, position, min(position + MAX_CHUNK, end), tag)
                     due = position + MAX_CHUNK
                 position += len(data)
                 yield data
@@ -153,11 +166,12 @@ class ObjectStoreBackend:
             while window:
                 self._dropped(window.popleft())
 
-    def _range(self, key: str, start: int, end: int) -> bytes:
+    def _range(self, key: str, start: int, end: int, tag: str) -> bytes:
         import obstore
 
         with self._speaking("read", key):
-            answer = obstore.get(self._clients.reader, key, options={"range": (start, end)})
+            options: Any = {"range": (start, end), **({"if_match": tag} if tag else {})}
+            answer = obstore.get(self._clients.reader, key, options=options)
             data = _body(answer, end - start)
         return self._complete(key, data, end - start)
 

@@ -143,6 +143,38 @@ def check_prefix(prefix: str) -> str:
     return check_key(prefix.rstrip("/")) if prefix else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One version of an object.
+
+    Attributes:
+        tag: What the store changes when somebody replaces the object.
+        size: In bytes.
+    """
+
+    tag: str
+    size: int
+
+
+@runtime_checkable
+class Pinning(Backend, Protocol):
+    """What a backend can do beside the port if it can tell one version of an object from the next."""
+
+    def pin(self, key: str) -> Pin:
+        """Return the present version of an object.
+
+        Raises:
+            NotFound: If there is none.
+        """
+
+    def read_pinned(self, key: str, pin: Pin, *, start: int = 0) -> Iterator[bytes]:
+        """Yield the bytes of just this version from an offset on, as :meth:`Backend.read` does.
+
+        Raises:
+            RemoteError: If it was replaced.
+        """
+
+
 @runtime_checkable
 class Batching(Protocol):
     """What a backend can do beside the port if durability costs less for many objects together."""

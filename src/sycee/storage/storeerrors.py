@@ -55,6 +55,7 @@ _KEYS_HINTS = {
 }
 _REGION_HINT = "set it with `sycee remote modify NAME region REGION`"
 
+_REPLACED = _Cause("somebody replaced it meanwhile", "run the command again")
 _BY_CODE = {
     "NoSuchBucket": _Cause("the bucket does not exist", "create the bucket, or correct the remote's url"),
     "SignatureDoesNotMatch": _Cause("the server refuses the signature: the secret key is wrong", _KEYS_HINT),
@@ -84,6 +85,8 @@ _BY_CODE = {
     "NoAuthenticationInformation": _Cause("there are no credentials", _KEYS_HINT),
     "PublicAccessNotPermitted": _Cause("there are no credentials", _KEYS_HINT),
     "ServerBusy": _Cause("the server is overloaded", "try again later, with fewer `jobs`"),
+    "PreconditionFailed": _REPLACED,
+    "ConditionNotMet": _REPLACED,
     "NotImplemented": _Cause("the server does not know this operation"),
 }
 
@@ -114,6 +117,7 @@ _BY_STATUS = {
     "403": _BY_CODE["AccessDenied"],
     "301": _BY_CODE["PermanentRedirect"],
     "307": _BY_CODE["PermanentRedirect"],
+    "412": _BY_CODE["PreconditionFailed"],
     "429": _BY_CODE["SlowDown"],
     "503": _BY_CODE["SlowDown"],
     "507": _Cause("the server has no space left", "free some space there"),

@@ -12,11 +12,14 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from sycee.digest import LEGACY_BLOCK, FileDigests, digest_bytes, legacy_md5, md5_hex
 from sycee.errors import Conflict, DigestMismatch, MissingData
+from sycee.storage.port import Pin
 from sycee.store.layout import PRIVATE, is_object_id, md5_of, object_key
+from sycee.store.partial import Partial, Unfit, partial_of, sweep_partials
 from sycee.store.statcache import StatCache, settle
 from sycee.system.atomic import fsync, fsync_dir, open_temp, sweep, write_file
 from sycee.system.links import prepare
@@ -149,13 +152,47 @@ class Cache:
             DigestMismatch: If size, md5 or sha256 differ; the bytes are kept in quarantine. Of a stream that does not
                 end where it should, no more is taken than shows it.
         """
-        limit = expected.at_most if expected.size is None else expected.size
         with self.incoming() as (temp, fd):
-            digests = digest_chunks(_bounded(chunks, limit), sink=fd, on_bytes=on_bytes)
-            address = legacy_md5_fd(fd) if legacy else digests.md5
-            if fault := difference(expected, digests, address):
-                raise self._quarantine(temp, expected.oid, expected=fault[0], found=fault[1])
-            self._publish(temp, fd, self.path(expected.oid, legacy=legacy), digests)
+            return self.put_partial(expected, Partial(temp, fd, 0), chunks, on_bytes=on_bytes, legacy=legacy)
+
+    @contextmanager
+    def partial(self, oid: str, place: str, pin: Pin) -> "Iterator[Partial | None]":
+        """Give the file of a large download, for :meth:`put_partial`; see :func:`sycee.store.partial.partial_of`."""
+        folder = self._make_dir(self.root / PRIVATE / "partial")
+        with naming(self.root, only=FULL), partial_of(folder, oid, place, pin) as partial:
+            yield partial
+
+    def put_partial(
+        self,
+        expected: Expected,
+        partial: Partial,
+        chunks: Iterable[bytes],
+        *,
+        on_bytes: OnBytes = ignore_bytes,
+        legacy: bool = False,
+    ) -> FileDigests:
+        """Store an object of which some bytes may be here, if with those that arrive it is what it should be.
+
+        Args:
+            expected: What it must be.
+            partial: What is here; hashed like the rest.
+            chunks: The following bytes in order.
+            on_bytes: Called with the number of bytes of each step.
+            legacy: Whether its pointer is of the time before DVC 3.0, whose md5 saw text with LF line ends.
+
+        Raises:
+            Unfit: If it is not, and some bytes had been here: which of them are wrong is not known.
+            DigestMismatch: If it is not, and all bytes arrived now; they are kept in quarantine.
+        """
+        limit = expected.at_most if expected.size is None else expected.size
+        whole = _bounded(chain(partial.begun(), chunks), limit)
+        digests = digest_chunks(whole, sink=partial.fd, skip=partial.start, on_bytes=on_bytes)
+        address = legacy_md5_fd(partial.fd) if legacy else digests.md5
+        if fault := difference(expected, digests, address):
+            if partial.start:
+                raise Unfit
+            raise self._quarantine(partial.path, expected.oid, expected=fault[0], found=fault[1])
+        self._publish(partial.path, partial.fd, self.path(expected.oid, legacy=legacy), digests)
         return digests
 
     @contextmanager
@@ -298,6 +335,7 @@ class Cache:
         if not self._swept:  # once is enough: what killed commands left, before this one takes its own place
             self._swept = True
             sweep(folder)
+            sweep_partials(self.root / PRIVATE / "partial")
         return folder
 
     def _publish(self, temp: Path, fd: int, path: Path, digests: FileDigests) -> None:

@@ -20,16 +20,18 @@ from sycee.errors import DigestMismatch, MissingData, NotFound, RemoteError, Syc
 from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
-from sycee.storage.port import Backend, Batching, OnBytes, Write
+from sycee.storage.port import Backend, Batching, OnBytes, Pinning, Write
 from sycee.store import sums
 from sycee.store.cache import Batch, Cache, Expected
 from sycee.store.inventory import Asked, ignore_asked, inventory
 from sycee.store.layout import is_directory, object_key
+from sycee.store.partial import Unfit
 from sycee.system.refusals import refused
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+RESUMABLE = 32 << 20  # bytes; of an object from this size on, what an interrupted command fetched is kept
 TOGETHER = 2_000  # so many objects at most become durable, and visible, together
 
 
@@ -432,6 +434,9 @@ def _fetching(remote: Remote, cache: Cache) -> Moving:
 
 def _fetch(remote: Remote, cache: Cache, batch: Batch, item: Wanted, on_bytes: OnBytes) -> None:
     try:
+        if (item.expected.size or 0) >= RESUMABLE and isinstance(remote.backend, Pinning):
+            _fetch_large(remote.backend, cache, item, on_bytes)
+            return
         chunks = remote.backend.read(item.key)
         first, second = next(chunks, b""), next(chunks, None)
         if second is None:
@@ -456,6 +461,24 @@ def _fetch(remote: Remote, cache: Cache, batch: Batch, item: Wanted, on_bytes: O
             oid=item.oid,
             remote=remote.name,
         ) from None
+
+
+def _fetch_large(backend: Pinning, cache: Cache, item: Wanted, on_bytes: OnBytes) -> None:
+    """Fetch an object into a file that a later command finds, continuing what an earlier one left."""
+    pin = backend.pin(item.key)
+    with cache.partial(item.oid, backend.describe(item.key), pin) as partial:
+        if partial is None:
+            chunks = backend.read_pinned(item.key, pin)
+            cache.put_stream(item.expected, chunks, on_bytes=on_bytes, legacy=item.legacy)
+            return
+        while True:
+            chunks = backend.read_pinned(item.key, pin, start=partial.start)
+            try:
+                cache.put_partial(item.expected, partial, chunks, on_bytes=on_bytes, legacy=item.legacy)
+            except Unfit:
+                partial.clear()
+            else:
+                return
 
 
 def _pushing(remote: Remote, cache: Cache) -> Moving:

@@ -102,11 +102,15 @@ class _Stage:
 class _DirectWriter:
     """Writes past the page cache as long as lengths are whole blocks and the file system agrees, else through it."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, skip: int) -> None:
         self._fd = fd
+        self._skip = skip
         self._direct = hasattr(os, "O_DIRECT") and os.lseek(fd, 0, os.SEEK_CUR) % _BLOCK == 0 and self._switch(on=True)
 
     def write(self, part: memoryview) -> None:
+        if self._skip:
+            self._skip -= len(part)
+            return
         if self._direct and len(part) % _BLOCK:
             self._direct = self._switch(on=False)
         try:
@@ -127,13 +131,14 @@ class _DirectWriter:
 
 
 def digest_stream(
-    fill: Callable[[memoryview], int], *, sink: int | None = None, on_bytes: OnBytes = ignore_bytes
+    fill: Callable[[memoryview], int], *, sink: int | None = None, skip: int = 0, on_bytes: OnBytes = ignore_bytes
 ) -> FileDigests:
     """Digest what ``fill`` delivers, and copy it to ``sink`` on the way.
 
     Args:
         fill: Puts the next bytes into the buffer and returns how many; 0 at the end.
         sink: A descriptor to write every byte to, or None.
+        skip: So many bytes are there already and not written again; a multiple of ``CHUNK``.
         on_bytes: Called with the number of bytes of each step.
 
     Returns:
@@ -142,7 +147,7 @@ def digest_stream(
     buffer = mmap.mmap(-1, CHUNK)
     length = _fill_up(fill, buffer)
     if length == CHUNK:
-        return _digest_long(fill, buffer, sink, on_bytes)
+        return _digest_long(fill, buffer, sink, skip, on_bytes)
     with memoryview(buffer) as view, view[:length] as small:  # not worth a thread
         if sink is not None:
             write_all(sink, small)
@@ -151,7 +156,7 @@ def digest_stream(
 
 
 def _digest_long(
-    fill: Callable[[memoryview], int], buffer: mmap.mmap, sink: int | None, on_bytes: OnBytes
+    fill: Callable[[memoryview], int], buffer: mmap.mmap, sink: int | None, skip: int, on_bytes: OnBytes
 ) -> FileDigests:
     free: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
     for _ in range(BUFFERS - 1):
@@ -159,7 +164,7 @@ def _digest_long(
     address, hashers = hasher("md5"), (hasher("sha256"), hasher("blake3"))
     stages = [_Stage("md5", address.update, lambda piece: free.put(piece[0]))]
     if sink is not None:
-        stages.append(_Stage("write", _DirectWriter(sink).write, stages[0].put))
+        stages.append(_Stage("write", _DirectWriter(sink, skip).write, stages[0].put))
     size, length = 0, CHUNK
     try:
         while length and not any(stage.failed() for stage in stages):
@@ -227,9 +232,11 @@ def require_unchanged(path: Path, before: os.stat_result, after: os.stat_result)
         raise Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
 
 
-def digest_chunks(chunks: Iterable[bytes], *, sink: int | None = None, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
+def digest_chunks(
+    chunks: Iterable[bytes], *, sink: int | None = None, skip: int = 0, on_bytes: OnBytes = ignore_bytes
+) -> FileDigests:
     """Digest a stream of byte strings, optionally copying it; see :func:`digest_stream`."""
-    return digest_stream(_filler(iter(chunks)), sink=sink, on_bytes=on_bytes)
+    return digest_stream(_filler(iter(chunks)), sink=sink, skip=skip, on_bytes=on_bytes)
 
 
 def _filler(chunks: Iterator[bytes]) -> Callable[[memoryview], int]:
