@@ -205,6 +205,15 @@ class TestS3(BackendSuite):
         monkeypatch.setattr(objectstore, "LISTED_AT_ONCE", 7)
         self.test_lists_more_than_a_page(backend)
 
+    def test_a_pinned_read_is_of_one_version(self, backend: Backend) -> None:
+        save(backend, "k", b"first")
+        pin = backend.pin("k")
+        assert pin.size == 5
+        assert b"".join(backend.read_pinned("k", pin, start=2)) == b"rst"
+        save(backend, "k", b"other")
+        with pytest.raises(RemoteError, match="somebody replaced it meanwhile"):
+            list(backend.read_pinned("k", pin))
+
     def test_keys_are_below_the_prefix_of_the_url(self, s3_server) -> None:
         import obstore
 

@@ -2,7 +2,6 @@
 
 import os
 import random
-from contextlib import contextmanager
 
 import pytest
 
@@ -152,13 +151,11 @@ def test_two_commands_do_not_share_a_file(backend, cache):
 
 
 def test_a_full_disk_does_not_stay_full(backend, cache, monkeypatch):
-    @contextmanager
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
-        yield
 
     interrupt(backend, cache)
-    monkeypatch.setattr(cache, "put_partial", lambda *_, **__: full().__enter__())
+    monkeypatch.setattr(cache, "put_partial", full)
     assert "No space left" in fetch(Remote("r", backend), cache, [ITEM], SILENT).failures[0].message
     assert leftovers(cache) == []
 
