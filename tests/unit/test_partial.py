@@ -10,7 +10,7 @@ from sycee.digest import digest_bytes
 from sycee.errors import DigestMismatch, RemoteError
 from sycee.storage.memory import MemoryBackend
 from sycee.storage.port import Pin
-from sycee.store import transfer
+from sycee.store import moving
 from sycee.store.cache import Cache, Expected
 from sycee.store.layout import object_key
 from sycee.store.partial import STALE, sweep_partials
@@ -46,7 +46,7 @@ class Versioned(MemoryBackend):
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch):
-    monkeypatch.setattr(transfer, "RESUMABLE", 1)
+    monkeypatch.setattr(moving, "RESUMABLE", 1)
 
 
 @pytest.fixture

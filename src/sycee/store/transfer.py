@@ -6,129 +6,40 @@ members; whoever reads the cache looks for each of them.) What cannot be moved d
 at the end, and the outcome is never success while something is missing.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from dataclasses import replace
 from shlex import quote
-from typing import TYPE_CHECKING
 
-from sycee.core.parts import WHOLE, Parts
-from sycee.core.progress import Progress, Task
-from sycee.errors import DigestMismatch, MissingData, NotFound, RemoteError, SyceeError
+from sycee.core.parts import WHOLE
+from sycee.core.progress import Progress
+from sycee.errors import NotFound, RemoteError, SyceeError
 from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
-from sycee.storage.port import Backend, Batching, OnBytes, Pinning, Write
+from sycee.storage.port import Backend
 from sycee.store import sums
-from sycee.store.cache import Batch, Cache, Expected
+from sycee.store.cache import Cache, Expected
 from sycee.store.inventory import Asked, ignore_asked, inventory
-from sycee.store.layout import is_directory, object_key
-from sycee.store.partial import Unfit
-from sycee.system.refusals import refused
+from sycee.store.layout import is_directory
+from sycee.store.moving import fetching, pushing, run, stopping, workers
+from sycee.store.objects import Outcome, Remote, Wanted
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
-RESUMABLE = 32 << 20  # bytes; of an object from this size on, what an interrupted command fetched is kept
-TOGETHER = 2_000  # so many objects at most become durable, and visible, together
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """An object that the workspace refers to.
-
-    Attributes:
-        label: The path it stands for, for messages.
-        expected: What the object must be.
-        legacy: Whether its pointer is of the time before DVC 3.0.
-        sums: For a directory object, the id of its folder sums, where the pointer names them.
-        parts: For a directory object, which of the files that it names are wanted.
-    """
-
-    label: str
-    expected: Expected
-    legacy: bool = False
-    sums: str | None = None
-    parts: Parts = WHOLE
-
-    @property
-    def oid(self) -> str:
-        """Its object id."""
-        return self.expected.oid
-
-    @property
-    def key(self) -> str:
-        """Its key on every remote."""
-        return object_key(self.oid, legacy=self.legacy)
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """A named second store.
-
-    Attributes:
-        name: As in the configuration.
-        backend: The code that talks to it.
-        jobs: How many objects move at once.
-    """
-
-    name: str
-    backend: Backend
-    jobs: int = 8
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a transfer did.
-
-    Attributes:
-        moved: Labels of the objects that were transferred.
-        failures: One error for each object that was not, in the order of the request.
-        withheld: Labels of the directory objects that were not sent, since files that they name were not asked for
-            and are not on the remote.
-        looked_for: How many objects a remote was asked for before anything was sent.
-        asked: How many requests that took, as numbers to add up.
-    """
-
-    moved: list[str] = field(default_factory=list)
-    failures: list[SyceeError] = field(default_factory=list)
-    withheld: list[str] = field(default_factory=list)
-    looked_for: int = 0
-    asked: list[int] = field(default_factory=list)
-
-    @property
-    def requests(self) -> int:
-        """How many requests it took to look for objects."""
-        return sum(self.asked)
-
-    def extend(self, other: "Outcome") -> None:
-        """Add what another transfer did."""
-        self.moved += other.moved
-        self.failures += other.failures
-        self.withheld += other.withheld
-        self.looked_for += other.looked_for
-        self.asked += other.asked
-
-    def require_success(self, act: str) -> None:
-        """Raise the gravest failure, naming them all.
-
-        Args:
-            act: What was tried: ``fetch``, ``push``.
-        """
-        if not self.failures:
-            return
-        gravest = max(self.failures, key=lambda error: error.exit_code)
-        if len(self.failures) == 1:
-            raise gravest
-        listed = "".join(f"\n  {error.message}" for error in self.failures[:20])
-        more = f"\n  … and {len(self.failures) - 20} more" if len(self.failures) > 20 else ""
-        raise type(gravest)(
-            f"{len(self.failures)} objects could not be {act}ed:{listed}{more}",
-            hint=gravest.hint,
-            failures=[error.message for error in self.failures],
-        )
+__all__ = [
+    "Outcome",
+    "Remote",
+    "Wanted",
+    "differs",
+    "fetch",
+    "fetch_listings",
+    "lacking",
+    "members_of",
+    "named_by",
+    "present",
+    "push",
+    "require_parts",
+    "stopping",
+    "workers",
+]
 
 
 def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progress) -> Outcome:
@@ -145,7 +56,7 @@ def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Prog
     outcome = fetch_listings(remote, cache, folders, progress)
     members = [_members(cache, folder, outcome) for folder in folders if not _absent(cache, [folder])]
     files = _unique([*(item for item in roots if not is_directory(item.oid)), *_flat(members)])
-    _run(remote, _absent(cache, files), outcome, progress, _fetching(remote, cache))
+    run(remote, _absent(cache, files), outcome, progress, fetching(remote, cache))
     return outcome
 
 
@@ -154,7 +65,7 @@ def fetch_listings(remote: Remote, cache: Cache, folders: Sequence[Wanted], prog
     outcome = Outcome()
     for folder in folders:
         cache.discard_damaged(folder.oid, legacy=folder.legacy)
-    _run(remote, _absent(cache, folders), outcome, progress, _fetching(remote, cache))
+    run(remote, _absent(cache, folders), outcome, progress, fetching(remote, cache))
     for folder in folders:
         _attempt_sums(sums.fetch, remote, cache, folder, outcome)
     return outcome
@@ -184,7 +95,7 @@ def push(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progr
 def _send(remote: Remote, cache: Cache, items: list[Wanted], outcome: Outcome, progress: Progress) -> set[str]:
     """Send what the remote lacks, and ask it whether it kept that; return the ids of what it does not have."""
     unstored = _unstored(remote, cache, items, outcome)
-    failed = _run(remote, unstored, outcome, progress, _pushing(remote, cache))
+    failed = run(remote, unstored, outcome, progress, pushing(remote, cache))
     return failed | _require_kept(remote, cache, [item for item in unstored if item.oid not in failed], outcome)
 
 
@@ -331,171 +242,6 @@ def _unstored(remote: Remote, cache: Cache, items: list[Wanted], outcome: Outcom
     sizes = present(remote, items, outcome.asked.append)
     outcome.looked_for += len(items)
     return [item for item in items if item.oid not in sizes or differs(cache, item, sizes[item.oid])]
-
-
-@contextmanager
-def workers(remote: Remote) -> "Iterator[ThreadPoolExecutor]":
-    """Give threads; after Ctrl-C nobody waits for them, for the server they talk to may never answer."""
-    from concurrent.futures import ThreadPoolExecutor  # a tenth of the time `sycee status` takes to start
-
-    pool = ThreadPoolExecutor(remote.jobs)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-Move = Callable[[Wanted, OnBytes], None]
-Moving = Callable[[], AbstractContextManager[Move]]  # what moved within the block is there when it ends
-
-
-def _run(remote: Remote, items: Sequence[Wanted], outcome: Outcome, progress: Progress, moving: Moving) -> set[str]:
-    """Move items in parallel; return the ids of those that failed, whose errors are in ``outcome``."""
-    if not items:
-        return set()
-    failed: set[str] = set()
-    sizes = [item.expected.size for item in items]
-    total = None if None in sizes else sum(size or 0 for size in sizes)
-    label = f"{len(items)} objects" if len(items) > 1 else items[0].label
-    with progress.start(label, total) as shown, workers(remote) as pool, stopping(shown) as task:
-        for start in range(0, len(items), TOGETHER):
-            group = items[start : start + TOGETHER]
-            for item, error in zip(group, _moved(pool, group, moving, task.advance), strict=True):
-                if error is None:
-                    outcome.moved.append(item.label)
-                else:
-                    failed.add(item.oid)
-                    outcome.failures.append(error)
-    return failed
-
-
-def _moved(
-    pool: "ThreadPoolExecutor", items: Sequence[Wanted], moving: Moving, on_bytes: OnBytes
-) -> list[SyceeError | None]:
-    """Move items that become durable together; return the error of each that failed."""
-    errors: list[SyceeError | None] = [None] * len(items)
-    try:
-        with moving() as move:
-            errors = list(pool.map(lambda item: _attempt(move, item, on_bytes), items))
-    except (SyceeError, OSError) as error:  # what had arrived is not there after all
-        failure = refused(error) if isinstance(error, OSError) else error
-        return [own or failure.about(item.label) for item, own in zip(items, errors, strict=True)]
-    return errors
-
-
-class _Stopped(Exception):
-    """Ends a transfer in its thread after the command was interrupted."""
-
-
-class _StoppableTask:
-    """A task whose listeners are the way into running transfers: each step asks whether to go on."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self.stop = threading.Event()
-
-    def advance(self, amount: int) -> None:
-        if self.stop.is_set():
-            raise _Stopped
-        self._task.advance(amount)
-
-
-@contextmanager
-def stopping(task: Task) -> Iterator[_StoppableTask]:
-    """Stop running transfers when the block is left by Ctrl-C; waiting for gigabytes is no answer to it."""
-    stoppable = _StoppableTask(task)
-    try:
-        yield stoppable
-    except BaseException:
-        stoppable.stop.set()
-        raise
-
-
-def _attempt(move: Move, item: Wanted, on_bytes: OnBytes) -> SyceeError | None:
-    try:
-        move(item, on_bytes)
-    except SyceeError as error:
-        return error.about(item.label)
-    except OSError as error:
-        return refused(error).about(item.label)
-    return None
-
-
-def _fetching(remote: Remote, cache: Cache) -> Moving:
-    @contextmanager
-    def moving() -> Iterator[Move]:
-        with cache.batch() as batch:
-            yield lambda item, on_bytes: _fetch(remote, cache, batch, item, on_bytes)
-
-    return moving
-
-
-def _fetch(remote: Remote, cache: Cache, batch: Batch, item: Wanted, on_bytes: OnBytes) -> None:
-    try:
-        if (item.expected.size or 0) >= RESUMABLE and isinstance(remote.backend, Pinning):
-            _fetch_large(remote.backend, cache, item, on_bytes)
-            return
-        chunks = remote.backend.read(item.key)
-        first, second = next(chunks, b""), next(chunks, None)
-        if second is None:
-            cache.put_small(batch, item.expected, first, legacy=item.legacy)
-            on_bytes(len(first))
-        else:
-            whole = chain([first, second], chunks)
-            cache.put_stream(item.expected, whole, on_bytes=on_bytes, legacy=item.legacy)
-    except DigestMismatch as error:
-        facts = error.details
-        raise DigestMismatch(
-            f"object {item.oid} is damaged on remote {remote.name!r}: "
-            f"expected {facts['expected']}, found {facts['found']}",
-            hint=f"it is kept in {facts['kept']}; mend it there, from a clone that has it: "
-            f"sycee check -r {remote.name} --repair",
-            **facts,
-        ) from None
-    except NotFound:
-        raise MissingData(
-            f"object {item.oid} is neither in the cache nor on remote {remote.name!r}",
-            hint="whoever made this version has to push it: sycee push",
-            oid=item.oid,
-            remote=remote.name,
-        ) from None
-
-
-def _fetch_large(backend: Pinning, cache: Cache, item: Wanted, on_bytes: OnBytes) -> None:
-    """Fetch an object into a file that a later command finds, continuing what an earlier one left."""
-    pin = backend.pin(item.key)
-    with cache.partial(item.oid, backend.describe(item.key), pin) as partial:
-        if partial is None:
-            chunks = backend.read_pinned(item.key, pin)
-            cache.put_stream(item.expected, chunks, on_bytes=on_bytes, legacy=item.legacy)
-            return
-        while True:
-            chunks = backend.read_pinned(item.key, pin, start=partial.start)
-            try:
-                cache.put_partial(item.expected, partial, chunks, on_bytes=on_bytes, legacy=item.legacy)
-            except Unfit:
-                partial.clear()
-            else:
-                return
-
-
-def _pushing(remote: Remote, cache: Cache) -> Moving:
-    """Give what sends objects; whether the remote kept them is asked when all are sent."""
-
-    @contextmanager
-    def moving() -> Iterator[Move]:
-        backend = remote.backend
-        with backend.batch() if isinstance(backend, Batching) else nullcontext(backend.write) as write:
-            yield lambda item, on_bytes: _push(cache, write, item, on_bytes)
-
-    return moving
-
-
-def _push(cache: Cache, write: Write, item: Wanted, on_bytes: OnBytes) -> None:
-    digests = cache.verified(item.oid, legacy=item.legacy, on_bytes=lambda _: on_bytes(0))  # to be stopped
-    write(item.key, cache.path(item.oid, legacy=item.legacy), digests.size, on_bytes=on_bytes)
 
 
 def _require_kept(remote: Remote, cache: Cache, sent: Sequence[Wanted], outcome: Outcome) -> set[str]:

@@ -1,5 +1,6 @@
 """Named remotes: from a name in the configuration to a backend."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from sycee.storage.s3 import S3Request, open_s3
 from sycee.workspace.config import Config, Options, Setting, guarded, is_own, remote_title
 
 DEFAULT_JOBS = 8
+LOCAL_JOBS = min(8, os.cpu_count() or 1)  # nobody is waited for there, and threads get in each other's way
 MAX_REFERENCES = 10  # of `remote://` to another remote, so that a circle ends
 
 
@@ -84,9 +86,10 @@ def open_backend(
                 f"the remote {settings.name!r} is set to {option}: it keeps files by name, not objects by digest",
                 hint=f"use `dvc push -r {settings.name}` and `dvc pull -r {settings.name}`, or another remote",
             )
+    usual = DEFAULT_JOBS if scheme_of(settings.url) else LOCAL_JOBS
     jobs = settings.options.get("jobs")
     return OpenedRemote(
-        settings.name, opener(settings, environ, scratch), int(jobs) if jobs else DEFAULT_JOBS, settings.warnings
+        settings.name, opener(settings, environ, scratch), int(jobs) if jobs else usual, settings.warnings
     )
 
 
