@@ -33,7 +33,7 @@ test-fast: $(VENV)/.dev      ## the tests without servers, torch and other tools
 	$(BIN)/python -m pytest -n 2 -m 'not slow' --hypothesis-profile fast
 
 test-crash: $(VENV)/.dev     ## every command killed at every write, rename and fsync; CI runs a seeded sample
-	SYCEE_CRASH=all $(BIN)/python -m pytest tests/compat/test_crash.py -k killed
+	SYCEE_CRASH=all $(BIN)/python -m pytest tests/compat/test_crash.py tests/compat/test_crash_check.py tests/compat/test_adopt_dvc.py -k 'killed or dvc_is_content'
 
 lint: $(VENV)/.dev           ## format, lint, types, floors, the workflow in examples/ci
 	$(BIN)/ruff format --check .
