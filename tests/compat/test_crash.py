@@ -290,7 +290,8 @@ def test_killed_at_any_change_to_the_disk(crasher, tmp_path, name):
         except AssertionError as fault:
             faults[at] = str(fault).splitlines()[0]
     assert not faults, f"of {len(points)} points: {faults}"
-    scene.run()  # what was killed last may still be listed among those that use paths, of which dvc warns
+    scene.restore()  # what was killed last may still be listed among those that use paths, of which dvc warns
+    scene.run()
     for arguments in scene.dvc:
         done = run_warm("dvc", arguments, scene.root / "repo")
         # Of a killed command dvc says that it has removed its entry from the list of paths in use.
