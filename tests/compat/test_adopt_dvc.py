@@ -12,7 +12,7 @@ from rigs.warm import run_warm
 
 pytestmark = pytest.mark.slow
 
-POINTS = 5
+POINTS = 4
 ALL = os.environ.get("SYCEE_CRASH") == "all"  # asked before the fixture that clears the environment
 ADOPT = """
 import datetime as dt, os

@@ -18,7 +18,7 @@ from sycee.formats import dirobject
 
 pytestmark = pytest.mark.slow
 
-POINTS = 5
+POINTS = 3
 ALL = os.environ.get("SYCEE_CRASH") == "all"  # asked before the fixture that clears the environment
 FILES = {"model.pt": random.Random(1).randbytes(200_000), "data/a": b"a" * 900, "data/sub/b": b"b"}
 SPOILT = {name: bytes([data[0] ^ 1]) + data[1:] for name, data in FILES.items()}

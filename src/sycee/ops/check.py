@@ -16,6 +16,7 @@ from sycee.core.subset import WHOLE, Subset
 from sycee.errors import DigestMismatch, FormatError, NotFound, RemoteError, SyceeError
 from sycee.formats.foldersums import FileSums
 from sycee.ops.mend import Mender, Others, cache_store
+from sycee.ops.transfer import pushable
 from sycee.store import sums
 from sycee.store.check import Finding, State, read_folder, survey
 from sycee.store.layout import is_directory
@@ -138,7 +139,7 @@ def check_remote(
     Raises:
         RemoteError: If the remote cannot even be asked what it holds.
     """
-    return _Check(repo, store, request, progress).run([one for one in tracked if one.out.push])
+    return _Check(repo, store, request, progress).run(pushable(tracked))
 
 
 @dataclass(slots=True)
@@ -327,9 +328,8 @@ def by_remote(
 ) -> list[tuple[Remote, list[Tracked]]]:
     """Group what is tracked by the remote it belongs to: the one its out is bound to, or the one the user chose."""
     groups: dict[str | None, list[Tracked]] = {}
-    for one in tracked:
-        if one.out.push:
-            groups.setdefault(one.out.remote, []).append(one)
+    for one in pushable(tracked):
+        groups.setdefault(one.out.remote, []).append(one)
     opened = {name: open_remote(name) for name in groups}
     stores = {store.name: store for store in opened.values()}
     return [
