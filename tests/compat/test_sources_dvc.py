@@ -198,3 +198,31 @@ def test_refusals_and_urls_of_get(source, tmp_path):
     with_store = ["--remote-config", "url=store"]
     ours("get", (tmp_path / "moved/copy").as_uri(), "models/w.bin", "-o", "x", *with_store)
     assert (tmp_path / "x").read_bytes() == b"longer weights 2\n"
+
+
+def test_pull_of_imports(source, tmp_path):
+    imp = tmp_path / "imp"
+    (imp / "in").mkdir(parents=True)
+    git, dvc = command("git", imp), command("dvc", imp / "in")
+    git("init", "-q")
+    dvc("init", "-q", cwd=imp)
+    for words in (["models/w.bin"], ["data/d", "--rev", "v1"], ["pkg/code.py"], ["data/d/a"], ["nest/n.bin"]):
+        dvc("import", "-q", "../../src", *words)
+    dvc("import", "-q", "--no-download", "../../src", "models/run.sh")
+    git("add", "-A")
+    git("commit", "-qm", "imports")
+    shutil.rmtree(imp / ".dvc/cache")
+    git("clean", "-fdxq")
+    shutil.copytree(imp, tmp_path / "ours", symlinks=True)
+    ours = command("sycee", tmp_path / "ours/in")
+    dvc("pull")
+    assert "9 files added" in ours("pull").stdout
+    theirs = state(imp / "in")
+    found = state(tmp_path / "ours/in")
+    assert {name for name in theirs if theirs[name] != found.get(name)} == {"run.sh.dvc"}
+    assert found.keys() == theirs.keys()
+    dvc("commit", "-f", "run.sh.dvc")
+    filled = (tmp_path / "ours/in/run.sh.dvc").read_text().replace("  isexec: true\n", "")
+    assert filled == (imp / "in/run.sh.dvc").read_text()
+    assert "changed outs" not in dvc("status", cwd=tmp_path / "ours/in").stdout
+    assert "up to date" in ours("status").stdout

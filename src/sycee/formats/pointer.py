@@ -5,14 +5,15 @@ pointer as DVC does when it adds again, keeping comments, order and style. Our d
 leaves alone, the top-level ``meta``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sycee.digest import is_hex
 from sycee.errors import Fault, FormatError
 from sycee.formats import yamldialect, yamlsubset
 from sycee.formats.pointerschema import faults_of
+from sycee.formats.stagesum import stage_checksum
 
 SUFFIX = ".dvc"
 MAX_BYTES = 1 << 20
@@ -45,7 +46,7 @@ class Out:
         isexec: Whether the file gets its user-exec bit at checkout.
         hash: ``"md5"``, or None for a pointer of DVC 2 (objects in the legacy layout).
         cache: False for what Git keeps itself.
-        push: False for what is never pushed.
+        push: False for what is never pushed: it says so, or it comes from another repository.
         remote: The only remote it lives on, or None.
         versioned: Whether it names versions of a cloud bucket (``files:`` or ``cloud:``).
     """
@@ -68,6 +69,27 @@ class Out:
 
 
 @dataclass(frozen=True, slots=True)
+class RepoImport:
+    """Where ``dvc import`` took an out from.
+
+    Attributes:
+        path: In the other repository; not judged.
+        url: Of that repository; not judged.
+        rev: The branch or tag that was named, or None.
+        rev_lock: The commit that it was, or None.
+        remote: The remote to use there, or None for the default one.
+        sets_options: Whether it also sets options of that remote or names a configuration.
+    """
+
+    path: str
+    url: str
+    rev: str | None = None
+    rev_lock: str | None = None
+    remote: str | None = None
+    sets_options: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Pointer:
     """A pointer as read.
 
@@ -75,9 +97,10 @@ class Pointer:
         outs: What it tracks.
         wdir: The folder that ``path`` of each out is relative to, itself relative to the pointer's folder; not
             judged beyond being relative: whoever joins the two checks the result.
-        imported: Whether it has dependencies, as ``dvc import`` writes them.
+        imported: Whether it has dependencies, as ``dvc import`` and ``dvc import-url`` write them.
         meta: The top-level ``meta`` when it is a map, else empty.
         raw: The bytes it was read from.
+        source: The other repository that its content comes from, or None.
     """
 
     outs: tuple[Out, ...]
@@ -85,6 +108,7 @@ class Pointer:
     imported: bool
     meta: Mapping[str, Any]
     raw: bytes
+    source: RepoImport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +136,15 @@ def parse(data: bytes, name: str) -> Pointer:
     """
     value = _value(data, name)
     meta = value.get("meta")
+    source = _source(value.get("deps") or ())
+    outs = tuple(_out(entry) for entry in value.get("outs") or ())
     return Pointer(
-        outs=tuple(_out(entry) for entry in value.get("outs") or ()),
+        outs=tuple(replace(out, push=False) for out in outs) if source else outs,
         wdir=value.get("wdir") or ".",
         imported=bool(value.get("deps")),
         meta=meta if isinstance(meta, dict) else {},
         raw=data,
+        source=source,
     )
 
 
@@ -144,8 +171,8 @@ def patch(raw: bytes, name: str, out: Out, sycee: Mapping[str, Any] | None) -> b
     Comments, key order, flow style and all other keys stay. Of the out with ``out.path`` only ``md5``, ``size``,
     ``nfiles``, ``isexec`` and ``hash`` change; when its md5 changes, version ids that belonged to the old content go.
     Keys that say what their absence says (``wdir: .``) go as well, as in DVC; all only when anything changes.
-    Digest entries of ``meta.sycee`` that belong to no out of the pointer go. A ``meta`` that is not a map is the
-    user's own and stays as it is, without our digests.
+    The checksum of a pointer with dependencies is made anew. Digest entries of ``meta.sycee`` that belong to no out of
+    the pointer go. A ``meta`` that is not a map is the user's own and stays as it is, without our digests.
 
     Args:
         raw: The present bytes.
@@ -171,6 +198,8 @@ def patch(raw: bytes, name: str, out: Out, sycee: Mapping[str, Any] | None) -> b
         return raw
     _drop(entry, _SILENT_IN_OUT)
     _drop(document, _SILENT)
+    if document.get("deps") and "md5" in document:
+        document["md5"] = stage_checksum(document)
     data = yamldialect.dump(document)
     _value(data, name)
     return data
@@ -305,6 +334,22 @@ def _refuse(faults: list[Fault], name: str) -> None:
         return
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     raise FormatError(f"{name} is not a valid pointer: {faults[0]}{more}", faults=faults, path=name)
+
+
+def _source(deps: Sequence[Mapping[str, Any]]) -> RepoImport | None:
+    if len(deps) != 1 or "repo" not in deps[0]:
+        return None
+    repo = deps[0]["repo"]
+    remote = repo.get("remote")
+    is_name = isinstance(remote, str)
+    return RepoImport(
+        path=deps[0].get("path") or ".",
+        url=repo["url"],
+        rev=repo.get("rev"),
+        rev_lock=repo.get("rev_lock"),
+        remote=remote if is_name else None,
+        sets_options=bool(repo.get("config") or (remote and not is_name)),
+    )
 
 
 def _out(entry: Mapping[str, Any]) -> Out:

@@ -3,12 +3,9 @@
 All is fetched and verified in a hidden folder beside the target, and only then gets its name.
 """
 
-import os
-import shutil
 import stat
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +15,7 @@ from sycee.formats.paths import check_path
 from sycee.ops.reach import Piece, Reach, required
 from sycee.store.cache import Cache
 from sycee.store.statcache import StatCache
-from sycee.system.atomic import default_mode, fsync_dir, hold, sweep, temp_name, write_file
+from sycee.system.atomic import default_mode, fsync_dir, hidden_folder, write_file
 from sycee.system.links import DEFAULT_WAYS, link
 from sycee.system.tree import kind_at
 from sycee.workspace.source import Asked, Source, Surroundings, inner_path, open_source, within
@@ -62,13 +59,11 @@ def get(request: GetRequest, around: Surroundings, *, progress: Progress = SILEN
     path = inner_path(request.path)
     target = _target(request, path, around.cwd)
     source = open_source(request.asked, around)
-    picked = _pick(source, path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _workshop(target.parent) as folder:
+    with hidden_folder(target.parent) as folder:
         statcache = StatCache(folder / "statcache.sqlite")
         reach = Reach(source, Cache(folder / "objects", statcache), request.jobs, progress)
         try:
-            names = _make(reach, picked, path, folder / "made")
+            names = gather(reach, path, folder / "made")
         finally:
             statcache.close()
         _publish(folder / "made", target, names)
@@ -94,7 +89,7 @@ def object_url(asked: Asked, path: str, around: Surroundings) -> str:
     tracked = source.outs[holder]
     item = required(tracked)
     if path != holder:
-        with _workshop(around.cwd) as folder:
+        with hidden_folder(around.cwd) as folder:
             found = Reach(source, Cache(folder, StatCache(folder / "statcache.sqlite"))).pieces(tracked, path)
         if not found or found[0].path != path:
             raise _nowhere(source, path)
@@ -147,24 +142,23 @@ def _target(request: GetRequest, path: str, cwd: Path) -> Path:
     return target
 
 
-@contextmanager
-def _workshop(parent: Path) -> Iterator[Path]:
-    """Give a hidden folder that goes when the block ends; what killed commands left goes first."""
-    sweep(parent)
-    folder = parent / temp_name()
-    folder.mkdir(mode=0o700)
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        hold(held)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
+def gather(reach: Reach, path: str, made: Path) -> list[str]:
+    """Make copies of all that a path of a source means.
 
+    Args:
+        reach: The source, and a cache whose objects may be taken out.
+        path: As :func:`sycee.workspace.source.inner_path` gives it.
+        made: The file or folder to make.
 
-def _make(reach: Reach, picked: _Picked, path: str, made: Path) -> list[str]:
-    """Make everything below ``made`` (or as ``made``, if it is one file) and return the relative paths of the files."""
+    Returns:
+        The files relative to ``made``; of a single file the empty path.
+
+    Raises:
+        NotFound: If there is nothing at the path, or an object is nowhere.
+        SyceeError: If an object is damaged, or its store fails.
+    """
     source = reach.source
+    picked = _pick(source, path)
     pieces = [piece for out in picked.outs for piece in reach.pieces(out, path)]
     folders = [out.relpath for out in picked.outs if out.out.is_dir and within(out.relpath, path)]
     if not pieces and not folders and not picked.plain:

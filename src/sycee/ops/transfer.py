@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import NotFound
+from sycee.ops.importing import fetch_imports, is_import
 from sycee.store import transfer
 from sycee.store.transfer import Outcome, Remote, Wanted
 from sycee.workspace.repository import Repository
@@ -46,7 +47,7 @@ def fetch(
 ) -> Outcome:
     """Bring into the cache all objects that the pointers name and it lacks, each verified on its way in.
 
-    Nothing is asked of a remote when nothing is lacking.
+    Nothing is asked of a remote when nothing is lacking. What was imported from another repository comes from there.
 
     Args:
         repo: The repository.
@@ -61,10 +62,11 @@ def fetch(
     """
     outcome = Outcome()
     with repo.locked():
-        for name, items in by_remote(tracked).items():
+        for name, items in by_remote(one for one in tracked if not is_import(one)).items():
             if transfer.lacking(repo.cache, items):
                 outcome.extend(transfer.fetch(open_remote(name), repo.cache, items, progress))
             transfer.require_parts(repo.cache, items)
+        outcome.extend(fetch_imports(repo, filter(is_import, tracked), progress=progress))
     if allow_missing:
         outcome.failures = [error for error in outcome.failures if not isinstance(error, NotFound)]
     outcome.require_success("fetch")

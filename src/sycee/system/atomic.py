@@ -94,6 +94,26 @@ def _remove_unless_held(temp: Path) -> None:
         os.close(fd)
 
 
+@contextmanager
+def hidden_folder(parent: Path) -> Iterator[Path]:
+    """Give a hidden folder that goes when the block ends; what killed commands left beside it goes first.
+
+    Args:
+        parent: Where; made if it is not there.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    sweep(parent)
+    folder = parent / temp_name()
+    folder.mkdir(mode=0o700)
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        hold(held)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
 def default_mode() -> int:
     """Return the mode a newly created file gets from the process: ``0666 & ~umask``."""
     return 0o666 & ~_umask()

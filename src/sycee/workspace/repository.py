@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 
@@ -34,6 +34,7 @@ class Repository:
         statcache: Digests of files that have not changed since they were hashed.
         notify: Told in a sentence what the user waits for.
         wait: Seconds to wait for other commands.
+        environ: The environment of the process, for other repositories that this one refers to.
     """
 
     root: Path
@@ -43,6 +44,7 @@ class Repository:
     statcache: StatCache
     notify: Notify = ignore_words
     wait: float = DEFAULT_WAIT
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dvc_dir(self) -> Path:
@@ -190,7 +192,7 @@ def open_repository(
     cache_dir = Path(config.get("cache", "dir") or root / DVC_DIR / "cache")
     cache = Cache(cache_dir, statcache, shared=config.get("cache", "shared") == "group")
     around = None if config.get_bool("core", "no_scm") else toplevel(root)
-    return Repository(root, Git(around) if around else None, config, cache, statcache, notify, wait)
+    return Repository(root, Git(around) if around else None, config, cache, statcache, notify, wait, environ)
 
 
 def _require_own(*places: Path) -> None:

@@ -8,8 +8,9 @@ from sycee.cli.context import Context, pass_context
 from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.targets import chosen, run_cache, target_options
 from sycee.cli.transfers import jobs_option
-from sycee.cli.words import changes, pulled
+from sycee.cli.words import changes, pulled, to_track
 from sycee.ops.checkout import Options, checkout
+from sycee.ops.importing import fill
 from sycee.ops.transfer import fetch
 
 
@@ -26,7 +27,10 @@ from sycee.ops.transfer import fetch
 def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **given: Any) -> None:
     r"""Fetch, then check out.
 
-    A TARGET may be a file or folder in a tracked folder: then only this part is fetched and checked out.
+    A TARGET may be a file or folder in a tracked folder: then only this part is fetched and checked out. What was
+    imported from another repository comes from there; where `dvc import --no-download` left the content out, it is
+    brought and noted in the pointer.
+
     With other revisions their objects are fetched too; what is checked out is always the work tree's own.
 
     \b
@@ -40,6 +44,8 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
     """
     with ctx.repository() as repo:
         how = {name: given.pop(name) for name in ("force", "allow_missing")}
+        here = chosen(ctx, repo, targets, repo.tracked(), with_deps=given["with_deps"])
+        filled = fill(repo, here, progress=ctx.progress)
         wanted = tracked(ctx, repo, targets, **given)
         outcome = fetch(
             repo,
@@ -52,4 +58,6 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
         done = checkout(repo, here, Options(take_away=not targets, **how), progress=ctx.progress)
     for line in changes(done.marks):
         ctx.out(line)
-    ctx.out(pulled(len(outcome.moved), done.files))
+    ctx.out(pulled(len(filled.moved) + len(outcome.moved), done.files))
+    if filled.pointers:
+        ctx.say(to_track(ctx.shown(path) for path in filled.pointers))
