@@ -11,7 +11,7 @@ from typing import Any
 
 from sycee.digest import is_hex
 from sycee.errors import Fault, FormatError
-from sycee.formats import yamldialect, yamlsubset
+from sycee.formats import dirobject, yamldialect, yamlsubset
 from sycee.formats.pointerschema import faults_of
 from sycee.formats.stagesum import stage_checksum
 
@@ -41,6 +41,7 @@ class Out:
     Attributes:
         path: Where it is, relative to the pointer's ``wdir``; safe to join (see formats/paths).
         md5: Its address: 32 lower-case hex digits, and ``.dir`` when it is a folder; None when nothing was added yet.
+            That of a folder of versions (``files:``) is reckoned from its files.
         size: Bytes of the file, or of all files of the folder; informative.
         nfiles: Files in the folder; informative.
         isexec: Whether the file gets its user-exec bit at checkout.
@@ -355,7 +356,7 @@ def _source(deps: Sequence[Mapping[str, Any]]) -> RepoImport | None:
 def _out(entry: Mapping[str, Any]) -> Out:
     return Out(
         path=entry["path"],
-        md5=entry.get("md5") or None,
+        md5=_folder_id(entry["files"]) if "files" in entry else entry.get("md5") or None,
         size=entry.get("size"),
         nfiles=entry.get("nfiles"),
         isexec=entry.get("isexec", False),
@@ -365,6 +366,13 @@ def _out(entry: Mapping[str, Any]) -> Out:
         remote=entry.get("remote"),
         versioned="files" in entry or "cloud" in entry,
     )
+
+
+def _folder_id(files: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the address that a folder of versions would have as an object; None if a file is not known by its md5."""
+    if not all(file.get("md5") for file in files):
+        return None
+    return dirobject.object_id(dirobject.render(dirobject.Entry(file["relpath"], file["md5"]) for file in files))
 
 
 def _content(out: Out) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Literal
 from sycee.core.progress import SILENT, Progress, Task, within
 from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
+from sycee.ops.elsewhere import absent
 from sycee.ops.vanished import Vanished, vanished
 from sycee.store.cache import Expected
 from sycee.store.layout import is_directory
@@ -137,6 +138,8 @@ def checkout(
     noted = [repo.root / relpath for relpath in placed(repo)] if options.take_away else []
     with repo.locked(writes=[*(one.path for one in tracked), *noted]):
         repo.sweep(one.path for one in tracked)
+        for error in () if options.allow_missing else absent(repo, tracked):
+            raise error
         plan, done = _planned(repo, tracked, options, progress)
         gone = vanished(repo, tracked, progress) if options.take_away else []
         for one in gone:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import NotFound
+from sycee.ops.elsewhere import absent
 from sycee.ops.importing import fetch_imports, is_import
 from sycee.store import transfer
 from sycee.store.transfer import Outcome, Remote, Wanted
@@ -67,6 +68,7 @@ def fetch(
                 outcome.extend(transfer.fetch(open_remote(name), repo.cache, items, progress))
             transfer.require_parts(repo.cache, items)
         outcome.extend(fetch_imports(repo, filter(is_import, tracked), progress=progress))
+        outcome.failures += absent(repo, tracked)
     if allow_missing:
         outcome.failures = [error for error in outcome.failures if not isinstance(error, NotFound)]
     outcome.require_success("fetch")

@@ -27,6 +27,8 @@ def command(
     kinds. Of tracked files you get what the pointers say, hashed on the way; PATH appears whole or not at all. No
     repository is needed here, and nothing is tracked: see pull for what `dvc import` made.
 
+    What Git brings of other hosts is kept in ~/.cache/sycee/sources (XDG_CACHE_HOME), and may be deleted at any time.
+
     \b
     Examples:
       sycee get https://git.example.org/nlp/ner models/ner --rev ner@v1.0.0
