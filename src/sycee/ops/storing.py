@@ -84,12 +84,6 @@ def strong(digests: FileDigests) -> dict[str, Any]:
     return {digests.md5: {"sha256": digests.sha256, "blake3": digests.blake3}}
 
 
-def ingest(repo: Repository, path: Path, *, progress: Progress = SILENT) -> FileDigests:
-    """Put one file into the cache, in one read pass, and return its digests. The work tree does not change."""
-    with progress.start(f"adding {path.name}", path.stat().st_size) as task:
-        return repo.cache.ingest(path, on_bytes=task.advance)
-
-
 def store(
     repo: Repository, target: Path, before: Tracked | None, progress: Progress, manner: Manner = DEFAULT
 ) -> Added:
@@ -182,14 +176,15 @@ def _keep_lists(repo: Repository, listing: bytes, files: Sequence[FileSums] | No
 def _add_members(
     repo: Repository, folder: Path, found: Sequence[Member], progress: Progress, manner: Manner
 ) -> list[FileSums]:
-    files = []
-    with progress.start(f"adding {folder.name}/", sum(member.size for member in found)) as task:
-        for member in found:
-            take = repo.cache.ingest if manner.keep else repo.statcache.digests_of
-            one = take(member.path, on_bytes=task.advance)
-            files.append(FileSums(member.relpath, one.size, one.md5, one.sha256, one.blake3))
-            _relink(repo, folder / member.relpath, one.md5, manner)
-    return files
+    paths = dict.fromkeys(member.path for member in found)
+    taken = take(repo, paths, f"adding {folder.name}/", keep=manner.keep, progress=progress)
+    for member in found:
+        _relink(repo, folder / member.relpath, taken[member.path].md5, manner)
+    return [_sums(member.relpath, taken[member.path]) for member in found]
+
+
+def _sums(relpath: str, digests: FileDigests) -> FileSums:
+    return FileSums(relpath, digests.size, digests.md5, digests.sha256, digests.blake3)
 
 
 def _relink(repo: Repository, path: Path, oid: str, manner: Manner) -> None:

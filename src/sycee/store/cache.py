@@ -20,7 +20,7 @@ from sycee.errors import Conflict, DigestMismatch, MissingData
 from sycee.storage.port import Pin
 from sycee.store.layout import PRIVATE, is_object_id, md5_of, object_key
 from sycee.store.partial import Partial, Unfit, partial_of, sweep_partials
-from sycee.store.statcache import StatCache, settle
+from sycee.store.statcache import Known, StatCache, settle
 from sycee.system.atomic import fsync, fsync_dir, open_temp, sweep, write_file
 from sycee.system.links import prepare
 from sycee.system.onepass import (
@@ -31,6 +31,7 @@ from sycee.system.onepass import (
     legacy_md5_fd,
     legacy_md5_file,
     open_regular,
+    read_regular,
     require_unchanged,
 )
 from sycee.system.refusals import FULL, naming
@@ -65,10 +66,12 @@ class Batch:
     Attributes:
         place: Where they wait.
         waiting: Temporary path, final path and digests of each; threads only append.
+        sources: What is known of the files that they came from.
     """
 
     place: Staging
     waiting: list[tuple[Path, Path, FileDigests]] = field(default_factory=list)
+    sources: list[Known] = field(default_factory=list)
 
 
 class Cache:
@@ -202,6 +205,7 @@ class Cache:
             batch = Batch(place)
             yield batch
             self._publish_all(batch.waiting)
+            self._statcache.put_all(batch.sources)
 
     def put_small(self, batch: Batch, expected: Expected, data: bytes, *, legacy: bool = False) -> None:
         """Store an object that is in memory, together with others. May be called from several threads.
@@ -221,7 +225,28 @@ class Cache:
         if fault := difference(expected, digests, address):
             kept = batch.place.write(data, mode=0o600)
             raise self._quarantine(kept, expected.oid, expected=fault[0], found=fault[1])
-        path = self.path(expected.oid, legacy=legacy)
+        self._stage(batch, self.path(expected.oid, legacy=legacy), data, digests)
+
+    def ingest_small(self, batch: Batch, source: Path) -> FileDigests:
+        """Store a small file of the workspace together with others.
+
+        Args:
+            batch: With which it becomes durable.
+            source: A regular file.
+
+        Raises:
+            NotFound: If it is absent.
+            Conflict: If it is no regular file, changes meanwhile, or has the md5 but not the bytes of a stored object.
+        """
+        if (known := self._statcache.get(source)) and self._holds(known):
+            return known
+        data, status = read_regular(source)
+        digests = digest_bytes(data)
+        self._stage(batch, self.path(digests.md5), data, digests)
+        batch.sources.append((source, digests, status))
+        return digests
+
+    def _stage(self, batch: Batch, path: Path, data: bytes, digests: FileDigests) -> None:
         if not (path.is_file() and self._keep_present(path, digests)):
             batch.waiting.append((batch.place.write(data, mode=OBJECT_MODE, finish=settle), path, digests))
 
@@ -229,7 +254,7 @@ class Cache:
         for folder in {path.parent for _, path, _ in waiting}:
             self._make_dir(folder)
         publish([(temp, path) for temp, path, _ in waiting])
-        self._statcache.put_all([(path, digests, path.lstat()) for _, path, digests in waiting])
+        self._statcache.put_all([(path, digests, path.lstat()) for _, path, digests in waiting], settled=True)
 
     def ingest(self, source: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         """Store a file of the workspace: read once, hashed by all algorithms, copied on the way.

@@ -46,6 +46,9 @@ def settle(file: int | Path) -> None:
     os.utime(file, ns=(moment, moment))
 
 
+Known = tuple[Path, FileDigests, os.stat_result]
+
+
 class StatCache:
     """Digests by absolute path.
 
@@ -84,18 +87,13 @@ class StatCache:
             status: Its ``lstat`` or ``fstat``, taken after that pass.
             settled: Whether sycee made the file and called :func:`settle`: its ctime is then new, and no matter.
         """
-        newest = status.st_mtime_ns if settled else max(status.st_mtime_ns, status.st_ctime_ns)
-        if self._clock() - newest < SETTLED:
-            return
-        values = (*_key(path, status), digests.size, digests.md5, digests.sha256, digests.blake3)
-        with suppress(OSError, sqlite3.Error):
-            self._open().execute(_PUT, values)
+        if rows := self._rows([(path, digests, status)], settled=settled):
+            with suppress(OSError, sqlite3.Error):
+                self._open().execute(_PUT, rows[0])
 
-    def put_all(self, made: Iterable[tuple[Path, FileDigests, os.stat_result]]) -> None:
-        """Remember digests of files that sycee made and called :func:`settle` for, in one transaction."""
-        rows = [
-            (*_key(path, status), known.size, known.md5, known.sha256, known.blake3) for path, known, status in made
-        ]
+    def put_all(self, known: Iterable[Known], *, settled: bool = False) -> None:
+        """Remember digests of many files, in one transaction; see :meth:`put`."""
+        rows = self._rows(known, settled=settled)
         with suppress(OSError, sqlite3.Error):
             connection = self._open()
             connection.execute("BEGIN")
@@ -103,6 +101,14 @@ class StatCache:
                 connection.executemany(_PUT, rows)
             finally:
                 connection.execute("COMMIT")
+
+    def _rows(self, known: Iterable[Known], *, settled: bool) -> list[tuple[str | int, ...]]:
+        now = self._clock()
+        return [
+            (*_key(path, status), digests.size, digests.md5, digests.sha256, digests.blake3)
+            for path, digests, status in known
+            if now - (status.st_mtime_ns if settled else max(status.st_mtime_ns, status.st_ctime_ns)) >= SETTLED
+        ]
 
     def digests_of(self, path: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         """Return the digests of a regular file, reading it only if it is not known to be unchanged.

@@ -9,6 +9,7 @@ at ``BUFFERS * CHUNK`` whatever the size of the file.
 
 import errno
 import fcntl
+import io
 import mmap
 import os
 import queue
@@ -20,6 +21,7 @@ from pathlib import Path
 from sycee.digest import LEGACY_BLOCK, Algorithm, FileDigests, Hasher, digest_bytes, hasher, legacy_md5
 from sycee.errors import Conflict, NotFound
 from sycee.system.atomic import write_all
+from sycee.system.refusals import naming
 
 CHUNK = 4 << 20
 BUFFERS = 6
@@ -220,6 +222,27 @@ def digest_file(path: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         return digests
     finally:
         os.close(fd)
+
+
+def read_regular(path: Path) -> tuple[bytes, os.stat_result]:
+    """Return the bytes of a small regular file, and its status after they were read.
+
+    Raises:
+        NotFound: If it is absent.
+        Conflict: If it is not a regular file, or changed while it was read.
+    """
+    fd = open_regular(path)
+    try:
+        before = os.fstat(fd)
+        with naming(path):
+            data = io.FileIO(fd, closefd=False).readall()
+        after = os.fstat(fd)
+    finally:
+        os.close(fd)
+    require_unchanged(path, before, after)
+    if len(data) != after.st_size:
+        raise Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
+    return data, after
 
 
 def require_unchanged(path: Path, before: os.stat_result, after: os.stat_result) -> None:

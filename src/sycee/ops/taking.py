@@ -1,0 +1,78 @@
+"""How many files get into the cache at once: large ones side by side, small ones in batches that become durable together.
+
+Both ways put each file through one read pass. A batch that is interrupted leaves nothing; what was taken before it stays
+in the cache, where the next run finds it.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sycee.core.progress import SILENT, Progress, Task
+from sycee.digest import FileDigests
+from sycee.store.moving import stopping
+from sycee.workspace.content import digests_of
+from sycee.workspace.repository import Repository
+
+SMALL = 1 << 20  # bytes: a file of so many is read at once
+TOGETHER = 5_000  # small files of one batch
+MAX_JOBS = 4  # as DVC: more large files at once only make a disk slow
+
+
+def ingest(repo: Repository, path: Path, *, progress: Progress = SILENT) -> FileDigests:
+    """Put one file into the cache, in one read pass, and return its digests. The work tree does not change."""
+    with progress.start(f"adding {path.name}", path.stat().st_size) as task:
+        return repo.cache.ingest(path, on_bytes=task.advance)
+
+
+def take(
+    repo: Repository, paths: Iterable[Path], label: str, *, keep: bool = True, progress: Progress = SILENT
+) -> Mapping[Path, FileDigests]:
+    """Put files into the cache and return the digests of each. The work tree does not change.
+
+    Args:
+        repo: The repository; its lock is held by the caller.
+        paths: Regular files, absolute.
+        label: What is done, for the person who waits.
+        keep: Whether they go into the cache; if not, they are only read.
+        progress: Told the bytes.
+
+    Raises:
+        NotFound: If one is absent.
+        Conflict: If one is no regular file, or changes meanwhile.
+    """
+    sizes = {path: path.stat().st_size for path in paths}
+    large = [path for path, size in sizes.items() if size > SMALL]
+    small = [path for path, size in sizes.items() if size <= SMALL]
+    with progress.start(label, sum(sizes.values())) as task:
+        taken = _large(repo, large, task, repo.cache.ingest if keep else repo.statcache.digests_of)
+        if not keep:
+            return taken | {path: digests_of(repo, path) for path in small}
+        for start in range(0, len(small), TOGETHER):
+            taken |= _batch(repo, small[start : start + TOGETHER], task)
+    return taken
+
+
+def _large(
+    repo: Repository, paths: Sequence[Path], task: Task, act: Callable[..., FileDigests]
+) -> dict[Path, FileDigests]:
+    if len(paths) == 1:  # no thread more than it needs
+        return {paths[0]: act(paths[0], on_bytes=task.advance)}
+    with ThreadPoolExecutor(_jobs(repo)) as pool, stopping(task) as watched:
+        return dict(zip(paths, pool.map(lambda path: act(path, on_bytes=watched.advance), paths), strict=True))
+
+
+def _batch(repo: Repository, paths: Sequence[Path], task: Task) -> Iterator[tuple[Path, FileDigests]]:
+    taken = []
+    with repo.cache.batch() as batch:
+        for path in paths:
+            digests = repo.cache.ingest_small(batch, path)
+            task.advance(digests.size)
+            taken.append((path, digests))
+    return iter(taken)
+
+
+def _jobs(repo: Repository) -> int:
+    wanted = repo.config.get("core", "checksum_jobs")
+    return int(wanted) if wanted else min(MAX_JOBS, os.cpu_count() or 1)
