@@ -12,7 +12,8 @@ from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
 from sycee.formats import ignorefile
 from sycee.formats.pointer import Out
-from sycee.ops.storing import DEFAULT, Added, Artifact, Manner, store, strong, write
+from sycee.ops.storing import DEFAULT, Added, Artifact, Manner, is_legacy, store, strong, write
+from sycee.ops.taking import take
 from sycee.ops.transfer import OpenRemote, have_list
 from sycee.system.git import Git
 from sycee.system.tree import kind_at
@@ -60,11 +61,21 @@ def add(
         for folder in updates:
             require_updatable(repo, folder, open_remote, progress)
         repo.sweep(targets)
+        _take_together(repo, wholes, known, progress, manner)
         added = [store(repo, target, known.get(target), progress, manner) for target in wholes]
         remember(repo, ((one.path, one.out) for one in added))
         added += [store(repo, folder.path, folder, progress, manner) for folder in updates]
     stage_if_wanted(repo, (path for one in added for path in one.changed))
     return added
+
+
+def _take_together(
+    repo: Repository, targets: Sequence[Path], known: Mapping[Path, Tracked], progress: Progress, manner: Manner
+) -> None:
+    """Put the files among the targets into the cache at once; who then stores them one by one finds them there."""
+    files = [path for path in targets if kind_at(path) == "file" and not is_legacy(known.get(path))]
+    if manner.keep and len(files) > 1:
+        take(repo, files, f"adding {len(files)} files", progress=progress)
 
 
 def _owner(target: Path, known: Mapping[Path, Tracked]) -> Tracked | None:

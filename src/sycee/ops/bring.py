@@ -16,7 +16,8 @@ from sycee.formats.foldersums import FileSums
 from sycee.formats.pointer import Out
 from sycee.ops.add import require_place
 from sycee.ops.checkout import Options, checkout
-from sycee.ops.storing import Added, Artifact, Manner, ingest, listed_folder, strong, taken_folder, write
+from sycee.ops.storing import Added, Artifact, Manner, listed_folder, strong, taken_folder, write
+from sycee.ops.taking import ingest
 from sycee.store.cache import Expected
 from sycee.store.direct import send
 from sycee.store.transfer import Remote, Wanted, push, workers

@@ -25,7 +25,7 @@ from sycee.ops.aside import Aside, stale_signatures
 from sycee.ops.frozen import Frozen, FrozenFile, Kept, Request
 from sycee.ops.gather import LOCK, Project, card_values, context_lock, finished, model_values
 from sycee.ops.place import Bring, gather_weights
-from sycee.ops.storing import ingest
+from sycee.ops.taking import ingest
 from sycee.system.atomic import write_file
 from sycee.system.git import Git, toplevel
 from sycee.system.onepass import digest_file

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sycee.core.progress import SILENT, Progress
+from sycee.core.progress import Progress
 from sycee.digest import FileDigests
 from sycee.formats import dirobject, pointer
 from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
 from sycee.formats.pointer import Out
+from sycee.ops.taking import ingest, take
 from sycee.store import sums
 from sycee.system.atomic import write_file
 from sycee.system.links import SHARED_INODE, link
@@ -100,7 +101,7 @@ def store(
         return write(repo, _add_parts(repo, before, progress, manner), before)
     if target.is_dir():
         return write(repo, taken_folder(repo, target, members(repo, target), progress, manner), before)
-    if before and before.out.hash is None and legacy_md5_file(target) == before.out.md5:
+    if before and is_legacy(before) and legacy_md5_file(target) == before.out.md5:
         return Added(target, before.origin, before.out, None, ())  # as DVC: an unchanged old pointer stays as it is
     if oid := cached_by_symlink(repo, target):
         digests = repo.cache.verified(oid)
@@ -109,6 +110,11 @@ def store(
     out = Out(target.name, digests.md5, digests.size, isexec=is_executable(target))
     _relink(repo, target, digests.md5, manner)
     return write(repo, Artifact(target, out, strong(digests), digests), before)
+
+
+def is_legacy(tracked: Tracked | None) -> bool:
+    """Tell whether a pointer is of the time before DVC 3.0."""
+    return tracked is not None and tracked.out.hash is None
 
 
 def taken_folder(

@@ -1,15 +1,15 @@
-"""How many files get into the cache at once: large ones side by side, small ones in batches that become durable together.
+"""How many files get into the cache at once: large ones side by side, small ones in batches.
 
-Both ways put each file through one read pass. A batch that is interrupted leaves nothing; what was taken before it stays
-in the cache, where the next run finds it.
+Each file is read once. The files of a batch become durable, and get their names, together; one that is interrupted
+leaves nothing. What was taken before it stays in the cache, where the next run finds it.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sycee.core.progress import SILENT, Progress, Task
+from sycee.core.progress import SILENT, Progress, Task, within
 from sycee.digest import FileDigests
 from sycee.store.moving import stopping
 from sycee.workspace.content import digests_of
@@ -48,7 +48,7 @@ def take(
     with progress.start(label, sum(sizes.values())) as task:
         taken = _large(repo, large, task, repo.cache.ingest if keep else repo.statcache.digests_of)
         if not keep:
-            return taken | {path: digests_of(repo, path) for path in small}
+            return taken | {path: digests_of(repo, path, progress=within(task)) for path in small}
         for start in range(0, len(small), TOGETHER):
             taken |= _batch(repo, small[start : start + TOGETHER], task)
     return taken
@@ -63,14 +63,13 @@ def _large(
         return dict(zip(paths, pool.map(lambda path: act(path, on_bytes=watched.advance), paths), strict=True))
 
 
-def _batch(repo: Repository, paths: Sequence[Path], task: Task) -> Iterator[tuple[Path, FileDigests]]:
-    taken = []
+def _batch(repo: Repository, paths: Sequence[Path], task: Task) -> dict[Path, FileDigests]:
+    taken = {}
     with repo.cache.batch() as batch:
         for path in paths:
-            digests = repo.cache.ingest_small(batch, path)
-            task.advance(digests.size)
-            taken.append((path, digests))
-    return iter(taken)
+            taken[path] = repo.cache.ingest_small(batch, path)
+            task.advance(taken[path].size)
+    return taken
 
 
 def _jobs(repo: Repository) -> int:
