@@ -424,6 +424,14 @@ def test_what_is_not_pushed_is_not_looked_for(sycee, repo_dir, tmp_path):
     assert sycee("check", "--remote").out.endswith("all whole\n")
 
 
+def test_an_import_is_not_looked_for_on_the_remotes_here(sycee, repo_dir, tmp_path):
+    place(tmp_path / "store", b"weights").unlink()
+    pointer = repo_dir / "model.pt.dvc"
+    source = "deps:\n- path: model.pt\n  repo: {url: ../other, rev_lock: " + "a" * 40 + "}\n"
+    pointer.write_text("frozen: true\n" + source + pointer.read_text())
+    assert sycee("check", "--remote").out.endswith("all whole\n")
+
+
 def test_an_out_is_looked_for_on_its_own_remote(sycee, repo_dir, tmp_path):
     shutil.rmtree(tmp_path / "store/files")
     for pointer in repo_dir.glob("*.dvc"):

@@ -15,6 +15,7 @@ from sycee.core.progress import SILENT, Progress
 from sycee.core.subset import WHOLE, Subset
 from sycee.errors import DigestMismatch, FormatError, NotFound, RemoteError, SyceeError
 from sycee.formats.foldersums import FileSums
+from sycee.ops.importing import is_import
 from sycee.ops.mend import Mender, Others, cache_store
 from sycee.ops.transfer import pushable
 from sycee.store import sums
@@ -134,12 +135,12 @@ def check_cache(
 def check_remote(
     repo: Repository, tracked: Sequence[Tracked], store: Remote, request: CheckRequest, *, progress: Progress = SILENT
 ) -> Report:
-    """Look at all objects on a remote that the pointers name; those with ``push: false`` are left out.
+    """Look at all objects on a remote that the pointers name; ``push: false`` and imports are left out.
 
     Raises:
         RemoteError: If the remote cannot even be asked what it holds.
     """
-    return _Check(repo, store, request, progress).run(pushable(tracked))
+    return _Check(repo, store, request, progress).run(_kept_on_remotes(tracked))
 
 
 @dataclass(slots=True)
@@ -328,7 +329,7 @@ def by_remote(
 ) -> list[tuple[Remote, list[Tracked]]]:
     """Group what is tracked by the remote it belongs to: the one its out is bound to, or the one the user chose."""
     groups: dict[str | None, list[Tracked]] = {}
-    for one in pushable(tracked):
+    for one in _kept_on_remotes(tracked):
         groups.setdefault(one.out.remote, []).append(one)
     opened = {name: open_remote(name) for name in groups}
     stores = {store.name: store for store in opened.values()}
@@ -336,3 +337,8 @@ def by_remote(
         (store, list(chain.from_iterable(groups[name] for name, one in opened.items() if one.name == title)))
         for title, store in stores.items()
     ]
+
+
+def _kept_on_remotes(tracked: Iterable[Tracked]) -> list[Tracked]:
+    """Return what this repository keeps on its remotes: an import stays with the repository it comes from."""
+    return [one for one in pushable(tracked) if not is_import(one)]
