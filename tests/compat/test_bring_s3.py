@@ -6,7 +6,8 @@ import pytest
 
 from sycee.errors import RemoteError
 from sycee.ops.bring import Bringing, add_to_remote
-from sycee.storage.s3 import S3Request, open_s3
+from sycee.storage.options import RemoteRequest
+from sycee.storage.s3 import open_s3
 from sycee.store import direct
 from sycee.store.layout import object_key
 from sycee.store.transfer import Remote
@@ -18,7 +19,7 @@ SIZES = (3, 9 << 20)  # one request, and several
 
 @pytest.fixture
 def remote(s3_server):
-    backend = open_s3(S3Request("s3://models/bring", s3_server.options(), os.environ, "store"))
+    backend = open_s3(RemoteRequest("s3://models/bring", s3_server.options(), os.environ, "store"))
     yield Remote("store", backend)
     backend.close()
 

@@ -18,7 +18,8 @@ import pytest
 from rigs.proxy import Proxy, running_proxy
 from sycee.cli.main import main
 from sycee.digest import md5_hex
-from sycee.storage.s3 import S3Request, open_s3
+from sycee.storage.options import RemoteRequest
+from sycee.storage.s3 import open_s3
 
 pytestmark = pytest.mark.slow
 
@@ -190,7 +191,7 @@ def test_a_store_that_ignores_conditions_does_not_lose_what_is_there(s3_server, 
     proxy.clear()
     proxy.plan = lambda request: "unconditional" if request.method == "PUT" else None
     proxy.put = lambda path, body: s3_server.store().put(path.removeprefix("/models/"), body)
-    request = S3Request("s3://models/conditions", s3_server.options(endpointurl=proxy.endpoint), {})
+    request = RemoteRequest("s3://models/conditions", s3_server.options(endpointurl=proxy.endpoint), {})
     with closing(open_s3(request)) as backend:
         assert backend.write_new("lease", b"first")
         assert not backend.write_new("lease", b"second")

@@ -21,7 +21,7 @@ from sycee.storage.local import LocalBackend
 from sycee.storage.memory import MemoryBackend
 from sycee.storage.options import RemoteRequest
 from sycee.storage.port import CHUNK, Backend, CannotList, Stored
-from sycee.storage.s3 import S3Request, open_s3
+from sycee.storage.s3 import open_s3
 
 
 class TestMemory(BackendSuite):
@@ -196,7 +196,7 @@ class TestS3(BackendSuite):
     @pytest.fixture
     def backend(self, s3_server, tmp_path: Path) -> Iterator[Backend]:
         url = f"s3://models/{uuid.uuid4().hex}/é & x"
-        with closing(open_s3(S3Request(url, s3_server.options(), {}, journals=tmp_path / "journals"))) as backend:
+        with closing(open_s3(RemoteRequest(url, s3_server.options(), {}, journals=tmp_path / "journals"))) as backend:
             yield backend
 
     def test_pages_are_joined(self, backend: Backend, s3_server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ class TestS3(BackendSuite):
     def test_keys_are_below_the_prefix_of_the_url(self, s3_server) -> None:
         import obstore
 
-        with closing(open_s3(S3Request("s3://second/pre/fix/", s3_server.options(), {}))) as backend:
+        with closing(open_s3(RemoteRequest("s3://second/pre/fix/", s3_server.options(), {}))) as backend:
             save(backend, "files/md5/ab/cd", b"x")
             assert bytes(obstore.get(s3_server.store("second"), "pre/fix/files/md5/ab/cd").bytes()) == b"x"
             assert backend.describe("a") == "s3://second/pre/fix/a"

@@ -11,8 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from sycee.errors import NotFound, RemoteError, UsageError
+from sycee.storage.options import RemoteRequest
 from sycee.storage.port import Backend
-from sycee.storage.s3 import S3Request, open_s3
+from sycee.storage.s3 import open_s3
 
 URL = "s3://models/errors"
 WRONG = "wrong-sycee-secret"
@@ -30,7 +31,7 @@ CALLS: dict[str, Callable[[Backend], object]] = {
 def failure(
     call: str, options: dict[str, str], *, url: str = URL, environ: dict[str, str] | None = None
 ) -> RemoteError:
-    with closing(open_s3(S3Request(url, options, environ or {}))) as backend:
+    with closing(open_s3(RemoteRequest(url, options, environ or {}))) as backend:
         started = time.monotonic()
         with pytest.raises(RemoteError) as caught:
             CALLS[call](backend)
@@ -82,7 +83,7 @@ def test_environment_does_not_redirect(s3_server, monkeypatch: pytest.MonkeyPatc
         "AWS_DEFAULT_REGION": "eu-west-1",
     }.items():
         monkeypatch.setenv(name, value)
-    with closing(open_s3(S3Request(URL, s3_server.options(), {"AWS_CA_BUNDLE": "/no/such/file"}))) as backend:
+    with closing(open_s3(RemoteRequest(URL, s3_server.options(), {"AWS_CA_BUNDLE": "/no/such/file"}))) as backend:
         CALLS["write"](backend)
         assert backend.size("k") == 1
 
@@ -106,7 +107,7 @@ def test_tls_is_checked(s3_server) -> None:
         ({}, {"AWS_CA_BUNDLE": authority}),
         ({"ssl_verify": "True"}, {"AWS_CA_BUNDLE": authority}),
     ):
-        with closing(open_s3(S3Request(URL, {**options, **more}, environ))) as backend:
+        with closing(open_s3(RemoteRequest(URL, {**options, **more}, environ))) as backend:
             CALLS["write"](backend)
             assert backend.size("k") == 1
 
@@ -122,7 +123,7 @@ def test_nothing_listens(call: str) -> None:
 
 def test_a_dead_server_is_not_asked_for_each_of_many_objects() -> None:
     begun = time.monotonic()
-    with closing(open_s3(S3Request(URL, {"endpointurl": "http://127.0.0.1:1", **KEYS}, {}))) as backend:
+    with closing(open_s3(RemoteRequest(URL, {"endpointurl": "http://127.0.0.1:1", **KEYS}, {}))) as backend:
         for number in range(500):
             with pytest.raises(RemoteError, match=f"k{number}: nothing answers there"):
                 backend.size(f"k{number}")
@@ -150,34 +151,34 @@ def test_unknown_host() -> None:
 )
 def test_options_that_mean_nothing(options: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
-        open_s3(S3Request(URL, options, {}))
+        open_s3(RemoteRequest(URL, options, {}))
     assert caught.value.hint
     assert WRONG not in caught.value.message
 
 
 def test_url_without_bucket() -> None:
     with pytest.raises(UsageError, match="names no bucket"):
-        open_s3(S3Request("s3:///prefix", KEYS, {}))
+        open_s3(RemoteRequest("s3:///prefix", KEYS, {}))
 
 
 def test_certificates_that_cannot_be_read() -> None:
     options = {"endpointurl": "https://127.0.0.1:1", "ssl_verify": "/no/such/ca.pem", **KEYS}
     with pytest.raises(RemoteError, match=r"cannot read the certificates in /no/such/ca\.pem"):
-        open_s3(S3Request(URL, options, {}))
+        open_s3(RemoteRequest(URL, options, {}))
 
 
 def test_no_credentials_at_all(tmp_path) -> None:
     environ = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
     with pytest.raises(RemoteError, match="there are no credentials for the remote"):
-        open_s3(S3Request(URL, {}, environ))
+        open_s3(RemoteRequest(URL, {}, environ))
 
 
 @pytest.mark.slow
 def test_access_lists_make_a_remote_read_only(s3_server) -> None:
-    with closing(open_s3(S3Request("s3://models/acl", s3_server.options(), {}))) as writable:
+    with closing(open_s3(RemoteRequest("s3://models/acl", s3_server.options(), {}))) as writable:
         CALLS["write"](writable)
     options = s3_server.options(acl="bucket-owner-full-control")
-    with closing(open_s3(S3Request("s3://models/acl", options, {}))) as backend:
+    with closing(open_s3(RemoteRequest("s3://models/acl", options, {}))) as backend:
         assert backend.size("k") == 1
         assert list(backend.read("k")) == [b"x"]
         assert [one.key for one in backend.list()] == ["k"]
@@ -189,7 +190,7 @@ def test_access_lists_make_a_remote_read_only(s3_server) -> None:
 
 @pytest.mark.slow
 def test_missing_object_is_not_a_remote_error(s3_server) -> None:
-    with closing(open_s3(S3Request(URL, s3_server.options(), {}))) as backend, pytest.raises(NotFound) as caught:
+    with closing(open_s3(RemoteRequest(URL, s3_server.options(), {}))) as backend, pytest.raises(NotFound) as caught:
         list(backend.read("missing"))
     assert caught.value.message == "s3://models/errors/missing does not exist"
 

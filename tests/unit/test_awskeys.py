@@ -11,7 +11,8 @@ from rigs.s3 import S3Server
 from sycee.errors import RemoteError, UsageError
 from sycee.storage import awskeys
 from sycee.storage.awskeys import AwsFiles, credentials
-from sycee.storage.s3 import S3Request, open_s3
+from sycee.storage.options import RemoteRequest
+from sycee.storage.s3 import open_s3
 
 SECRET = "s3cr3t"
 
@@ -156,7 +157,7 @@ def test_an_open_remote_goes_on_with_new_keys(home: Path, monkeypatch: pytest.Mo
     answer = helper_of(home, monkeypatch)
     answer.write_text(answered(s3_server.access_key, s3_server.secret_key, 60))
     options = {"profile": "tool", "endpointurl": s3_server.endpoint}
-    with closing(open_s3(S3Request("s3://models/renewed", options, {"HOME": str(home)}))) as backend:
+    with closing(open_s3(RemoteRequest("s3://models/renewed", options, {"HOME": str(home)}))) as backend:
         backend.write("k", io.BytesIO(b"x"), 1)
         answer.write_text(answered("EXPIRED", SECRET, 60))
         with pytest.raises(RemoteError, match="the server does not know the access key"):
@@ -174,7 +175,7 @@ def test_a_helper_that_fails_half_way_is_named(
     answer = helper_of(home, monkeypatch)
     answer.write_text(answered(s3_server.access_key, s3_server.secret_key, 1))
     options = {"profile": "tool", "endpointurl": s3_server.endpoint}
-    with closing(open_s3(S3Request("s3://models/renewed", options, {"HOME": str(home)}))) as backend:
+    with closing(open_s3(RemoteRequest("s3://models/renewed", options, {"HOME": str(home)}))) as backend:
         backend.write("k", io.BytesIO(b"x"), 1)
         answer.unlink()
         time.sleep(1)

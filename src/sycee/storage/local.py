@@ -14,7 +14,8 @@ from pathlib import Path
 
 from sycee.errors import NotFound, RemoteError
 from sycee.formats.paths import path_fault
-from sycee.storage.port import CHUNK, OnBytes, Source, Stored, Write, check_key, check_prefix, opened, pieces
+from sycee.storage.options import RemoteRequest
+from sycee.storage.port import CHUNK, Backend, OnBytes, Source, Stored, Write, check_key, check_prefix, opened, pieces
 from sycee.system.atomic import TEMP_NAME, fsync_dir, replacing, sweep, temp_name, write_all
 from sycee.system.refusals import HINTS
 from sycee.system.staging import publish, staging
@@ -31,6 +32,11 @@ _HINTS = {
     errno.EROFS: "the file system is mounted read-only: mount it for writing, or push to another remote",
     errno.ELOOP: "replace the symbolic link by what it points to: sycee follows none inside a remote",
 }
+
+
+def open_local(request: RemoteRequest) -> Backend:
+    """Return a backend for a folder. Nothing is made yet."""
+    return LocalBackend(Path(request.url), shared=request.options.get("shared", "").lower() == "group")
 
 
 class LocalBackend:

@@ -6,16 +6,14 @@ machine hands to its programs (web identity, container, instance): the client li
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sycee.errors import RemoteError, UsageError
+from sycee.errors import UsageError
 from sycee.storage.awskeys import AwsFiles, credentials
+from sycee.storage.clients import CONNECT_SECONDS, STALL_SECONDS, four_clients
 from sycee.storage.objectstore import Clients, ObjectStoreBackend
+from sycee.storage.options import RemoteRequest
 from sycee.storage.port import Backend
 from sycee.storage.readonly import ReadOnlyBackend
 from sycee.storage.s3parts import Bucket, S3Parts, proxied
@@ -24,15 +22,8 @@ from sycee.storage.uploads import Uploader
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-T = TypeVar("T")
-
 DEFAULT_REGION = "us-east-1"  # also what compatible servers expect that have no regions
-_MAX_CERTIFICATES = 8 << 20  # bytes
 _REGION = re.compile(r"[A-Za-z0-9_-]+")
-CONNECT_SECONDS = 10
-STALL_SECONDS = 60  # a download that delivers nothing for so long is resumed
-PART_SECONDS = 3_600  # a part may take this long on a slow line
-KNOCK_SECONDS = 15  # thrice: within a minute it is clear that nobody answers
 
 # Options without which objects would be stored otherwise than the bucket's owner wants. Reading needs none of them.
 _CANNOT_WRITE = ("acl", "grant_read", "grant_read_acp", "grant_write_acp", "grant_full_control")
@@ -43,26 +34,7 @@ _HEADERS = {
 _CANNOT_AT_ALL = ("sse_customer_algorithm", "sse_customer_key")
 
 
-@dataclass(frozen=True, slots=True)
-class S3Request:
-    """What opening an S3 remote takes.
-
-    Attributes:
-        url: ``s3://bucket/prefix``.
-        options: DVC's options of the remote, names in lower case, paths absolute.
-        environ: The environment of the process.
-        name: Of the remote, for hints.
-        journals: Where a large upload keeps what a later command needs to go on with it; None for nowhere.
-    """
-
-    url: str
-    options: Mapping[str, str]
-    environ: Mapping[str, str]
-    name: str = "NAME"
-    journals: Path | None = None
-
-
-def open_s3(request: S3Request) -> Backend:
+def open_s3(request: RemoteRequest) -> Backend:
     """Return a backend for an S3 remote. Nothing is sent yet.
 
     Raises:
@@ -96,7 +68,7 @@ def _hidden(url: str) -> str:
     return f"{url.partition('://')[0]}://…{url.rpartition('@')[2]}" if "@" in url else url
 
 
-def _refuse(request: S3Request) -> None:
+def _refuse(request: RemoteRequest) -> None:
     for name in _CANNOT_AT_ALL:
         if name in request.options:
             raise UsageError(
@@ -108,7 +80,8 @@ def _refuse(request: S3Request) -> None:
 class _Settings:
     """One remote's options, turned into what the client library calls them."""
 
-    def __init__(self, request: S3Request, bucket: str, prefix: str) -> None:
+    def __init__(self, request: RemoteRequest, bucket: str, prefix: str) -> None:
+        self._request = request
         self._options = request.options
         self._environ = request.environ
         self._journals = request.journals
@@ -117,8 +90,8 @@ class _Settings:
         files = AwsFiles(self._options, self._environ)
         self._region = self._found_region(files)
         self._endpoint = self._found_endpoint()
-        self._anonymous = self._flag("allow_anonymous_login", default=False)
-        self._stall = self._seconds("read_timeout", STALL_SECONDS)
+        self._anonymous = request.flag("allow_anonymous_login")
+        self._stall = request.seconds("read_timeout", STALL_SECONDS)
         self._transport = self._found_transport()
         self._keys = None if self._anonymous else credentials(files)
 
@@ -162,22 +135,17 @@ class _Settings:
             **self._encryption(),
         }
 
-        def client(retries: int, **timeouts: str) -> Any:
+        def make(options: dict[str, Any], retry: dict[str, Any]) -> Any:
             return S3Store(
                 self._bucket,
                 prefix=self._prefix,
                 config=config,
-                client_options={**self._transport, **timeouts},
-                retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=180)},
+                client_options=options,
+                retry_config=retry,
                 credential_provider=self._keys,
             )
 
-        return Clients(
-            reader=client(10, timeout=f"{PART_SECONDS}s", read_timeout=f"{self._stall}s"),
-            writer=client(10, timeout=f"{PART_SECONDS}s"),
-            knocker=client(2, timeout=f"{KNOCK_SECONDS}s"),
-            creator=client(0, timeout=f"{KNOCK_SECONDS}s"),
-        )
+        return four_clients(make, self._transport, self._stall)
 
     def _found_region(self, files: AwsFiles) -> str:
         named = (
@@ -191,7 +159,7 @@ class _Settings:
     def _found_endpoint(self) -> str:
         named = self._options.get("endpointurl")
         if named is None:
-            scheme = "https" if self._flag("use_ssl", default=True) else "http"
+            scheme = "https" if self._request.flag("use_ssl", default=True) else "http"
             return f"{scheme}://s3.{self._region}.amazonaws.com" + (".cn" if self._region.startswith("cn-") else "")
         parts = urlsplit(named)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -203,44 +171,17 @@ class _Settings:
         return named.rstrip("/")
 
     def _found_transport(self) -> dict[str, Any]:
-        seconds = self._seconds("connect_timeout", CONNECT_SECONDS)
+        seconds = self._request.seconds("connect_timeout", CONNECT_SECONDS)
         transport: dict[str, Any] = {"connect_timeout": f"{seconds}s"}
         if self._endpoint.startswith("http://"):
             return {**transport, "allow_http": True}  # certificates of this machine have no say
-        verify = self._options.get("ssl_verify", "true")
-        if verify.lower() == "false":
+        if self._request.trusts_any():
             return {**transport, "allow_invalid_certificates": True}
-        authority = self._environ.get("AWS_CA_BUNDLE") if verify.lower() == "true" else verify
-        return {**transport, "root_certificate": _certificate(authority)} if authority else transport
+        authorities = self._request.authorities("AWS_CA_BUNDLE")
+        return {**transport, "root_certificate": authorities} if authorities else transport
 
     def _encryption(self) -> dict[str, str]:
         key = self._options.get("sse_kms_key_id")
         algorithm = self._options.get("sse") or ("aws:kms" if key else None)
         found = {"server_side_encryption": algorithm, "sse_kms_key_id": key}
         return {name: value for name, value in found.items() if value}
-
-    def _flag(self, name: str, *, default: bool) -> bool:
-        return self._parsed(name, {"true": True, "false": False}.__getitem__, default)
-
-    def _seconds(self, name: str, default: int) -> int:
-        return self._parsed(name, int, default)
-
-    def _parsed(self, name: str, parse: Callable[[str], T], default: T) -> T:
-        text = self._options.get(name)
-        try:
-            return default if text is None else parse(text.lower())
-        except (ValueError, KeyError):
-            raise UsageError(
-                f"the option {name} has the value {text!r}", hint=f"see `sycee remote modify NAME {name}`"
-            ) from None
-
-
-def _certificate(path: str) -> bytes:
-    try:
-        with Path(path).expanduser().open("rb") as file:
-            return file.read(_MAX_CERTIFICATES)  # a repository may name an endless file
-    except OSError as error:
-        raise RemoteError(
-            f"cannot read the certificates in {path}: {error.strerror}",
-            hint="correct `ssl_verify` of the remote, or the environment variable AWS_CA_BUNDLE",
-        ) from error
