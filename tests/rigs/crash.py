@@ -101,6 +101,7 @@ def _serve() -> None:
 
     import sycee
     from sycee.cli.main import VERBS, main
+    from sycee.ops import ahead
     from sycee.storage import local, port
     from sycee.system import links, onepass
 
@@ -108,6 +109,7 @@ def _serve() -> None:
         __import__(f"sycee.cli.commands.{verb.replace('-', '_')}")
     for module in (local, port, links, onepass):
         module.CHUNK = CHUNK
+    ahead.LARGE = CHUNK
     staging.FEW = 2  # so that a handful of files takes the way of many
 
     def work(what: list[str] | str) -> int:

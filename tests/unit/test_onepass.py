@@ -39,7 +39,7 @@ def test_a_stream_in_pieces_of_any_size(tmp_path, step):
     chunks = [data[i : i + step] for i in range(0, len(data), step)]
     chunks.insert(1, b"")
     with (tmp_path / "copy").open("wb+") as sink:
-        digests = digest_chunks(chunks, sink=sink.fileno())
+        digests = digest_chunks(chunks, sinks=[sink.fileno()])
     assert (digests.size, digests.md5, digests.sha256, digests.blake3) == expected(data)
     assert (tmp_path / "copy").read_bytes() == data
 
@@ -62,7 +62,7 @@ def test_md5_agrees_with_coreutils(tmp_path):
 
 def test_a_full_disk_is_told_to_the_caller():
     with Path("/dev/full").open("wb") as sink, pytest.raises(OSError, match="No space left"):
-        digest_chunks([bytes(CHUNK)] * BUFFERS * 3, sink=sink.fileno())
+        digest_chunks([bytes(CHUNK)] * BUFFERS * 3, sinks=[sink.fileno()])
 
 
 def test_a_failing_source_is_told_to_the_caller(tmp_path):
@@ -71,7 +71,7 @@ def test_a_failing_source_is_told_to_the_caller(tmp_path):
         raise ConnectionResetError("gone")
 
     with (tmp_path / "copy").open("wb+") as sink, pytest.raises(ConnectionResetError):
-        digest_chunks(broken(), sink=sink.fileno())
+        digest_chunks(broken(), sinks=[sink.fileno()])
 
 
 @pytest.mark.parametrize("kind", ["symlink", "fifo", "folder"])

@@ -16,6 +16,7 @@ from typing import Literal
 from sycee.core.progress import SILENT, Progress, Task, within
 from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
+from sycee.ops.ahead import Ahead
 from sycee.ops.elsewhere import absent
 from sycee.ops.vanished import Vanished, vanished
 from sycee.store.cache import Expected
@@ -23,7 +24,7 @@ from sycee.store.layout import is_directory
 from sycee.store.statcache import settle
 from sycee.store.transfer import Wanted, members_of, require_parts
 from sycee.system.links import DEFAULT_WAYS, SHARED_INODE, Prepared, prepare
-from sycee.system.tree import kind_at, scan
+from sycee.system.tree import kind_at, nearest_folder, scan
 from sycee.workspace.content import cached_by_symlink, file_id, is_executable, is_stored, members
 from sycee.workspace.placed import going, placed, remember
 from sycee.workspace.repository import Repository
@@ -71,12 +72,14 @@ class Options:
         relink: Whether to make files anew that are right, in the way that ``cache.type`` says now.
         allow_missing: Whether to leave alone what lacks objects, instead of refusing everything.
         take_away: Whether to remove what no pointer names any more; then all that is tracked has to be given.
+        copies: Those that a fetch made already.
     """
 
     force: bool = False
     relink: bool = False
     allow_missing: bool = False
     take_away: bool = False
+    copies: Ahead | None = None
 
 
 DEFAULT = Options()
@@ -146,7 +149,7 @@ def checkout(
             _plan_removal(one, plan)
         _require_possible(plan, force=options.force)
         going(repo, (one.relpath.rstrip("/") for one in gone if one.files))
-        _apply(repo, plan, progress)
+        _apply(repo, plan, options.copies, progress)
         _remember(repo, done, gone, plan)
     return Changes(plan.marks, plan.files)
 
@@ -305,13 +308,13 @@ def _plan_clearing(repo: Repository, folder: Path, item: Wanted, plan: Plan, pro
     plan.clear.append(folder)
 
 
-def _apply(repo: Repository, plan: Plan, progress: Progress) -> None:
+def _apply(repo: Repository, plan: Plan, copies: Ahead | None, progress: Progress) -> None:
     """Make every file under a temporary name first; only then, by removals and renames, change the work tree."""
     digests = _verified(repo, [placement.item for placement in plan.place], progress)
     with ExitStack() as leftovers, progress.start(_label(plan), sum(one.size for one in digests)) as task:
         ready = []
         for placement in plan.place:
-            prepared = _prepare(repo, placement, task)
+            prepared = _prepare(repo, placement, copies, task)
             leftovers.callback(prepared.temp.unlink, missing_ok=True)
             ready.append(prepared)
         _make_room(plan)
@@ -330,20 +333,19 @@ def _label(plan: Plan) -> str:
     return plan.place[0].item.label if len(plan.place) == 1 else f"checking out {len(plan.place)} files"
 
 
-def _prepare(repo: Repository, placement: Placement, task: Task) -> Prepared:
+def _prepare(repo: Repository, placement: Placement, copies: Ahead | None, task: Task) -> Prepared:
     # An executable file cannot share an inode with an object, whose mode is 0444.
     ways = DEFAULT_WAYS if placement.executable else repo.link_ways
     source = repo.cache.path(placement.item.oid, legacy=placement.item.legacy)
-    prepared = prepare(source, _nearest_folder(placement.path), ways, on_bytes=task.advance)
+    if copies and (temp := copies.take(placement.item, source)):
+        prepared = Prepared(temp, "copy")
+    else:
+        prepared = prepare(source, nearest_folder(placement.path), ways, on_bytes=task.advance)
     if prepared.way not in SHARED_INODE:
         if placement.executable:
             prepared.temp.chmod(prepared.temp.stat().st_mode | stat.S_IXUSR)
         settle(prepared.temp)
     return prepared
-
-
-def _nearest_folder(path: Path) -> Path:
-    return next(folder for folder in path.parents if kind_at(folder) == "dir")
 
 
 def _make_room(plan: Plan) -> None:

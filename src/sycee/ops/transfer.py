@@ -1,18 +1,36 @@
 """``sycee push`` and ``sycee fetch``: objects between cache and remotes."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import NotFound
 from sycee.ops.elsewhere import absent
 from sycee.ops.importing import fetch_imports, is_import
 from sycee.store import transfer
+from sycee.store.moving import Twin, no_twin
 from sycee.store.transfer import Outcome, Remote, Wanted
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import wanted
 
 OpenRemote = Callable[[str | None], Remote]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """How objects are fetched.
+
+    Attributes:
+        allow_missing: Whether it is no failure that a remote has not got an object.
+        twin: Where else the bytes of large files go.
+    """
+
+    allow_missing: bool = False
+    twin: Twin = no_twin
+
+
+PLAIN = Fetching()
 
 
 def push(
@@ -42,8 +60,8 @@ def fetch(
     repo: Repository,
     tracked: Sequence[Tracked],
     open_remote: OpenRemote,
+    how: Fetching = PLAIN,
     *,
-    allow_missing: bool = False,
     progress: Progress = SILENT,
 ) -> Outcome:
     """Bring into the cache all objects that the pointers name and it lacks, each verified on its way in.
@@ -54,7 +72,7 @@ def fetch(
         repo: The repository.
         tracked: Whose objects.
         open_remote: As for :func:`push`.
-        allow_missing: Whether it is no failure that a remote has not got an object.
+        how: Whether failures are, and where bytes go beside the cache.
         progress: Told the bytes.
 
     Raises:
@@ -65,11 +83,11 @@ def fetch(
     with repo.locked():
         for name, items in by_remote(one for one in tracked if not is_import(one)).items():
             if transfer.lacking(repo.cache, items):
-                outcome.extend(transfer.fetch(open_remote(name), repo.cache, items, progress))
+                outcome.extend(transfer.fetch(open_remote(name), repo.cache, items, progress, how.twin))
             transfer.require_parts(repo.cache, items)
         outcome.extend(fetch_imports(repo, filter(is_import, tracked), progress=progress))
         outcome.failures += absent(repo, tracked)
-    if allow_missing:
+    if how.allow_missing:
         outcome.failures = [error for error in outcome.failures if not isinstance(error, NotFound)]
     outcome.require_success("fetch")
     return outcome

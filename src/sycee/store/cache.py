@@ -141,13 +141,20 @@ class Cache:
         return oid
 
     def put_stream(
-        self, expected: Expected, chunks: Iterable[bytes], *, on_bytes: OnBytes = ignore_bytes, legacy: bool = False
+        self,
+        expected: Expected,
+        chunks: Iterable[bytes],
+        *,
+        twin: int | None = None,
+        on_bytes: OnBytes = ignore_bytes,
+        legacy: bool = False,
     ) -> FileDigests:
         """Store an object that arrives in pieces, if it is what it should be.
 
         Args:
             expected: What it must be.
             chunks: Its bytes in order.
+            twin: A descriptor that gets every byte too, or None.
             on_bytes: Called with the number of bytes of each step.
             legacy: Whether its pointer is of the time before DVC 3.0, whose md5 saw text with LF line ends.
 
@@ -156,7 +163,7 @@ class Cache:
                 end where it should, no more is taken than shows it.
         """
         with self.incoming() as (temp, fd):
-            return self.put_partial(expected, Partial(temp, fd, 0), chunks, on_bytes=on_bytes, legacy=legacy)
+            return self.put_partial(expected, Partial(temp, fd, 0, twin), chunks, on_bytes=on_bytes, legacy=legacy)
 
     @contextmanager
     def partial(self, oid: str, place: str, pin: Pin) -> "Iterator[Partial | None]":
@@ -189,7 +196,7 @@ class Cache:
         """
         limit = expected.at_most if expected.size is None else expected.size
         whole = _bounded(chain(partial.begun(), chunks), limit)
-        digests = digest_chunks(whole, sink=partial.fd, skip=partial.start, on_bytes=on_bytes)
+        digests = digest_chunks(whole, sinks=partial.sinks, skip=partial.start, on_bytes=on_bytes)
         address = legacy_md5_fd(partial.fd) if legacy else digests.md5
         if fault := difference(expected, digests, address):
             if partial.start:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -128,28 +129,47 @@ def _finished(item: Wanted, rest: SyceeError | Finish | None) -> SyceeError | No
     return rest
 
 
-def fetching(remote: Remote, cache: Cache) -> Moving:
-    """Give what brings objects into a cache, each verified."""
+Twin = Callable[[Wanted], int | None]  # the descriptor that gets the bytes of an object too, for one that is large
+
+
+def no_twin(_item: Wanted) -> None:
+    """Have bytes in the cache only."""
+
+
+def fetching(remote: Remote, cache: Cache, twin: Twin = no_twin) -> Moving:
+    """Give what brings objects into a cache, each verified; and the bytes of large ones, before they are, to a twin."""
 
     @contextmanager
     def moving() -> Iterator[Move]:
         with cache.batch() as batch:
-            yield lambda item, on_bytes: _fetch(remote, cache, batch, item, on_bytes)
+            way = _Way(remote, cache, batch, twin)
+            yield lambda item, on_bytes: _fetch(way, item, on_bytes)
 
     return moving
 
 
-def _fetch(remote: Remote, cache: Cache, batch: Batch, item: Wanted, on_bytes: OnBytes) -> Finish | None:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """From where objects come and where they go."""
+
+    remote: Remote
+    cache: Cache
+    batch: Batch
+    twin: Twin
+
+
+def _fetch(way: _Way, item: Wanted, on_bytes: OnBytes) -> Finish | None:
     """Fetch an object; the gathering thread keeps what is very small, for threads get in each other's way."""
+    remote, cache = way.remote, way.cache
 
     def keep(data: bytes) -> None:
         with _told(remote, item):
-            cache.put_small(batch, item.expected, data, legacy=item.legacy)
+            cache.put_small(way.batch, item.expected, data, legacy=item.legacy)
             on_bytes(len(data))
 
     with _told(remote, item):
         if (item.expected.size or 0) >= RESUMABLE and isinstance(remote.backend, Pinning):
-            _fetch_large(remote.backend, cache, item, on_bytes)
+            _fetch_large(remote.backend, way, item, on_bytes)
             return None
         chunks = remote.backend.read(item.key)
         first, second = next(chunks, b""), next(chunks, None)
@@ -159,7 +179,7 @@ def _fetch(remote: Remote, cache: Cache, batch: Batch, item: Wanted, on_bytes: O
             keep(first)
         else:
             whole = chain([first, second], chunks)
-            cache.put_stream(item.expected, whole, on_bytes=on_bytes, legacy=item.legacy)
+            cache.put_stream(item.expected, whole, twin=way.twin(item), on_bytes=on_bytes, legacy=item.legacy)
     return None
 
 
@@ -186,20 +206,22 @@ def _told(remote: Remote, item: Wanted) -> Iterator[None]:
         ) from None
 
 
-def _fetch_large(backend: Pinning, cache: Cache, item: Wanted, on_bytes: OnBytes) -> None:
+def _fetch_large(backend: Pinning, way: _Way, item: Wanted, on_bytes: OnBytes) -> None:
     """Fetch an object into a file that a later command finds, continuing what an earlier one left."""
-    pin = backend.pin(item.key)
+    cache, pin = way.cache, backend.pin(item.key)
     with cache.partial(item.oid, backend.describe(item.key), pin) as begun:
         if begun is None:
             chunks = backend.read_pinned(item.key, pin)
             cache.put_stream(item.expected, chunks, on_bytes=on_bytes, legacy=item.legacy)
             return
+        begun.twin = None if begun.start else way.twin(item)
         while True:
             chunks = backend.read_pinned(item.key, pin, start=begun.start)
             try:
                 cache.put_partial(item.expected, begun, chunks, on_bytes=on_bytes, legacy=item.legacy)
             except Unfit:
                 begun.clear()
+                begun.twin = None
             else:
                 return
 

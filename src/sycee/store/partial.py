@@ -34,11 +34,18 @@ class Partial:
         path: Of the file.
         fd: For reading and writing; stands behind the bytes that are here.
         start: How many those are; whole buffers of the hashing pass.
+        twin: A descriptor that gets every byte too, if they all arrive now; or None.
     """
 
     path: Path
     fd: int
     start: int
+    twin: int | None = None
+
+    @property
+    def sinks(self) -> tuple[int, ...]:
+        """Where bytes that arrive are written to."""
+        return (self.fd,) if self.twin is None or self.start else (self.fd, self.twin)
 
     def begun(self) -> Iterator[bytes]:
         """Yield the bytes that are here, through a descriptor of their own."""

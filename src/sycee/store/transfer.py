@@ -21,7 +21,7 @@ from sycee.store import sums
 from sycee.store.cache import Cache, Expected
 from sycee.store.inventory import Asked, ignore_asked, inventory
 from sycee.store.layout import is_directory
-from sycee.store.moving import fetching, pushing, run, stopping, workers
+from sycee.store.moving import Twin, fetching, no_twin, pushing, run, stopping, workers
 from sycee.store.objects import Outcome, Remote, Wanted
 
 __all__ = [
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 
-def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progress) -> Outcome:
+def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progress, twin: Twin = no_twin) -> Outcome:
     """Bring objects from a remote into the cache, each verified on its way in.
 
     Args:
@@ -50,13 +50,14 @@ def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Prog
         cache: Where to put them.
         wanted: What is needed; what the cache already holds is left alone.
         progress: Told the bytes.
+        twin: Where else the bytes of large files go.
     """
     roots = _unique(wanted)
     folders = [item for item in roots if is_directory(item.oid)]
     outcome = fetch_listings(remote, cache, folders, progress)
     members = [_members(cache, folder, outcome) for folder in folders if not _absent(cache, [folder])]
     files = _unique([*(item for item in roots if not is_directory(item.oid)), *_flat(members)])
-    run(remote, _absent(cache, files), outcome, progress, fetching(remote, cache))
+    run(remote, _absent(cache, files), outcome, progress, fetching(remote, cache, twin))
     return outcome
 
 

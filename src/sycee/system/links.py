@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,21 @@ def prepare(source: Path, folder: Path, ways: Sequence[str], *, on_bytes: OnByte
         f"no link type of {', '.join(ways)} works between {source.parent} and {folder}",
         hint="add copy to the list: sycee config cache.type reflink,copy",
     )
+
+
+def first_way(source: Path, folder: Path, ways: Sequence[str]) -> str | None:
+    """Return the way in which :func:`prepare` would make a file; None if none works.
+
+    Args:
+        source: A file that is not empty, where objects are.
+        folder: Where it would be made.
+        ways: Names from ``WAYS``, the preferred first.
+    """
+    with suppress(OSError, SyceeError):
+        prepared = prepare(source, folder, ways)
+        prepared.temp.unlink()
+        return prepared.way
+    return None
 
 
 def link(source: Path, target: Path, ways: Sequence[str], *, on_bytes: OnBytes = ignore_bytes) -> str:

@@ -15,7 +15,7 @@ import os
 import queue
 import stat
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sycee.digest import LEGACY_BLOCK, Algorithm, FileDigests, Hasher, digest_bytes, hasher, legacy_md5
@@ -133,13 +133,13 @@ class _DirectWriter:
 
 
 def digest_stream(
-    fill: Callable[[memoryview], int], *, sink: int | None = None, skip: int = 0, on_bytes: OnBytes = ignore_bytes
+    fill: Callable[[memoryview], int], *, sinks: Sequence[int] = (), skip: int = 0, on_bytes: OnBytes = ignore_bytes
 ) -> FileDigests:
-    """Digest what ``fill`` delivers, and copy it to ``sink`` on the way.
+    """Digest what ``fill`` delivers, and copy it to ``sinks`` on the way.
 
     Args:
         fill: Puts the next bytes into the buffer and returns how many; 0 at the end.
-        sink: A descriptor to write every byte to, or None.
+        sinks: Descriptors to write every byte to.
         skip: So many bytes are there already and not written again; a multiple of ``CHUNK``.
         on_bytes: Called with the number of bytes of each step.
 
@@ -149,24 +149,24 @@ def digest_stream(
     buffer = mmap.mmap(-1, CHUNK)
     length = _fill_up(fill, buffer)
     if length == CHUNK:
-        return _digest_long(fill, buffer, sink, skip, on_bytes)
+        return _digest_long(fill, buffer, [_DirectWriter(sink, skip) for sink in sinks], on_bytes)
     with memoryview(buffer) as view, view[:length] as small:  # not worth a thread
-        if sink is not None:
+        for sink in sinks:
             write_all(sink, small)
         on_bytes(length)
         return digest_bytes(small)
 
 
 def _digest_long(
-    fill: Callable[[memoryview], int], buffer: mmap.mmap, sink: int | None, skip: int, on_bytes: OnBytes
+    fill: Callable[[memoryview], int], buffer: mmap.mmap, writers: Sequence[_DirectWriter], on_bytes: OnBytes
 ) -> FileDigests:
     free: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
     for _ in range(BUFFERS - 1):
         free.put(mmap.mmap(-1, CHUNK))
     address, hashers = hasher("md5"), (hasher("sha256"), hasher("blake3"))
     stages = [_Stage("md5", address.update, lambda piece: free.put(piece[0]))]
-    if sink is not None:
-        stages.append(_Stage("write", _DirectWriter(sink, skip).write, stages[0].put))
+    for writer in writers:
+        stages.append(_Stage("write", writer.write, stages[-1].put))
     size, length = 0, CHUNK
     try:
         while length and not any(stage.failed() for stage in stages):
@@ -204,7 +204,7 @@ def _fill_up(fill: Callable[[memoryview], int], buffer: mmap.mmap) -> int:
 
 def digest_fd(fd: int, *, sink: int | None = None, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
     """Digest a file from its current position, optionally copying it; see :func:`digest_stream`."""
-    return digest_stream(lambda view: os.readv(fd, [view]), sink=sink, on_bytes=on_bytes)
+    return digest_stream(lambda view: os.readv(fd, [view]), sinks=() if sink is None else (sink,), on_bytes=on_bytes)
 
 
 def digest_file(path: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
@@ -256,10 +256,10 @@ def require_unchanged(path: Path, before: os.stat_result, after: os.stat_result)
 
 
 def digest_chunks(
-    chunks: Iterable[bytes], *, sink: int | None = None, skip: int = 0, on_bytes: OnBytes = ignore_bytes
+    chunks: Iterable[bytes], *, sinks: Sequence[int] = (), skip: int = 0, on_bytes: OnBytes = ignore_bytes
 ) -> FileDigests:
     """Digest a stream of byte strings, optionally copying it; see :func:`digest_stream`."""
-    return digest_stream(_filler(iter(chunks)), sink=sink, skip=skip, on_bytes=on_bytes)
+    return digest_stream(_filler(iter(chunks)), sinks=sinks, skip=skip, on_bytes=on_bytes)
 
 
 def _filler(chunks: Iterator[bytes]) -> Callable[[memoryview], int]:

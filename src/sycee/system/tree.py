@@ -66,3 +66,8 @@ def _listed(folder: Path, prefix: str) -> Iterator[TreeEntry]:
     for entry in names:
         status = entry.stat(follow_symlinks=False)
         yield TreeEntry(prefix + entry.name, kind_of(status), status)
+
+
+def nearest_folder(path: Path) -> Path:
+    """Return the folder in which a path lies, or the nearest above it that exists."""
+    return next(folder for folder in path.parents if kind_at(folder) == "dir")

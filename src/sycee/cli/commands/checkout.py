@@ -1,6 +1,7 @@
 """``sycee checkout``."""
 
 from shlex import quote
+from typing import Any
 
 import click
 
@@ -21,7 +22,7 @@ from sycee.workspace.tracked import Tracked
 @click.option("--summary", is_flag=True, help="Print one line: how many files changed.")
 @target_options
 @pass_context
-def command(ctx: Context, targets: tuple[str, ...], *, summary: bool, with_deps: bool, **how: bool) -> None:
+def command(ctx: Context, targets: tuple[str, ...], *, summary: bool, with_deps: bool, **how: Any) -> None:
     r"""Make files what their pointers say, from the cache.
 
     Refuses before the first change if objects are missing, or if a file would be overwritten whose content is stored

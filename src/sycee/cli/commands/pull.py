@@ -9,9 +9,10 @@ from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.targets import chosen, run_cache, target_options
 from sycee.cli.transfers import jobs_option
 from sycee.cli.words import changes, pulled, to_track
+from sycee.ops.ahead import ahead
 from sycee.ops.checkout import Options, checkout
 from sycee.ops.importing import fill
-from sycee.ops.transfer import fetch
+from sycee.ops.transfer import Fetching, fetch
 
 
 @click.command()
@@ -47,15 +48,16 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
         here = chosen(ctx, repo, targets, repo.tracked(), with_deps=given["with_deps"])
         filled = fill(repo, here, progress=ctx.progress)
         wanted = tracked(ctx, repo, targets, **given)
-        outcome = fetch(
-            repo,
-            wanted,
-            lambda name: ctx.remote(repo, name or remote_name),
-            allow_missing=how["allow_missing"],
-            progress=ctx.progress,
-        )
         here = chosen(ctx, repo, targets, repo.tracked(), with_deps=given["with_deps"])
-        done = checkout(repo, here, Options(take_away=not targets, **how), progress=ctx.progress)
+        with ahead(repo, here) as copies:
+            outcome = fetch(
+                repo,
+                wanted,
+                lambda name: ctx.remote(repo, name or remote_name),
+                Fetching(how["allow_missing"], copies.twin),
+                progress=ctx.progress,
+            )
+            done = checkout(repo, here, Options(take_away=not targets, copies=copies, **how), progress=ctx.progress)
     for line in changes(done.marks):
         ctx.out(line)
     ctx.out(pulled(len(filled.moved) + len(outcome.moved), done.files))
