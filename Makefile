@@ -3,7 +3,7 @@ VENV   ?= .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-fast test-crash lint format bench clean
+.PHONY: demo test test-fast test-crash test-machine lint format bench clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,9 @@ test-fast: $(VENV)/.dev      ## the tests without servers, torch and other tools
 
 test-crash: $(VENV)/.dev     ## every command killed at every write, rename and fsync; CI runs a seeded sample
 	SYCEE_CRASH=all $(BIN)/python -m pytest tests/compat/test_crash.py tests/compat/test_crash_check.py tests/compat/test_adopt_dvc.py -k 'killed or dvc_is_content'
+
+test-machine: $(VENV)/.dev   ## long random walks through a repository beside a model; CI takes a few short ones
+	SYCEE_MACHINE=long $(BIN)/python -m pytest tests/compat/test_state_machine.py --hypothesis-profile search
 
 lint: $(VENV)/.dev           ## format, lint, types, floors, the workflow in examples/ci
 	$(BIN)/ruff format --check .
