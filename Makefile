@@ -3,7 +3,7 @@ VENV   ?= .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-fast test-crash test-machine lint format bench clean
+.PHONY: demo test test-fast test-crash test-machine lint format bench growth clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +21,10 @@ $(VENV)/.rigs: $(BIN)/python tests/rigs/package.json tests/rigs/package-lock.jso
 	mkdir -p $(VENV)/rigs
 	cp -r tests/rigs/package.json tests/rigs/package-lock.json tests/rigs/no-telemetry $(VENV)/rigs
 	cd $(VENV)/rigs && npm ci --ignore-scripts --install-links --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
 
 demo: $(VENV)/.demo          ## the whole story on a real PyTorch model, narrated
@@ -49,8 +53,11 @@ format: $(VENV)/.dev         ## what `make lint` would complain about and a mach
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev          ## time and memory beside dvc, as ratios of one run
+bench: $(VENV)/.dev          ## time and memory beside dvc and git-lfs, as ratios of one run
 	$(BIN)/python benchmarks/run.py
+
+growth: $(VENV)/.bench       ## how cost grows with size, count and history: a table and a plot
+	$(BIN)/python benchmarks/growth.py
 
 clean:                       ## forget the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
