@@ -3,6 +3,7 @@
 import itertools
 import os
 import stat
+from contextlib import ExitStack
 
 import pytest
 
@@ -137,6 +138,30 @@ def test_two_files_with_one_md5_cannot_replace_each_other(cache, tmp_path):
     with pytest.raises(Conflict, match="two different files have the md5"):
         cache.ingest(tmp_path / "b")
     assert cache.path(oid).read_bytes() == COLLISION_A
+
+
+def test_two_small_files_with_one_md5_cannot_replace_each_other_before_either_is_stored(cache, tmp_path):
+    (tmp_path / "a").write_bytes(COLLISION_A)
+    (tmp_path / "b").write_bytes(COLLISION_B)
+    with ExitStack() as stack:
+        batch = stack.enter_context(cache.batch())
+        cache.ingest_small(batch, tmp_path / "a")
+        cache.ingest_small(batch, tmp_path / "b")
+        with pytest.raises(Conflict, match="two different files have the md5"):
+            stack.close()
+    assert not list((cache.root / "files").rglob("*.*"))
+
+
+def test_a_batch_does_not_replace_what_was_stored_while_it_was_filled(cache, tmp_path):
+    (tmp_path / "a").write_bytes(COLLISION_A)
+    (tmp_path / "b").write_bytes(COLLISION_B)
+    with ExitStack() as stack:
+        batch = stack.enter_context(cache.batch())
+        cache.ingest_small(batch, tmp_path / "a")
+        oid = cache.ingest(tmp_path / "b").md5
+        with pytest.raises(Conflict, match="two different files have the md5"):
+            stack.close()
+    assert cache.path(oid).read_bytes() == COLLISION_B
 
 
 def test_two_directory_objects_with_one_md5_cannot_replace_each_other(cache):

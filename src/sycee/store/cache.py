@@ -9,6 +9,7 @@ Rules it keeps:
 
 import os
 import secrets
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,6 +89,7 @@ class Cache:
         self._statcache = statcache
         self._shared = shared
         self._swept = False
+        self._naming = threading.Lock()
 
     def path(self, oid: str, *, legacy: bool = False) -> Path:
         """Return where an object lies, or would lie."""
@@ -258,10 +260,16 @@ class Cache:
             batch.waiting.append((batch.place.write(data, mode=OBJECT_MODE, finish=settle), path, digests))
 
     def _publish_all(self, waiting: Sequence[tuple[Path, Path, FileDigests]]) -> None:
-        for folder in {path.parent for _, path, _ in waiting}:
+        named: dict[Path, FileDigests] = {}
+        for _, path, digests in waiting:
+            if named.setdefault(path, digests) != digests:
+                raise _two_contents(named[path], digests)
+        for folder in {path.parent for path in named}:
             self._make_dir(folder)
-        publish([(temp, path) for temp, path, _ in waiting])
-        self._statcache.put_all([(path, digests, path.lstat()) for _, path, digests in waiting], settled=True)
+        with self._naming:
+            absent = [one for one in waiting if not (one[1].is_file() and self._keep_present(one[1], one[2]))]
+            publish([(temp, path) for temp, path, _ in absent])
+        self._statcache.put_all([(path, digests, path.lstat()) for _, path, digests in absent], settled=True)
 
     def ingest(self, source: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         """Store a file of the workspace: read once, hashed by all algorithms, copied on the way.
@@ -381,7 +389,10 @@ class Cache:
         os.fchmod(fd, OBJECT_MODE)
         fsync(fd)
         self._make_dir(path.parent)
-        temp.replace(path)
+        with self._naming:  # another thread may have stored other bytes of this md5 since somebody looked
+            if path.is_file() and self._keep_present(path, digests):
+                return
+            temp.replace(path)
         fsync_dir(path.parent)
         self._statcache.put(path, digests, path.lstat(), settled=True)
 
@@ -393,12 +404,7 @@ class Cache:
                 path.chmod(OBJECT_MODE)
             return True
         if present.md5 == digests.md5:
-            raise Conflict(
-                f"two different files have the md5 {digests.md5}: storing one would lose the other",
-                hint="md5 collisions do not happen by chance: find out where the file comes from",
-                stored=f"sha256 {present.sha256}",
-                found=f"sha256 {digests.sha256}",
-            )
+            raise _two_contents(present, digests)
         self._set_aside(path, digests.md5)
         return False
 
@@ -436,6 +442,15 @@ class Cache:
         aside = self._set_aside(path, oid)
         hint = f"the bytes are kept in {aside}; bring a good copy from wherever there is one: sycee check --repair"
         return _damaged(oid, expected, found, hint=hint, kept=str(aside))
+
+
+def _two_contents(stored: FileDigests, found: FileDigests) -> Conflict:
+    return Conflict(
+        f"two different files have the md5 {found.md5}: storing one would lose the other",
+        hint="md5 collisions do not happen by chance: find out where the file comes from",
+        stored=f"sha256 {stored.sha256}",
+        found=f"sha256 {found.sha256}",
+    )
 
 
 def _damaged(oid: str, expected: str, found: str, *, hint: str, **details: str) -> DigestMismatch:
