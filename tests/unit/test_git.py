@@ -107,3 +107,15 @@ def test_a_machine_without_git(work, monkeypatch):
     with pytest.raises(NotFound, match="git is not installed") as missing:
         work.head()
     assert missing.value.hint
+
+
+def test_the_repository_of_a_hook_that_called_us_is_not_taken_for_ours(work, tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    subprocess.run(["git", "init", "-q", tmp_path / "other"], check=True)
+    commit(Git(tmp_path / "other"), theirs="x")
+    commit(work, ours="x")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "other"))
+    assert work.tracked(["ours", "theirs"]) == {"ours"}
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "other/.git/index"))
+    assert Git(work.root, foreign=True).tracked(["ours", "theirs"]) == {"ours"}

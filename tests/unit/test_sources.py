@@ -325,3 +325,18 @@ def test_the_whole_of_a_source_needs_a_name(source, around):
     target = get(GetRequest(Asked("../src"), ".", out=around.cwd / "all"), around)
     found = sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
     assert found == [".dvcignore", ".gitignore", "d/a", "d/c", "d/s/b", "pkg/code.py", "w.bin"]
+
+
+def test_a_hook_that_calls_us_keeps_its_branches(source, around, tmp_path, monkeypatch):
+    own = tmp_path / "own"
+    subprocess.run(["git", "init", "-q", own], check=True)
+    (own / "mine").write_text("mine")
+    commit(own, "mine")
+    before = Git(own).run("for-each-ref")
+    Git(source).run("branch", "mine")
+    monkeypatch.setenv("GIT_DIR", str(own / ".git"))
+    for rev in (None, "mine", "HEAD~0"):
+        obtain(f"file://{source}", rev, home=around.clones)
+    monkeypatch.delenv("GIT_DIR")
+    assert Git(own).run("for-each-ref") == before
+    assert Git(own).run("config", "core.bare") == b"false\n"

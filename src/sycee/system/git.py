@@ -19,6 +19,17 @@ _FOREIGN_SETTINGS = (
     "-c",
     "safe.bareRepository=all",
 )
+# A hook or an alias runs with the repository of whoever called it in the environment; ours is the one at ``root``.
+_PLACE = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX"})
+_FOREIGN_PLACE = _PLACE | {
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_CONFIG",
+}
 _CREDENTIALS = re.compile(r"^([a-z0-9+.-]+://)[^/]*@", re.IGNORECASE)
 
 
@@ -68,7 +79,9 @@ class Git:
         return done.stdout
 
     def _process(self, arguments: tuple[str, ...], stdin: bytes | None) -> "subprocess.CompletedProcess[bytes]":
-        environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        strange = _FOREIGN_PLACE if self.foreign else _PLACE
+        environment = {name: value for name, value in os.environ.items() if name not in strange}
+        environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         environment |= _FOREIGN if self.foreign else {}
         settings = _FOREIGN_SETTINGS if self.foreign else ()
         try:
