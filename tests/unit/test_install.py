@@ -173,3 +173,32 @@ def test_a_broken_file_of_the_tool_stops_it(repo, text):
 def test_an_empty_file_of_the_tool_is_a_new_one():
     assert precommit.with_hooks(b"", [("pre-push", "x")]).startswith(b"repos:\n- repo: local\n")
     assert precommit.without_hooks(b"") == b""
+
+
+def test_a_folder_whose_name_would_be_a_command_gets_no_hooks(repo):
+    place = repo.root / "x\ntouch PWNED\n"
+    place.mkdir()
+    init(InitRequest(place, subdir=True))
+    inner = find_repository(place, environ=os.environ)
+    before = state(repo.root)
+    with pytest.raises(Conflict, match="cannot stand in a hook"):
+        install(inner, InstallRequest())
+    inner.close()
+    assert state(repo.root) == before
+
+
+def test_a_diff_of_a_pointer_whose_name_looks_like_an_option(repo):
+    pointer = "outs:\n- md5: {}\n  hash: md5\n  path: -n\n"
+    (repo.root / "-n.dvc").write_text(pointer.format("a" * 32))
+    (repo.root / "--help.dvc").write_text("no pointer")
+    install(repo, InstallRequest())
+    git = ["git", "-C", str(repo.root)]
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "-c", "core.hooksPath=/dev/null", "commit", "-qm", "x"], check=True)
+    (repo.root / "-n.dvc").write_text(pointer.format("b" * 32))
+    (repo.root / "--help.dvc").write_text("no pointer, still")
+    shown = subprocess.run([*git, "diff"], capture_output=True, check=True).stdout.decode()
+    assert (
+        f"+    md5  {'b' * 32}\n" in shown or f"+- md5: {'b' * 32}\n" in shown
+    )  # the latter without sycee on the PATH
+    assert "+no pointer, still" in shown

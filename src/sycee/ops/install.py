@@ -24,7 +24,7 @@ DRIVERS = {
     "merge.dvc.name": "merge driver of sycee for pointers",
     "merge.dvc.driver": "sycee git-hook merge-driver --ancestor %O --our %A --their %B --path %P",
     # Git gives up on a whole diff when a driver fails, so the plain text is what remains in every case.
-    "diff.sycee.textconv": 'f() { sycee git-hook diff "$1" 2>/dev/null || cat "$1"; }; f',
+    "diff.sycee.textconv": 'f() { sycee git-hook diff -- "$1" 2>/dev/null || cat -- "$1"; }; f',
 }
 
 
@@ -53,9 +53,11 @@ def install(repo: Repository, request: InstallRequest) -> list[Path]:
 
     Raises:
         UsageError: If the repository is without Git.
-        Conflict: If a hook or driver of somebody else is in the way; nothing is changed then.
+        Conflict: If a hook or driver of somebody else is in the way, or the folder's name cannot stand in a hook;
+            nothing is changed then.
     """
     git = _git(repo)
+    _require_plain_name(repo)
     if request.use_pre_commit_tool:
         hooks = [_pre_commit_file(repo, git, request)]
     else:
@@ -97,6 +99,14 @@ def _git(repo: Repository) -> Git:
     if repo.git is None:
         raise UsageError("this repository is without Git, so there is nobody to call sycee", hint="leave it out")
     return repo.git
+
+
+def _require_plain_name(repo: Repository) -> None:
+    # Hooks say whose they are in a comment, and in a clone a folder can be called anything: a line of its own, say.
+    if not (below := _below_git(repo)).isprintable():
+        raise Conflict(
+            f"{below!r} has a character that cannot stand in a hook", hint="rename the folder; then repeat", path=below
+        )
 
 
 def _git_path(git: Git, name: str) -> Path:
