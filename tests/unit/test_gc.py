@@ -124,6 +124,19 @@ def test_a_version_is_a_content_and_counts_where_it_came_last(history, git):
     assert names(history.cache.root) == {"one", "two"}  # of what is tracked no more, too
 
 
+def ignored_by_git(repo, git):
+    del git
+    tracked(repo, "sub/mine", "mine")
+    with (repo.root / ".git/info/exclude").open("a") as file:
+        file.write("sub/\n*.dvc\n")
+
+
+def in_a_git_repository_inside(repo, git):
+    del git
+    tracked(repo, "inner/mine", "mine")
+    subprocess.run(["git", "init", "-q", repo.root / "inner"], check=True)
+
+
 def stage_only(repo, git):
     tracked(repo, "f", "mine")
     git("add", "f.dvc")
@@ -170,6 +183,11 @@ def another_project_below(repo, git):
     git("add", "-A")
 
 
+def another_project_that_git_was_not_told_of(repo, git):
+    another_project_below(repo, git)
+    git("rm", "-rq", "--cached", "sub")
+
+
 def link_without_a_pointer(repo, _git):
     tracked(repo, "f", "mine")
     path = repo.cache.path(MD5["mine"])
@@ -206,6 +224,7 @@ def output_of_a_pipeline(repo, _git):
     [
         *(stage_only, stash, stash_of_untracked, merge_in_conflict, another_work_tree, another_project_below),
         *(link_without_a_pointer, imported, listed_by_the_pointer, output_of_a_pipeline),
+        *(ignored_by_git, in_a_git_repository_inside, another_project_that_git_was_not_told_of),
     ],
 )
 def test_what_nobody_may_lose_stays_in_any_scope(history, git, work):
@@ -213,6 +232,22 @@ def test_what_nobody_may_lose_stays_in_any_scope(history, git, work):
     collect(history, request())
     assert "mine" in names(history.cache.root)
     assert "three" not in names(history.cache.root)
+
+
+def test_an_object_has_one_name_whatever_links_lead_to_it(history):
+    folder, name = MD5["four"][:2], MD5["four"][2:]
+    other = f"{int(folder, 16) ^ 1:02x}"  # where objects of before DVC 3.0 would lie
+    (history.cache.root / other).symlink_to(f"files/md5/{folder}")
+    collect(history, request())
+    assert (history.cache.root / "files/md5" / folder / name).read_bytes() == b"four"
+
+
+def test_a_pointer_that_git_ignores_and_nobody_can_read_ends_it(history):
+    (history.root / "x.dvc").write_text("outs: [")
+    (history.root / ".git/info/exclude").write_text("x.dvc\n")
+    with pytest.raises(Conflict, match="nothing is removed"):
+        collect(history, request())
+    assert "three" in names(history.cache.root)
 
 
 def test_other_projects_that_are_named_keep_their_objects(history, tmp_path):

@@ -136,7 +136,10 @@ class LocalBackend:
         """See :meth:`sycee.storage.port.Backend.list`."""
         folder = check_prefix(prefix)
         with self._speaking("list", folder):
-            yield from self._walk(self._inside(self._root / folder))
+            place = self._inside(self._root / folder)
+            # What is reached through a link is listed under its own name only: it is one object, with one name.
+            if os.path.realpath(place) == str(Path(os.path.realpath(self._root)) / folder):
+                yield from self._walk(place)
 
     def delete(self, key: str) -> None:
         """See :meth:`sycee.storage.port.Backend.delete`."""

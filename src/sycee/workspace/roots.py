@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sycee.errors import FormatError
 from sycee.store.garbage import kind_of
 from sycee.system.git import Git
 from sycee.system.tree import scan
 from sycee.workspace.repository import DVC_DIR, Repository
 from sycee.workspace.revisions import History, Revisions, read_history, read_latest, read_unfinished
-from sycee.workspace.tracked import Tracked
+from sycee.workspace.tracked import Tracked, origins, read_origin
 
 _MD5 = re.compile(rb"\bmd5: *['\"]?([0-9a-f]{32}(?:\.dir)?)\b")
 
@@ -45,7 +46,8 @@ class Roots:
     Attributes:
         tracked: Files and folders.
         keys: Keys of single objects that are needed without a pointer that names them as a whole.
-        unreadable: One message for each pointer of the past that cannot be read; its objects are not known.
+        unreadable: One message for each pointer, of the past or unseen by Git, that cannot be read; its objects are not
+            known.
     """
 
     tracked: tuple[Tracked, ...] = ()
@@ -86,14 +88,28 @@ def _tops(git: Git) -> list[Path]:
 
 
 def _project_folders(git: Git) -> list[str]:
-    names = git.run("ls-files", "-z", "--", ":(top,glob)**/.dvc/config").split(b"\0")[:-1]
-    return [os.fsdecode(name).removesuffix(".dvc/config") for name in names]
+    names = git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ":(top,glob)**/.dvc/config")
+    return [os.fsdecode(name).removesuffix(".dvc/config") for name in names.split(b"\0")[:-1]]
 
 
 def _work_tree(repo: Repository, scope: Scope) -> Roots:
     del scope
     tracked = repo.tracked()
     return Roots(tuple(tracked), _listed(tracked))
+
+
+def _unseen(repo: Repository, scope: Scope) -> Roots:
+    """What pointers name that Git ignores, or that lie in another Git repository inside: nobody else has them."""
+    del scope
+    tracked: list[Tracked] = []
+    unreadable = []
+    seen = set(origins(repo.root, repo.git))
+    for origin in (one for one in origins(repo.root, None) if one not in seen):
+        try:
+            tracked += read_origin(repo.root, origin)
+        except FormatError as error:
+            unreadable.append(error.message)
+    return Roots(tuple(tracked), _listed(tracked), tuple(unreadable))
 
 
 def _unfinished(repo: Repository, scope: Scope) -> Roots:
@@ -116,7 +132,14 @@ def _links(repo: Repository, scope: Scope) -> Roots:
     return Roots(keys=frozenset(_linked(repo)))
 
 
-SOURCES: tuple[Callable[[Repository, Scope], Roots], ...] = (_work_tree, _unfinished, _revisions, _latest, _links)
+SOURCES: tuple[Callable[[Repository, Scope], Roots], ...] = (
+    _work_tree,
+    _unseen,
+    _unfinished,
+    _revisions,
+    _latest,
+    _links,
+)
 
 
 def _past(history: History) -> Roots:
