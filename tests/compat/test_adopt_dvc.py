@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from rigs.crash import Crasher
+from rigs.plugin import KILL_POINTS
 from rigs.warm import run_warm
 
 pytestmark = pytest.mark.slow
@@ -88,7 +89,7 @@ def made(tmp_path):
     return repo
 
 
-def test_dvc_is_content_before_during_and_after(made, tmp_path):
+def test_dvc_is_content_before_during_and_after(made, tmp_path, record_property):
     colleague = tmp_path / "colleague"
     git(tmp_path, "clone", "-q", made, colleague)
     dvc(colleague, "pull", "-q")
@@ -103,6 +104,7 @@ def test_dvc_is_content_before_during_and_after(made, tmp_path):
         points = range(1, crasher.ask(made, ADOPT)["points"] + 1)
         after = tree(made)
         assert len(points) > 50
+        record_property(KILL_POINTS, ("adopt", len(points)))
         for at in points if ALL else sorted(random.Random("adopt").sample(points, POINTS)):
             restore()
             assert crasher.run(made, ADOPT, at=at)

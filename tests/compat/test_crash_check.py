@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from rigs.crash import Crasher
+from rigs.plugin import KILL_POINTS
 from rigs.warm import run_warm
 from sycee.digest import md5_hex
 from sycee.formats import dirobject
@@ -87,7 +88,7 @@ def require_whole(root):
 
 
 @pytest.mark.parametrize("words", [["check", "--repair"], ["check", "--remote", "--repair"]], ids=["cache", "remote"])
-def test_killed_while_it_repairs(tmp_path, words):
+def test_killed_while_it_repairs(tmp_path, words, record_property):
     with Crasher() as crasher:
         (tmp_path / "kept").mkdir()
         make_world(crasher, tmp_path / "kept")
@@ -102,6 +103,7 @@ def test_killed_while_it_repairs(tmp_path, words):
         restore()
         points = range(1, crasher.ask(root / "repo", words)["points"] + 1)
         assert len(points) > 20
+        record_property(KILL_POINTS, (" ".join(words), len(points)))
         for at in points if ALL else sorted(random.Random(str(words)).sample(points, POINTS)):
             restore()
             crasher.run(root / "repo", words, at=at)

@@ -45,20 +45,24 @@ class Crasher:
         self._process.wait(10)
         self._process.stdout.close()
 
-    def run(self, folder: Path, what: Sequence[str] | str, *, at: int | None = None) -> bool:
+    def run(self, folder: Path, what: Sequence[str] | str, *, at: int | None = None, durable: bool = True) -> bool:
         """Run arguments of ``sycee``, or Python source, in a folder; tell whether it was killed at point ``at``.
+
+        Unless ``durable``, what it promises the disk by fsync is not kept.
 
         Raises:
             AssertionError: If it ended otherwise and not with 0.
         """
-        answer = self.ask(folder, what, at=at or 0)
+        answer = self.ask(folder, what, at=at or 0, durable=durable)
         assert answer["rc"] in ({0, KILLED} if at else {0}), (what, answer)
         return bool(answer["rc"] == KILLED)
 
-    def ask(self, folder: Path, what: Sequence[str] | str, *, at: int = 0, largest: int = -1) -> dict[str, Any]:
+    def ask(
+        self, folder: Path, what: Sequence[str] | str, *, at: int = 0, largest: int = -1, durable: bool = True
+    ) -> dict[str, Any]:
         """Do the same, where no file may grow beyond ``largest`` bytes; return ``rc``, ``printed`` and ``points``."""
         what = what if isinstance(what, str) else [*what]
-        order = {"folder": str(folder), "what": what, "at": at, "largest": largest}
+        order = {"folder": str(folder), "what": what, "at": at, "largest": largest, "durable": durable}
         print(json.dumps(order), file=self._process.stdin, flush=True)
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
@@ -132,6 +136,8 @@ def _serve() -> None:
             try:
                 if order["largest"] >= 0:
                     resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest"], resource.RLIM_INFINITY))
+                if not order["durable"]:
+                    os.fsync = lambda _fd: None
                 _Countdown(order["at"], points).arm()
                 code = work(order["what"])
                 sys.stdout.flush()

@@ -10,7 +10,7 @@ from shlex import quote
 
 from sycee.errors import Conflict, UsageError
 from sycee.formats import precommit
-from sycee.system.atomic import default_mode, write_file
+from sycee.system.atomic import default_mode, sweep, write_file
 from sycee.system.git import Git
 from sycee.workspace.gitside import unlink
 from sycee.workspace.repository import Repository
@@ -67,6 +67,8 @@ def install(repo: Repository, request: InstallRequest) -> list[Path]:
     _require_free_drivers(git)
     attributes = _git_path(git, "info/attributes")
     wanted = [(attributes, _with_line(_read(attributes))), *hooks]
+    for folder in {place.parent for place, _ in wanted}:
+        sweep(folder)
     for key, value in DRIVERS.items():
         git.run("config", "--local", key, value)
     return [place for place, data in wanted if _write(place, data, executable=place.name in HOOKS)]
