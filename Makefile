@@ -3,7 +3,7 @@ VENV   ?= .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-fast test-crash test-machine lint format bench growth clean
+.PHONY: demo test test-fast test-crash test-machine test-thrash lint format bench growth clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -36,11 +36,15 @@ test: $(VENV)/.dev $(VENV)/.rigs  ## every test
 test-fast: $(VENV)/.dev      ## the tests without servers, torch and other tools
 	$(BIN)/python -m pytest -n 2 -m 'not slow' --hypothesis-profile fast
 
+KILLED := $(addprefix tests/compat/test_,crash.py crash_check.py adopt_dvc.py)
 test-crash: $(VENV)/.dev     ## every command killed at every write, rename and fsync; CI runs a seeded sample
-	SYCEE_CRASH=all $(BIN)/python -m pytest tests/compat/test_crash.py tests/compat/test_crash_check.py tests/compat/test_adopt_dvc.py -k 'killed or dvc_is_content'
+	SYCEE_CRASH=all $(BIN)/python -m pytest -n 2 -k "killed or dvc_is_content" $(KILLED)
 
 test-machine: $(VENV)/.dev   ## long random walks through a repository beside a model; CI takes a few short ones
 	SYCEE_MACHINE=long $(BIN)/python -m pytest tests/compat/test_state_machine.py --hypothesis-profile search
+
+test-thrash: $(VENV)/.dev    ## eight processes of sycee and dvc at once, for SYCEE_THRASH seconds; CI runs some seconds
+	SYCEE_THRASH=$${SYCEE_THRASH:-180} $(BIN)/python -m pytest tests/compat/test_thrash.py
 
 lint: $(VENV)/.dev           ## format, lint, types, floors, the workflow in examples/ci
 	$(BIN)/ruff format --check .
