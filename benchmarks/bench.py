@@ -103,6 +103,17 @@ class Bench:
                 os.link(source, root / name)
         return pair
 
+    def put_away(self, path: Path) -> None:
+        """Remove a folder with many files from where it was, and really at the end.
+
+        For some minutes after a deletion, ext4 takes ten times as long to make a file: it looks for an inode that was
+        not in use just before.
+        """
+        if path.exists():
+            trash = self.folder / "trash"
+            trash.mkdir(exist_ok=True)
+            path.rename(trash / str(len(list(trash.iterdir()))))
+
     def compare(
         self, ours: Callable[[], Run], peer: Callable[[], Run], before: Callable[[], object] = lambda: None
     ) -> Comparison:
@@ -140,16 +151,21 @@ def random_folder(path: Path, count: int, size: int) -> Path:
     return path
 
 
-def forget(*roots: Path, outs: Sequence[str], site: Path) -> None:
+def forget(*roots: Path, outs: Sequence[str], away: Callable[[Path], object], site: Path) -> None:
     """Undo ``add`` in repositories: no object, no pointer, no record."""
     for root in roots:
-        shutil.rmtree(root / ".dvc/cache", ignore_errors=True)
-        shutil.rmtree(root / ".dvc/tmp", ignore_errors=True)
+        for name in (".dvc/cache", ".dvc/tmp"):
+            away(root / name)
         for out in outs:
             (root / f"{out}.dvc").unlink(missing_ok=True)
         (root / ".gitignore").unlink(missing_ok=True)
-    shutil.rmtree(site, ignore_errors=True)
+    away(site)
     os.sync()
+
+
+def delete(path: Path) -> None:
+    """Remove a folder with large files, whose room is needed again."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def drop_page_cache() -> None:

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import DVC, S3, SYCEE, Bench, Row, beside, memory, random_folder, s3
+from bench import DVC, S3, SYCEE, Bench, Row, beside, delete, memory, random_folder, s3
 from many import SMALL_FILES, SMALL_SIZE
 from measure import Comparison, Run
 
@@ -63,8 +63,8 @@ def s3_noop(bench: Bench) -> Iterator[Row]:
             bench.sh(tool, "push", cwd=root)
 
         def forgotten() -> None:
-            shutil.rmtree(bench.folder / "site", ignore_errors=True)
-            shutil.rmtree(ours / ".dvc/tmp/sycee", ignore_errors=True)
+            bench.put_away(bench.folder / "site")
+            bench.put_away(ours / ".dvc/tmp/sycee")
 
         for name, before in (("first", forgotten), ("later", lambda: None)):
             result = bench.compare(
@@ -86,6 +86,7 @@ def _add(bench: Bench, pair: tuple[Path, Path], out: str) -> None:
 def _moves(server: S3, pair: tuple[Path, Path], out: str) -> tuple[Comparison, Comparison]:
     bench = server.bench
     ours, theirs = pair
+    away = bench.put_away if out == "data" else delete
 
     def both(verb: str, before: Callable[[], object]) -> Comparison:
         def sycee() -> Run:
@@ -95,15 +96,15 @@ def _moves(server: S3, pair: tuple[Path, Path], out: str) -> tuple[Comparison, C
 
     def empty_clones() -> None:
         for root in pair:
-            shutil.rmtree(root / ".dvc/cache", ignore_errors=True)
-            shutil.rmtree(root / ".dvc/tmp/sycee", ignore_errors=True)
+            away(root / ".dvc/cache")
+            away(root / ".dvc/tmp/sycee")
             path = root / out
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        shutil.rmtree(bench.folder / "site", ignore_errors=True)
+            away(path) if path.is_dir() else path.unlink(missing_ok=True)
+        away(bench.folder / "site")
 
     def empty_server() -> None:
         server.empty()
-        shutil.rmtree(bench.folder / "site", ignore_errors=True)
+        away(bench.folder / "site")
 
     pushed = both("push", empty_server)
     for tool, root in zip((SYCEE, DVC), pair, strict=True):  # the last emptying took one of them away

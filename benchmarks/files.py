@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import DVC, GIB, SYCEE, Bench, Row, beside, drop_page_cache, forget, memory, random_file
+from bench import DVC, GIB, SYCEE, Bench, Row, beside, delete, drop_page_cache, forget, memory, random_file
 from measure import Run, median
 
 SHARDS = 14
@@ -15,7 +15,7 @@ SHARDS = 14
 def add(bench: Bench) -> Iterator[Row]:
     """``add`` of one big file, copied into the cache and fsynced."""
     ours, theirs = bench.pair(("model.bin", bench.data))
-    again = lambda: forget(ours, theirs, outs=["model.bin"], site=bench.folder / "site")  # noqa: E731
+    again = lambda: forget(ours, theirs, outs=["model.bin"], away=delete, site=bench.folder / "site")  # noqa: E731
 
     def sycee() -> Run:
         return bench.sh(SYCEE, "add", "model.bin", cwd=ours)
@@ -55,7 +55,7 @@ def shards(bench: Bench) -> Iterator[Row]:
     names = sorted(f"shards/{file.name}" for file in files)
 
     def again() -> None:
-        forget(root, outs=names, site=bench.folder / "site")
+        forget(root, outs=names, away=delete, site=bench.folder / "site")
         (root / "shards/.gitignore").unlink(missing_ok=True)
 
     result = bench.compare(

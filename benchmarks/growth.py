@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import DVC, GIB, SYCEE, Bench, forget, random_file, random_folder
+from bench import DVC, GIB, SYCEE, Bench, delete, forget, random_file, random_folder
 from measure import Run
 
 MIB = 2**20
@@ -43,7 +43,7 @@ def by_size(bench: Bench, sizes: Sequence[int]) -> Series:
         source = random_file(bench.folder / "big", size)
         for root in (ours, theirs):
             os.link(source, root / "big")
-        forget(ours, theirs, outs=["big"], site=bench.folder / "site")
+        forget(ours, theirs, outs=["big"], away=delete, site=bench.folder / "site")
         series.points.append((size // MIB, *_both(bench, (ours, theirs), ["add", "big"])))
         for path in (source, ours / "big", theirs / "big"):
             path.unlink()

@@ -60,7 +60,7 @@ def small(bench: Bench) -> Iterator[Row]:
     result = bench.compare(
         lambda: bench.sh(SYCEE, "add", "data", cwd=ours),
         lambda: bench.sh(DVC, "add", "-q", "data", cwd=theirs),
-        lambda: forget(ours, theirs, outs=["data"], site=bench.folder / "site"),
+        lambda: forget(ours, theirs, outs=["data"], away=bench.put_away, site=bench.folder / "site"),
     )
     yield beside(f"`add` a folder of {SMALL_FILES} x 10 kB", result, 0.4)
     yield memory(f"`add`, {SMALL_FILES} x 10 kB", result.peak)
