@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -180,7 +181,7 @@ def s3(bench: Bench) -> Iterator["S3"]:
     sys.path.append(str(Path(__file__).parent.parent / "tests"))
     from rigs.s3 import running_s3
 
-    with running_s3(bench.folder / "s3") as server:
+    with running_s3(Path(tempfile.mkdtemp(prefix="s3-", dir=bench.folder))) as server:
         yield S3(bench, server.endpoint, server.access_key, server.secret_key)
 
 
