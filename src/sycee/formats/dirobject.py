@@ -6,6 +6,7 @@ The bytes are canonical, since their md5 is the folder's address: one list of fi
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from sycee.digest import is_hex, md5_hex
@@ -32,6 +33,7 @@ class Entry:
     md5: str
 
 
+@lru_cache(maxsize=1)  # a command reads the list of one folder several times, and it may be long
 def parse(data: bytes) -> tuple[Entry, ...]:
     """Read a directory object.
 

@@ -312,19 +312,18 @@ def _apply(repo: Repository, plan: Plan, copies: Ahead | None, progress: Progres
     """Make every file under a temporary name first; only then, by removals and renames, change the work tree."""
     digests = _verified(repo, [placement.item for placement in plan.place], progress)
     with ExitStack() as leftovers, progress.start(_label(plan), sum(one.size for one in digests)) as task:
-        ready = []
+        making, ready = _Making(repo, copies), []
         for placement in plan.place:
-            prepared = _prepare(repo, placement, copies, task)
+            prepared = making.prepare(placement, task)
             leftovers.callback(prepared.temp.unlink, missing_ok=True)
             ready.append(prepared)
         _make_room(plan)
-        for placement, prepared, its_digests in zip(plan.place, ready, digests, strict=True):
-            _put(repo, placement.path, prepared, its_digests)
+        _put(repo, [*zip(plan.place, ready, digests, strict=True)])
     _prune_empty(plan)
 
 
 def _verified(repo: Repository, items: Sequence[Wanted], progress: Progress) -> list[FileDigests]:
-    sizes = [repo.cache.path(item.oid, legacy=item.legacy).stat().st_size for item in items]
+    sizes = [item.expected.size or 0 for item in items]
     with progress.start("checking the cache", sum(sizes)) as task:
         return [repo.cache.verified(item.oid, legacy=item.legacy, on_bytes=task.advance) for item in items]
 
@@ -333,19 +332,45 @@ def _label(plan: Plan) -> str:
     return plan.place[0].item.label if len(plan.place) == 1 else f"checking out {len(plan.place)} files"
 
 
-def _prepare(repo: Repository, placement: Placement, copies: Ahead | None, task: Task) -> Prepared:
-    # An executable file cannot share an inode with an object, whose mode is 0444.
-    ways = DEFAULT_WAYS if placement.executable else repo.link_ways
-    source = repo.cache.path(placement.item.oid, legacy=placement.item.legacy)
-    if copies and (temp := copies.take(placement.item, source)):
-        prepared = Prepared(temp, "copy")
-    else:
-        prepared = prepare(source, nearest_folder(placement.path), ways, on_bytes=task.advance)
-    if prepared.way not in SHARED_INODE:
-        if placement.executable:
-            prepared.temp.chmod(prepared.temp.stat().st_mode | stat.S_IXUSR)
-        settle(prepared.temp)
-    return prepared
+@dataclass(slots=True)
+class _Making:
+    """Makes files under temporary names.
+
+    Attributes:
+        repo: The repository.
+        copies: Those that a fetch made already.
+        folders: Where the files of a folder are made, which need not exist yet.
+        worked: The way that worked last there, for executable files and others: it is tried first.
+    """
+
+    repo: Repository
+    copies: Ahead | None
+    folders: dict[Path, Path] = field(default_factory=dict)
+    worked: dict[tuple[Path, bool], str] = field(default_factory=dict)
+
+    def prepare(self, placement: Placement, task: Task) -> Prepared:
+        source = self.repo.cache.path(placement.item.oid, legacy=placement.item.legacy)
+        if self.copies and (temp := self.copies.take(placement.item, source)):
+            prepared = Prepared(temp, "copy")
+        else:
+            prepared = self._made(placement, source, task)
+        if prepared.way not in SHARED_INODE:
+            if placement.executable:
+                prepared.temp.chmod(prepared.temp.stat().st_mode | stat.S_IXUSR)
+            settle(prepared.temp)
+        return prepared
+
+    def _made(self, placement: Placement, source: Path, task: Task) -> Prepared:
+        # An executable file cannot share an inode with an object, whose mode is 0444.
+        ways = DEFAULT_WAYS if placement.executable else self.repo.link_ways
+        where = placement.path.parent, placement.executable
+        if first := self.worked.get(where):
+            ways = [first, *(way for way in ways if way != first)]
+        if where[0] not in self.folders:
+            self.folders[where[0]] = nearest_folder(placement.path)
+        prepared = prepare(source, self.folders[where[0]], ways, on_bytes=task.advance)
+        self.worked[where] = prepared.way
+        return prepared
 
 
 def _make_room(plan: Plan) -> None:
@@ -363,11 +388,13 @@ def _remove_folders(folder: Path) -> None:
     folder.rmdir()
 
 
-def _put(repo: Repository, path: Path, prepared: Prepared, digests: FileDigests) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    prepared.temp.replace(path)
-    if prepared.way not in SHARED_INODE:
-        repo.statcache.put(path, digests, path.lstat(), settled=True)
+def _put(repo: Repository, ready: Sequence[tuple[Placement, Prepared, FileDigests]]) -> None:
+    for folder in {placement.path.parent for placement, _, _ in ready}:
+        folder.mkdir(parents=True, exist_ok=True)
+    for placement, prepared, _ in ready:
+        prepared.temp.replace(placement.path)
+    own = [(made.path, digests) for made, prepared, digests in ready if prepared.way not in SHARED_INODE]
+    repo.statcache.put_all(((path, digests, path.lstat()) for path, digests in own), settled=True)
 
 
 def _prune_empty(plan: Plan) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sycee.errors import SyceeError
-from sycee.system.atomic import default_mode, temp_name, write_all
+from sycee.system.atomic import temp_name, write_all
 from sycee.system.onepass import CHUNK, OnBytes, ignore_bytes, open_regular
 from sycee.system.refusals import naming
 
@@ -128,7 +128,7 @@ def _copy(source: Path, target: Path, on_bytes: OnBytes) -> None:
 def _fill(source: Path, target: Path, copy: Callable[[int, int], object]) -> None:
     out = open_regular(source)
     try:
-        into = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, default_mode())
+        into = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             with naming(target.parent):
                 copy(out, into)
