@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from sycee.errors import NotFound, UsageError
 from sycee.formats.dvcoptions import scheme_of
+from sycee.formats.paths import path_fault
 from sycee.storage.local import LocalBackend
 from sycee.store.transfer import Remote
 from sycee.system.git import Git, toplevel, without_credentials
@@ -177,12 +178,16 @@ def inner_path(text: str) -> str:
     """Return a path within a source as it is kept: with ``/``, without ``.``; empty for the root.
 
     Raises:
-        UsageError: If it leads out of the source.
+        UsageError: If it leads out of the source, or is no name that may be given here.
     """
     path = os.path.normpath(text)
     if path.startswith(("/", "../")) or path == "..":
         raise UsageError(f"{text!r} leads out of the source", hint="name a path relative to the source's root")
-    return "" if path == "." else path
+    if path == ".":
+        return ""
+    if fault := path_fault(path):
+        raise UsageError(f"{text!r} {fault}", hint="nothing of that name is taken out of a source")
+    return path
 
 
 def open_source(asked: Asked, around: Surroundings) -> Source:
