@@ -178,3 +178,14 @@ def test_what_nobody_continued_for_a_week_is_swept(tmp_path):
     sweep_partials(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["foreign", "new.part"]
     sweep_partials(tmp_path / "absent")
+
+
+def test_nothing_is_swept_beyond_a_link(tmp_path):
+    theirs = tmp_path / "Downloads/film.part"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"precious")
+    os.utime(theirs, (0, 0))
+    (tmp_path / "cache/sycee").mkdir(parents=True)
+    (tmp_path / "cache/sycee/partial").symlink_to(theirs.parent)
+    Cache(tmp_path / "cache", StatCache(tmp_path / "statcache.sqlite")).put_bytes(b"x")
+    assert theirs.read_bytes() == b"precious"

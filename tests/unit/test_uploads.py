@@ -142,3 +142,17 @@ def test_the_parts_cover_the_source(upload):
 )
 def test_where_a_proxy_stands_between(environ, expected):
     assert proxied("https://s3.example.org:9000", environ) is expected
+
+
+def test_nothing_is_swept_or_written_beyond_a_link(tmp_path, upload):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "x.upload").write_bytes(b"precious")
+    os.utime(theirs / "x.upload", (0, 0))
+    (tmp_path / "j").symlink_to(theirs)
+    sweep_journals(tmp_path / "j")
+    with journal_of(tmp_path / "j", upload, "s") as journal:
+        journal.begin("id")
+        journal.add(1, "a")
+        assert journal.tags == {1: "a"}
+    assert [path.name for path in theirs.iterdir()] == ["x.upload"]

@@ -263,6 +263,8 @@ class Journal:
 def journal_of(folder: Path, upload: Upload, state: str) -> Iterator[Journal]:
     """Give the journal of an upload, locked; one that is kept in memory only if another process holds it.
 
+    That is so too if the folder is a symbolic link, which a clone may contain.
+
     Args:
         folder: Where journals are.
         upload: What is uploaded.
@@ -271,6 +273,9 @@ def journal_of(folder: Path, upload: Upload, state: str) -> Iterator[Journal]:
     name = sha256(json.dumps([upload.url, upload.key, upload.size, upload.part]).encode()).hexdigest()[:32]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}{_SUFFIX}"
+    if folder.is_symlink():
+        yield Journal(path, None, state)
+        return
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         yield Journal(path, fd if try_hold(fd) else None, state)
@@ -279,7 +284,9 @@ def journal_of(folder: Path, upload: Upload, state: str) -> Iterator[Journal]:
 
 
 def sweep_journals(folder: Path) -> None:
-    """Remove journals that nobody continued for a week."""
+    """Remove journals that nobody continued for a week; nothing beyond a symbolic link, which a clone may contain."""
+    if folder.is_symlink():
+        return
     with suppress(OSError):
         for path in folder.glob(f"*{_SUFFIX}"):
             if time.time() - path.lstat().st_mtime > STALE:

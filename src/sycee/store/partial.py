@@ -93,7 +93,9 @@ def partial_of(folder: Path, oid: str, place: str, pin: Pin) -> Iterator[Partial
 
 
 def sweep_partials(folder: Path) -> None:
-    """Remove what nobody continued for a week."""
+    """Remove what nobody continued for a week; nothing beyond a symbolic link, which a clone may contain."""
+    if folder.is_symlink():
+        return
     with suppress(OSError):
         for path in folder.glob(f"*{_SUFFIX}"):
             if time.time() - path.lstat().st_mtime > STALE:
