@@ -239,3 +239,9 @@ def test_the_command_sums_up_and_suggests_git(switched, capsys):
     code, said = run("main.py")
     assert code == 1
     assert "hint: did you mean: git checkout main.py" in said.err
+
+
+def test_a_note_that_came_with_the_clone_takes_nothing_away(switched):
+    switched.git.run("add", "-f", ".dvc/tmp/sycee/placed.json")
+    assert checkout(switched, switched.tracked(), ALL).marks == []
+    assert "sub/f" in left(switched)

@@ -16,7 +16,7 @@ from sycee.store.transfer import Wanted, members_of
 from sycee.system.tree import kind_at
 from sycee.workspace.content import file_id, is_stored
 from sycee.workspace.gitside import in_git
-from sycee.workspace.placed import GOING, Placed, files, placed, token
+from sycee.workspace.placed import GOING, Placed, files, note, placed, token
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 
@@ -43,9 +43,10 @@ def vanished(repo: Repository, tracked: Iterable[Tracked], progress: Progress) -
         progress: Told the bytes, if files have to be hashed.
     """
     named = {one.relpath for one in tracked}
-    return [
-        _judged(repo, relpath, row, progress) for relpath, row in placed(repo).items() if not _touches(relpath, named)
-    ]
+    found = {relpath: row for relpath, row in placed(repo).items() if not _touches(relpath, named)}
+    if not found or _in_git(repo, note(repo)):  # a note that came with the clone says nothing of this work tree
+        return []
+    return [_judged(repo, relpath, row, progress) for relpath, row in found.items()]
 
 
 def _touches(relpath: str, named: set[str]) -> bool:

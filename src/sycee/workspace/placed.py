@@ -43,7 +43,7 @@ class Placed:
 def placed(repo: Repository) -> dict[str, Placed]:
     """Return what is noted, by path below the root; empty if the note is absent or damaged."""
     with suppress(OSError, ValueError, RecursionError):
-        with _note(repo).open("rb") as file:
+        with note(repo).open("rb") as file:
             rows = json.loads(file.read(MAX_BYTES))
         if isinstance(rows, dict):
             found = {path: _row(path, row) for path, row in rows.items()}
@@ -101,12 +101,13 @@ def _is_of(row: Placed, out: Out) -> bool:
     return (row.oid, row.legacy) == (out.md5, out.hash is None) and row.token != GOING
 
 
-def _note(repo: Repository) -> Path:
+def note(repo: Repository) -> Path:
+    """Return where the note is kept."""
     return repo.scratch / "placed.json"
 
 
 def _row(path: str, row: object) -> Placed | None:
-    # A clone can bring a note along; no line of it leads out of the work tree or into anybody's settings.
+    # No line, whoever wrote it, leads out of the work tree or into anybody's settings.
     if path_fault(path) or DVC_DIR in path.casefold().split("/") or not isinstance(row, list) or len(row) != 3:
         return None
     oid, legacy, its_token = row
@@ -119,5 +120,5 @@ def _write(repo: Repository, rows: Mapping[str, Placed]) -> None:
     with suppress(OSError):  # a read-only or full disk is no reason to fail: see above
         repo.scratch.mkdir(parents=True, exist_ok=True)
         sweep(repo.scratch)
-        with replacing(_note(repo), durable=False) as fd:
+        with replacing(note(repo), durable=False) as fd:
             write_all(fd, data)

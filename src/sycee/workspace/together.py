@@ -21,7 +21,7 @@ from sycee.store.layout import is_object_id
 from sycee.system.atomic import write_file
 from sycee.system.links import link
 from sycee.system.tree import kind_at
-from sycee.workspace.gitside import unlink
+from sycee.workspace.gitside import in_git, unlink
 from sycee.workspace.repository import Repository
 
 
@@ -72,6 +72,8 @@ def finish(repo: Repository, name: str) -> list[Change]:
     note = _note(repo, name)
     if not pending(repo, name):
         return []
+    if repo.git and repo.git.tracked([in_git(repo.git, note)]):
+        raise FormatError(f"{note} came with the clone: it is no note of a run here", hint="remove it: git rm")
     try:
         noted = [_from_json(value) for value in json.loads(note.read_bytes())]
     except (ValueError, TypeError, KeyError, binascii.Error, FormatError) as error:
