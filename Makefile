@@ -36,9 +36,9 @@ test: $(VENV)/.dev $(VENV)/.rigs  ## every test
 test-fast: $(VENV)/.dev      ## the tests without servers, torch and other tools
 	$(BIN)/python -m pytest -n 2 -m 'not slow' --hypothesis-profile fast
 
-KILLED := $(addprefix tests/compat/test_,crash.py crash_check.py adopt_dvc.py)
-test-crash: $(VENV)/.dev     ## every command killed at every write, rename and fsync; CI runs a seeded sample
-	SYCEE_CRASH=all $(BIN)/python -m pytest -n 2 -k "killed or dvc_is_content" $(KILLED)
+KILLED := $(addprefix tests/compat/test_,crash.py crash_check.py adopt_dvc.py filesystems.py)
+test-crash: $(VENV)/.dev     ## every command killed, and the power cut, at every write, rename and fsync; CI runs a seeded sample
+	SYCEE_CRASH=all $(BIN)/python -m pytest -n 2 -k "killed or dvc_is_content or power" $(KILLED)
 
 test-machine: $(VENV)/.dev   ## long random walks through a repository beside a model; CI takes a few short ones
 	SYCEE_MACHINE=long $(BIN)/python -m pytest tests/compat/test_state_machine.py --hypothesis-profile search

@@ -138,6 +138,7 @@ def _serve() -> None:
                     resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest"], resource.RLIM_INFINITY))
                 if not order["durable"]:
                     os.fsync = lambda _fd: None
+                    staging.flush_file_system = lambda _folder: True
                 _Countdown(order["at"], points).arm()
                 code = work(order["what"])
                 sys.stdout.flush()

@@ -65,6 +65,30 @@ def test_a_file_written_this_instant_is_not_remembered(tmp_path):
     cache.close()
 
 
+@pytest.mark.parametrize("back", [SETTLED, 3600 * 10**9], ids=["a moment", "an hour"])
+def test_a_clock_that_went_back_costs_time_and_nothing_else(tmp_path, back):
+    """A file of the future: written before the clock was set back, and again after it, with the same size."""
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    cache = StatCache(tmp_path / "db.sqlite", clock=lambda: path.stat().st_mtime_ns - back)
+    for data in (b"abc", b"xyz"):
+        path.write_bytes(data)
+        assert cache.digests_of(path) == digest_bytes(data)
+        assert cache.get(path) is None
+    cache.close()
+
+
+def test_a_clock_that_goes_back_after_a_file_is_known_hides_no_change(tmp_path, late):
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    late.digests_of(path)
+    earlier = path.stat().st_mtime_ns - 3600 * 10**9
+    path.write_bytes(b"xyz")
+    os.utime(path, ns=(earlier, earlier))  # as if the clock had been set back by an hour before it was written
+    assert late.get(path) is None
+    assert late.digests_of(path) == digest_bytes(b"xyz")
+
+
 def test_a_damaged_database_is_made_anew(tmp_path, late):
     (tmp_path / "db").mkdir()
     (tmp_path / "db" / "statcache.sqlite").write_bytes(b"this is no database, and long enough to look at" * 40)
