@@ -114,6 +114,27 @@ def test_what_is_cached_and_pushed_comes_from_the_declaration():
     assert one("'each@x'", "z.md") == one("unknown", "z.md")
 
 
+@pytest.mark.parametrize(
+    ("template", "path", "fits"),
+    [
+        ("m/${a}.pt", "m/x.pt", True),
+        ("m/${a}.pt", "m/.pt", False),
+        ("${a}-${b}", "x-y", True),
+        ("${a}-${b}", "x-", False),
+        ("${a}-${b}-z", "x--z-z", True),
+        ("${a}${b}", "x", False),
+        ("${a}${b}", "xy", True),
+        ("x${a}x", "xx", False),
+        ("${a}" * 40 + "!", "a" * 4000, False),
+    ],
+)
+def test_templates_are_matched_and_none_takes_for_ever(template, path, fits):
+    lock = f"stages:\n  s:\n    outs:\n    - path: {path}\n      hash: md5\n      md5: {'a' * 32}\n".encode()
+    declared = f"stages:\n  s:\n    outs:\n    - {template}:\n        cache: false\n".encode()
+    ((_, _, _, out),) = pipeline.outs(lock, "dvc.lock", declared)
+    assert out.cache is not fits
+
+
 def test_an_output_that_is_kept_as_versions_is_known_as_such():
     lock = b"stages: {t: {outs: [{path: d, files: [{relpath: a, md5: 69d919adfcb3595bd1e0d1fbff4b4f0b}]}]}}"
     ((*_, out),) = pipeline.outs(lock, "dvc.lock")

@@ -186,11 +186,16 @@ def _entries(listed: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _fits(template: str, path: str) -> bool:
-    """Tell whether a path can come from a template."""
-    parts = _VARIABLE.sub("\0", template).split("\0")
-    if len(parts) == 1:
-        return template == path
-    return re.fullmatch("[^\0]+".join(map(re.escape, parts)), path) is not None
+    """Tell whether a path can come from a template. Without a regular expression, which a template could stall."""
+    first, *middle = _VARIABLE.sub("\0", template).split("\0")
+    if not middle:
+        return first == path
+    last, at = middle.pop(), len(first)
+    for part in middle:  # the earliest place leaves most for the rest; a variable is never empty
+        if (found := path.find(part, at + 1)) < 0:
+            return False
+        at = found + len(part)
+    return path.startswith(first) and path.endswith(last) and at < len(path) - len(last)
 
 
 @dataclass(frozen=True, slots=True)
