@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 
 from sycee.cli.main import main
+from sycee.core.progress import SILENT
 from sycee.digest import md5_hex
+from sycee.errors import DigestMismatch
 from sycee.ops import ahead, checkout
 from sycee.storage import local
+from sycee.store.transfer import Remote, fetch
+from sycee.workspace.repository import find_repository
+from sycee.workspace.wanted import wanted
 
 BYTES = os.urandom(100_000)
 
@@ -108,3 +113,20 @@ def test_of_two_files_with_one_object_one_is_copied_from_the_cache(clone, monkey
     assert len(sources) == 1
     assert (clone / "model.pt").read_bytes() == (clone / "other/twin.pt").read_bytes() == BYTES
     assert leftovers(clone) == []
+
+
+def test_bytes_that_were_refused_are_no_copy_of_what_another_remote_has(clone, tmp_path):
+    digest = md5_hex(BYTES)
+    stored = tmp_path / "store/files/md5" / digest[:2] / digest[2:]
+    stored.chmod(0o644)
+    stored.write_bytes(BYTES[:-1] + b"?")
+    (tmp_path / "good").write_bytes(BYTES)
+    repo = find_repository(clone, environ=os.environ)
+    (tracked,) = repo.tracked()
+    item = wanted(tracked)
+    with ahead.ahead(repo, [tracked]) as copies:
+        outcome = fetch(Remote("evil", local.LocalBackend(tmp_path / "store")), repo.cache, [item], SILENT, copies.twin)
+        assert [type(error) for error in outcome.failures] == [DigestMismatch]
+        repo.cache.ingest(tmp_path / "good")
+        assert copies.take(item, repo.cache.path(item.oid)) is None
+    repo.close()

@@ -1,5 +1,6 @@
 """How objects move: several at once, small ones made durable together, large ones so that a later command can go on."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -179,7 +180,8 @@ def _fetch(way: _Way, item: Wanted, on_bytes: OnBytes) -> Finish | None:
             keep(first)
         else:
             whole = chain([first, second], chunks)
-            cache.put_stream(item.expected, whole, twin=way.twin(item), on_bytes=on_bytes, legacy=item.legacy)
+            with _twin(way, item) as twin:
+                cache.put_stream(item.expected, whole, twin=twin, on_bytes=on_bytes, legacy=item.legacy)
     return None
 
 
@@ -214,16 +216,29 @@ def _fetch_large(backend: Pinning, way: _Way, item: Wanted, on_bytes: OnBytes) -
             chunks = backend.read_pinned(item.key, pin)
             cache.put_stream(item.expected, chunks, on_bytes=on_bytes, legacy=item.legacy)
             return
-        begun.twin = None if begun.start else way.twin(item)
-        while True:
-            chunks = backend.read_pinned(item.key, pin, start=begun.start)
-            try:
-                cache.put_partial(item.expected, begun, chunks, on_bytes=on_bytes, legacy=item.legacy)
-            except Unfit:
-                begun.clear()
-                begun.twin = None
-            else:
-                return
+        with nullcontext() if begun.start else _twin(way, item) as twin:
+            begun.twin = twin
+            while True:
+                chunks = backend.read_pinned(item.key, pin, start=begun.start)
+                try:
+                    cache.put_partial(item.expected, begun, chunks, on_bytes=on_bytes, legacy=item.legacy)
+                except Unfit:
+                    begun.clear()
+                    begun.twin = None
+                else:
+                    return
+
+
+@contextmanager
+def _twin(way: _Way, item: Wanted) -> Iterator[int | None]:
+    """Give where else the bytes of an object go; empty again if they were not the object, or not all of it."""
+    twin = way.twin(item)
+    try:
+        yield twin
+    except BaseException:
+        if twin is not None:
+            os.ftruncate(twin, 0)
+        raise
 
 
 def pushing(remote: Remote, cache: Cache) -> Moving:
