@@ -54,8 +54,7 @@ def situations(tmp_path, repo_dir, dvc):
 
 
 def sycee(folder, words):
-    quiet = ["-q"] if "-q" in words else []  # which stands before the verb here
-    return main(["-C", str(folder), "--dvc-exit-codes", *quiet, *(word for word in words if word != "-q")])
+    return main(["-C", str(folder), "--dvc-exit-codes", *words])
 
 
 def test_exit_codes_are_those_of_dvc(situations, tmp_path):

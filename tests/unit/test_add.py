@@ -130,7 +130,9 @@ REFUSED = {
     "output": (Conflict, "output is an output of a pipeline, recorded in dvc.lock"),
     "../outside": (Conflict, "lies outside the repository"),
     ".": (Conflict, "is the repository itself"),
-    "tab\there": (FormatError, "cannot be written into .gitignore"),
+    "tab\there": (Conflict, "contains a control character"),
+    "a:b": (Conflict, "begins with a Windows drive"),
+    "promised": (Conflict, "is an output of dvc.yaml:later"),
     "\udcff": (Conflict, r"the file name \\xff is not valid UTF-8"),
 }
 
@@ -148,6 +150,9 @@ def busy(repo, put):
     put("output")
     put("made/part")
     put("tab\there")
+    put("a:b")
+    put("promised")
+    put("dvc.yaml", b"stages:\n  later:\n    cmd: x\n    outs:\n    - promised:\n        cache: false\n")
     put("\udcff")
     put(
         "dvc.lock",

@@ -58,6 +58,11 @@ class Context:
         """Print data to stdout."""
         echo(text)
 
+    def tell(self, text: str) -> None:
+        """Print to stdout what was done or found, in words that people and scripts know; nothing if quiet."""
+        if not self.quiet:
+            echo(text)
+
     def say(self, text: str) -> None:
         """Print a message for a person to stderr."""
         if not self.quiet:

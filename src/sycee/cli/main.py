@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -70,7 +71,7 @@ Exit codes: 0 done; 1 could not be done; 2 wrong usage; 10 verification failed: 
 
 
 # Some of these dvc takes behind the verb, so people type them there.
-_BEFORE_THE_VERB = frozenset({"-C", "--cd", "-q", "--quiet", "--wait-for-lock", "--lock-timeout", exitcodes.FLAG})
+_BEFORE_THE_VERB = frozenset({"-C", "--cd", "--wait-for-lock", "--lock-timeout", exitcodes.FLAG})
 
 
 class _Verbs(click.Group):
@@ -82,7 +83,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in VERBS:
             return None
-        return _with_blocks(import_module(f"sycee.cli.commands.{cmd_name.replace('-', '_')}").command)
+        return _dressed(import_module(f"sycee.cli.commands.{cmd_name.replace('-', '_')}").command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -97,13 +98,27 @@ class _Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-def _with_blocks(command: click.Command) -> click.Command:
-    r"""Let paragraphs below ``\b`` keep their lines: click wants a backspace there, and our docstrings are raw."""
+def _dressed(command: click.Command) -> click.Command:
+    r"""Give a verb what all verbs have.
+
+    Paragraphs below ``\b`` keep their lines: click wants a backspace there, and our docstrings are raw. ``-q`` and
+    ``-v`` may stand behind the verb, where DVC's stand.
+    """
     command.help = (command.help or "").replace("\\b\n", "\b\n")
     if isinstance(command, click.Group):
         for child in command.commands.values():
-            _with_blocks(child)
+            _dressed(child)
+    elif not any(option.name == "quiet" for option in command.params):
+        command.params += [
+            click.Option(["-q", "--quiet"], is_flag=True, hidden=True, expose_value=False, callback=_hush),
+            click.Option(["-v", "--verbose"], count=True, hidden=True, expose_value=False),
+        ]
     return command
+
+
+def _hush(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        ctx.obj = replace(ctx.obj, quiet=True)
 
 
 def _suggestion(word: str) -> str:
@@ -120,7 +135,7 @@ def _suggestion(word: str) -> str:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": None},
 )
 @click.option("-C", "--cd", "folder", metavar="DIR", type=click.Path(), help="Run as if started in DIR.")
-@click.option("-q", "--quiet", is_flag=True, help="Print no messages, only data and errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no messages, only data and errors. Behind the verb too.")
 @click.option("--wait-for-lock", "endless", is_flag=True, help="Wait for other commands as long as they take.")
 @click.option(
     "--lock-timeout",

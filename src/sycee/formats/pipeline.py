@@ -86,6 +86,23 @@ def _stages(data: bytes, name: str, declared: bytes) -> Iterator[tuple["_Declara
             yield _Declaration.of(str(stage), known if isinstance(known, Mapping) else {}), body
 
 
+def promised(data: bytes, name: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (stage, working folder, path) for each output that a ``dvc.yaml`` declares, whether its stage ran or not.
+
+    Args:
+        data: The file.
+        name: Its path, for messages.
+
+    Raises:
+        FormatError: As :func:`outs`.
+    """
+    known = _map(_load(data, name).get("stages"))
+    for stage in known:
+        declaration = _Declaration.of(str(stage), known)
+        for path, _ in declaration.entries():
+            yield declaration.stage, str(declaration.body.get("wdir") or "."), path
+
+
 def _is_versioned(entry: Mapping[str, Any]) -> bool:
     return "files" in entry or "cloud" in entry
 
@@ -151,6 +168,11 @@ class _Declaration:
         for key in keys:
             value = value.get(key) if isinstance(value, Mapping) else None
         return str(value) if isinstance(value, str | int | float) else found[0]
+
+    def entries(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield path and options of all that it makes."""
+        for kind in ("outs", "metrics", "plots"):
+            yield from _entries(self.body.get(kind))
 
     def declared(self, path: str) -> tuple[str, Mapping[str, Any]]:
         """Return the list that names an output, and what it says of it; the path may come from a template."""

@@ -11,6 +11,7 @@ from sycee.core.progress import SILENT, Progress
 from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
 from sycee.formats import ignorefile
+from sycee.formats.paths import path_fault
 from sycee.formats.pointer import Out
 from sycee.ops.storing import DEFAULT, Added, Artifact, Manner, is_legacy, store, strong, write
 from sycee.ops.taking import take
@@ -22,7 +23,7 @@ from sycee.workspace.gitside import in_git, stage_if_wanted
 from sycee.workspace.ignored import Ignored
 from sycee.workspace.placed import remember
 from sycee.workspace.repository import Repository
-from sycee.workspace.tracked import SUFFIX, Tracked, is_ours, require_seen
+from sycee.workspace.tracked import SUFFIX, Tracked, is_ours, maker, require_seen
 
 MAX_NAME = 255  # bytes, on every file system in use
 
@@ -214,6 +215,8 @@ def require_place(repo: Repository, target: Path, kind: str, known: Mapping[Path
         raise Conflict(f"{relpath} leaves no room for {SUFFIX}: a name has at most {MAX_NAME} bytes", hint="rename it")
     require_seen(Ignored(repo.root), target, relpath)
     _require_free(target, relpath, known)
+    if target not in known and (step := maker(repo.root, target)):
+        raise Conflict(f"{relpath} is an output of {step}", hint="the pipeline writes its pointer: dvc repro")
     if repo.git:
         _require_not_gits(repo.git, target, relpath)
 
@@ -224,6 +227,8 @@ def _require_fit(repo: Repository, target: Path, relpath: str, kind: str | None)
         raise Conflict(f"{relpath} belongs to Git or DVC itself")
     if relpath.endswith(SUFFIX) or target.name in {"dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore"}:
         raise Conflict(f"{relpath} has a name that DVC reads as its own", hint="rename the file, or let Git keep it")
+    if fault := path_fault(target.name):  # some names are sound on Linux alone
+        raise Conflict(f"{relpath} cannot be named in a pointer: {fault}", hint="rename it")
     if kind == "special":
         raise Conflict(f"{relpath} is neither file nor folder")
     if kind == "symlink" and cached_by_symlink(repo, target) is None:

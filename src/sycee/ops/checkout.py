@@ -25,7 +25,7 @@ from sycee.store.statcache import settle
 from sycee.store.transfer import Wanted, members_of, require_parts
 from sycee.system.links import DEFAULT_WAYS, SHARED_INODE, Prepared, prepare
 from sycee.system.tree import kind_at, nearest_folder, scan
-from sycee.workspace.content import cached_by_symlink, file_id, is_executable, is_stored, members
+from sycee.workspace.content import cached_by_symlink, file_id, is_executable, is_lost_link, is_stored, members
 from sycee.workspace.placed import going, placed, remember
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
@@ -241,7 +241,7 @@ def _plan_folder(repo: Repository, tracked: Tracked, whole: Wanted, plan: Plan, 
     require_parts(repo.cache, [whole])
     parts = {part.label.removeprefix(f"{whole.label}/"): part for part in members_of(repo.cache, whole)}
     existed = kind_at(tracked.path)
-    found = members(repo, tracked.path, tracked.parts) if existed == "dir" else []
+    found = members(repo, tracked.path, tracked.parts, leave=is_lost_link) if existed == "dir" else []
     present = {member.relpath for member in found}
     extra = [tracked.path / relpath for relpath in sorted(present - parts.keys())]
     if existed not in {None, "dir"}:
@@ -285,7 +285,7 @@ def _place(repo: Repository, placement: Placement, plan: Plan) -> None:
 def _saved_id(repo: Repository, path: Path, item: Wanted, plan: Plan, progress: Progress) -> str | None:
     """Return the id of what stands at a path; note it as unsaved if it is to go and the cache does not hold it."""
     kind = kind_at(path)
-    if kind is None:
+    if kind is None or is_lost_link(path):
         return None
     if kind == "dir":
         _plan_clearing(repo, path, item, plan, progress)

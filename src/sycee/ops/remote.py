@@ -122,8 +122,10 @@ def remove_remote(place: Place, name: str) -> None:
 
     Raises:
         NotFound: If there is no such remote in that file.
+        Conflict: If another file has options for it.
     """
     title = _require(place, name)
+    _require_alone(place, name, title)
     edit_file(place, lambda data, file: dvcconfig.remove_section(data, file, title))
     _in_stronger(place, name, lambda one: edit_file(one, lambda data, f: dvcconfig.unset_option(data, f, _DEFAULT)))
 
@@ -133,14 +135,28 @@ def rename_remote(place: Place, name: str, new: str) -> None:
 
     Raises:
         NotFound: If there is no such remote in that file.
-        Conflict: If the new name is taken in any file.
+        Conflict: If the new name is taken in any file, or another file has options for it.
     """
     target = _title(new)
     title = _require(place, name)
     if any(target in _sections(replace(place, level=level)) for level in replace(place, level=None).levels()):
         raise Conflict(f"there is a remote {new!r} already", hint="choose another name")
+    _require_alone(place, name, title)
     edit_file(place, lambda data, file: dvcconfig.rename_section(data, file, title, target))
     _in_stronger(place, name, lambda one: set_option(one, _DEFAULT, new.lower()))
+
+
+def _require_alone(place: Place, name: str, title: str) -> None:
+    """Refuse to take a remote from below options that another file has for it: DVC could read neither file then."""
+    _, own = place.target()
+    for level in replace(place, level=None).levels():
+        other = replace(place, level=level)
+        options = _sections(other).get(title)
+        if other.target()[1] != own and options and "url" not in options:
+            unset = f"sycee config --{level} --unset remote.{name}.{next(iter(options))}"
+            raise Conflict(
+                f"{other.target()[1]} has options for the remote {name!r} too", hint=f"take them out: {unset}"
+            )
 
 
 def _title(name: str) -> str:

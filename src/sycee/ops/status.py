@@ -10,7 +10,7 @@ from sycee.store.layout import is_directory
 from sycee.store.transfer import Remote, Wanted, differs, members_of, present, require_parts
 from sycee.workspace.content import Current, current, listed
 from sycee.workspace.repository import Repository
-from sycee.workspace.tracked import Tracked
+from sycee.workspace.tracked import PIPELINE, Tracked
 from sycee.workspace.wanted import wanted
 
 
@@ -20,7 +20,7 @@ class Change:
 
     Attributes:
         relpath: Relative to the repository's root.
-        origin: The pointer file or ``dvc.lock``, relative to the root.
+        origin: The pointer file, relative to the root, or the step of a pipeline, as DVC names it.
         state: ``modified``, ``deleted``, ``new`` (never added) or ``not in cache``: DVC's words.
     """
 
@@ -51,8 +51,15 @@ def status(repo: Repository, tracked: Sequence[Tracked], *, progress: Progress =
         progress: Told the bytes, if files have to be hashed.
     """
     states = [(one, _state(repo, one, progress)) for one in tracked]
-    changes = tuple(Change(one.relpath, repo.relpath(one.origin), state) for one, state in states if state)
+    changes = tuple(Change(one.relpath, _origin(repo, one), state) for one, state in states if state)
     return Status(changes, tuple(one.relpath for one in tracked if _unvouched(one)))
+
+
+def _origin(repo: Repository, tracked: Tracked) -> str:
+    if tracked.stage is None:
+        return repo.relpath(tracked.origin)
+    in_root = tracked.origin.parent == repo.root
+    return tracked.stage if in_root else f"{repo.relpath(tracked.origin.with_name(PIPELINE))}:{tracked.stage}"
 
 
 def _state(repo: Repository, tracked: Tracked, progress: Progress) -> str | None:

@@ -194,13 +194,16 @@ def _sums(relpath: str, digests: FileDigests) -> FileSums:
 
 
 def _relink(repo: Repository, path: Path, oid: str, manner: Manner) -> None:
-    """Replace the file by a link into the cache where the configuration asks for one inode instead of two.
+    """Make the file a link into the cache where the configuration asks for one, or such a link what it asks for.
 
     An executable file stays: it cannot be one with an object, whose mode is 0444.
     """
-    wants = manner.keep and manner.relink and repo.link_ways[0] in SHARED_INODE
-    if wants and kind_at(path) == "file" and not is_executable(path):
-        link(repo.cache.path(oid), path, repo.link_ways)
+    if not (manner.keep and manner.relink) or is_executable(path):
+        return
+    way, source = repo.link_ways[0], repo.cache.path(oid)
+    is_link = {"symlink": kind_at(path) == "symlink", "hardlink": path.lstat().st_ino == source.stat().st_ino}
+    if not is_link[way] if way in SHARED_INODE else any(is_link.values()):
+        link(source, path, repo.link_ways)
 
 
 def write(repo: Repository, artifact: Artifact, before: Tracked | None, *, here: bool = True) -> Added:

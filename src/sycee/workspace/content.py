@@ -35,7 +35,9 @@ class Member:
     size: int
 
 
-def members(repo: Repository, folder: Path, parts: Parts = WHOLE) -> list[Member]:
+def members(
+    repo: Repository, folder: Path, parts: Parts = WHOLE, *, leave: Callable[[Path], bool] = lambda _: False
+) -> list[Member]:
     """Return the files that belong to a tracked folder, as DVC sees them: links to files count, links to folders not.
 
     What ``.dvcignore`` names, and other projects in the folder, are no part of it.
@@ -44,6 +46,7 @@ def members(repo: Repository, folder: Path, parts: Parts = WHOLE) -> list[Member
         repo: The repository.
         folder: The folder, absolute.
         parts: Which of its files; into other folders it does not look.
+        leave: Which paths not to take, as if nothing stood there.
 
     Raises:
         Conflict: If something in it is neither file nor folder, a name is not valid UTF-8, or it has rules of its own
@@ -55,7 +58,7 @@ def members(repo: Repository, folder: Path, parts: Parts = WHOLE) -> list[Member
         return (relpath in ways or parts.hold(relpath)) and not ignored.ignores(f"{above}/{relpath}", is_dir=True)
 
     def holds(relpath: str) -> bool:
-        return parts.hold(relpath) and not ignored.ignores(f"{above}/{relpath}")
+        return parts.hold(relpath) and not ignored.ignores(f"{above}/{relpath}") and not leave(folder / relpath)
 
     return files_below(folder, enter=enter, holds=holds)
 
@@ -192,6 +195,14 @@ def cached_by_symlink(repo: Repository, path: Path) -> str | None:
         return None
     repo.cache.verified(oid)
     return oid
+
+
+def is_lost_link(path: Path) -> bool:
+    """Tell whether a path is a symbolic link to an object that is gone, as after a cache moved: it holds nothing."""
+    if kind_at(path) != "symlink" or path.exists():
+        return False
+    target = path.readlink()
+    return is_object_id(target.parent.name + target.name)
 
 
 def _current_folder(repo: Repository, tracked: Tracked, progress: Progress) -> Current:

@@ -202,6 +202,23 @@ def dependencies(root: Path, lock: Path) -> dict[str, list[Path]]:
     return read
 
 
+def maker(root: Path, path: Path) -> str | None:
+    """Return the step of a ``dvc.yaml`` above a path whose output it is, as DVC names it; it may not have run yet.
+
+    Raises:
+        FormatError: If a ``dvc.yaml`` breaks its format.
+    """
+    for folder in path.parents:
+        if (file := folder / PIPELINE).is_file():
+            name = os.path.relpath(file, root)
+            for step, wdir, made in pipeline.promised(_read(file), name):
+                if path == Path(os.path.normpath(folder / wdir / made)):
+                    return f"{name}:{step}"
+        if folder == root:
+            break
+    return None
+
+
 def _pipeline_beside(origin: Path) -> bytes:
     path = origin.with_name(PIPELINE)
     return _read(path) if origin.name == LOCK and path.is_file() else b""

@@ -44,9 +44,9 @@ def command(ctx: Context, targets: tuple[str, ...], *, summary: bool, with_deps:
         tracked = _chosen(ctx, repo, targets, with_deps=with_deps)
         done = checkout(repo, tracked, Options(take_away=not targets, **how), progress=ctx.progress)
     for line in [changed(done.files) or "No changes."] if summary else changes(done.marks):
-        ctx.out(line)
+        ctx.tell(line)
     if how["relink"]:
-        ctx.out("Relinked successfully")
+        ctx.tell("Relinked successfully")
 
 
 def _chosen(ctx: Context, repo: Repository, targets: tuple[str, ...], *, with_deps: bool) -> list[Tracked]:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from sycee.cli.context import Context, pass_context
-from sycee.cli.revisions import revision_options, tracked
+from sycee.cli.revisions import meant_for, revision_options, tracked
 from sycee.cli.targets import run_cache, target_options
 from sycee.cli.transfers import jobs_option
 from sycee.cli.words import files
@@ -50,5 +50,10 @@ def command(
         found = tracked(ctx, repo, targets, **revisions)
         small = [one for one in found if not (max_size and one.out.size and one.out.size >= max_size)]
         wanted = [one for one in small if not kinds or one.kind in kinds]
-        outcome = fetch(repo, wanted, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
-    ctx.out(f"{files(len(outcome.moved))} fetched" if outcome.moved else "Everything is up to date.")
+        outcome = fetch(
+            repo,
+            meant_for(wanted, remote_name),
+            lambda name: ctx.remote(repo, name or remote_name),
+            progress=ctx.progress,
+        )
+    ctx.tell(f"{files(len(outcome.moved))} fetched" if outcome.moved else "Everything is up to date.")

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from sycee.cli.context import Context, pass_context
-from sycee.cli.revisions import revision_options, tracked
+from sycee.cli.revisions import meant_for, revision_options, tracked
 from sycee.cli.targets import chosen, run_cache, target_options
 from sycee.cli.transfers import jobs_option
 from sycee.cli.words import changes, pulled, to_track
@@ -47,7 +47,7 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
         how = {name: given.pop(name) for name in ("force", "allow_missing")}
         here = chosen(ctx, repo, targets, repo.tracked(), with_deps=given["with_deps"])
         filled = fill(repo, here, progress=ctx.progress)
-        wanted = tracked(ctx, repo, targets, **given)
+        wanted = meant_for(tracked(ctx, repo, targets, **given), remote_name)
         here = chosen(ctx, repo, targets, repo.tracked(), with_deps=given["with_deps"])
         with ahead(repo, here) as copies:
             outcome = fetch(
@@ -59,7 +59,7 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
             )
             done = checkout(repo, here, Options(take_away=not targets, copies=copies, **how), progress=ctx.progress)
     for line in changes(done.marks):
-        ctx.out(line)
-    ctx.out(pulled(len(filled.moved) + len(outcome.moved), done.files))
+        ctx.tell(line)
+    ctx.tell(pulled(len(filled.moved) + len(outcome.moved), done.files))
     if filled.pointers:
         ctx.say(to_track(ctx.shown(path) for path in filled.pointers))

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from sycee.cli.context import Context, pass_context
-from sycee.cli.revisions import revision_options, tracked
+from sycee.cli.revisions import meant_for, revision_options, tracked
 from sycee.cli.targets import expanded, glob, run_cache, target_options
 from sycee.cli.transfers import jobs_option, tell_requests
 from sycee.cli.words import files
@@ -42,9 +42,14 @@ def command(
     """
     with ctx.repository() as repo:
         wanted = tracked(ctx, repo, expanded(ctx, targets) if as_patterns else targets, **revisions)
-        outcome = push(repo, wanted, lambda name: ctx.remote(repo, name or remote_name), progress=ctx.progress)
+        outcome = push(
+            repo,
+            meant_for(wanted, remote_name),
+            lambda name: ctx.remote(repo, name or remote_name),
+            progress=ctx.progress,
+        )
     for label in outcome.withheld:
         ctx.warn(f"the list of files of {label} was not sent, since the remote lacks other files of it")
         ctx.say(f"hint: send the rest too: sycee push {quote(label)}")
     tell_requests(ctx, outcome)
-    ctx.out(f"{files(len(outcome.moved))} pushed" if outcome.moved else "Everything is up to date.")
+    ctx.tell(f"{files(len(outcome.moved))} pushed" if outcome.moved else "Everything is up to date.")

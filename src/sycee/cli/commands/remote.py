@@ -41,7 +41,7 @@ def add(ctx: Context, name: str, url: str, level: str | None, **flags: bool) -> 
     """Name a remote: a folder, or a url of s3://, gs://, azure:// or https://."""
     remote.add_remote(place_of(ctx, level), name, url, default=flags["default"], force=flags["force"])
     if flags["default"]:
-        ctx.say(f"Setting '{name.lower()}' as a default remote.")
+        ctx.tell(f"Setting '{name.lower()}' as a default remote.")
 
 
 @command.command()

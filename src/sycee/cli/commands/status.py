@@ -6,6 +6,7 @@ from shlex import quote
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.cli.revisions import meant_for
 from sycee.cli.targets import chosen, target_options
 from sycee.cli.transfers import jobs_option
 from sycee.ops.status import Change, cloud_status, status
@@ -43,19 +44,27 @@ def command(
     with ctx.repository() as repo:
         tracked = chosen(ctx, repo, targets, repo.tracked(), with_deps=with_deps)
         if cloud or remote_name:
+            tracked = meant_for(tracked, remote_name)
             remote = ctx.remote(repo, remote_name)
-            _show_cloud(ctx, cloud_status(repo, tracked, remote), remote.name, as_json=as_json)
+            states = cloud_status(repo, tracked, remote)
+            _show_cloud(ctx, states, remote.name, as_json=as_json, indent="\t" * cloud)
+            _end(ctx, differing=bool(states))
             return
         found = status(repo, tracked, progress=ctx.progress)
     if as_json:
         ctx.json(_as_dvc({c.origin: [x for x in found.changes if x.origin == c.origin] for c in found.changes}))
     else:
-        ctx.out(_as_text(found.changes) or CLEAN)
-    if ctx.quiet and ctx.dvc_exit_codes and found.changes:
-        click.get_current_context().exit(1)
+        ctx.tell(_as_text(found.changes) or CLEAN)
+    _end(ctx, differing=bool(found.changes))
     for relpath in found.unvouched:
         ctx.warn(f"{relpath}: the strong digests in its pointer belong to other content (a plain `dvc add`?)")
         ctx.say(f"hint: sycee add {quote(relpath)}")
+
+
+def _end(ctx: Context, *, differing: bool) -> None:
+    """Say by the exit code what was not to be said in words, as DVC does."""
+    if ctx.quiet and ctx.dvc_exit_codes and differing:
+        click.get_current_context().exit(1)
 
 
 def _as_text(changes: tuple[Change, ...]) -> str:
@@ -72,10 +81,16 @@ def _as_dvc(changes: Mapping[str, list[Change]]) -> dict[str, object]:
     return {origin: [{"changed outs": {c.relpath: c.state for c in group}}] for origin, group in changes.items()}
 
 
-def _show_cloud(ctx: Context, states: Mapping[str, str], name: str, *, as_json: bool) -> None:
+def _by_state(one: tuple[str, str]) -> tuple[int, str]:
+    path, state = one
+    return ("deleted", "new", "missing").index(state), path  # DVC's order
+
+
+def _show_cloud(ctx: Context, states: Mapping[str, str], name: str, *, as_json: bool, indent: str) -> None:
     if as_json:
         ctx.json(states)
     elif states:
-        ctx.out("\n".join(f"\t{state + ':':<{_WIDTH}}{path}" for path, state in states.items()))
+        for path, state in sorted(states.items(), key=_by_state):
+            ctx.tell(f"{indent}{state + ':':<{_WIDTH}}{path}")
     else:
-        ctx.out(f"Cache and remote '{name}' are in sync.")
+        ctx.tell(f"Cache and remote '{name}' are in sync.")
