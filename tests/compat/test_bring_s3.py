@@ -10,7 +10,7 @@ from sycee.storage.options import RemoteRequest
 from sycee.storage.s3 import open_s3
 from sycee.store import direct
 from sycee.store.layout import object_key
-from sycee.store.transfer import Remote
+from sycee.store.objects import Remote
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,8 @@ from sycee.digest import md5_hex
 from sycee.errors import DigestMismatch
 from sycee.ops import ahead, checkout
 from sycee.storage import local
-from sycee.store.transfer import Remote, fetch
+from sycee.store.objects import Remote
+from sycee.store.transfer import fetch
 from sycee.workspace.repository import find_repository
 from sycee.workspace.wanted import wanted
 

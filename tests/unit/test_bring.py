@@ -12,7 +12,7 @@ from sycee.ops.transfer import fetch
 from sycee.storage.memory import MemoryBackend
 from sycee.store import direct
 from sycee.store.layout import object_key
-from sycee.store.transfer import Remote
+from sycee.store.objects import Remote
 from sycee.workspace.wanted import wanted
 
 WEIGHTS = digest_bytes(b"weights")

@@ -22,7 +22,8 @@ from sycee.storage.memory import MemoryBackend
 from sycee.store.cache import Expected
 from sycee.store.check import judge, survey
 from sycee.store.layout import object_key
-from sycee.store.transfer import Remote, Wanted, push
+from sycee.store.objects import Remote, Wanted
+from sycee.store.transfer import push
 from sycee.system.locks import repository_lock
 from sycee.workspace.wanted import wanted
 

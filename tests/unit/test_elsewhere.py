@@ -6,7 +6,7 @@ from sycee.errors import NotFound
 from sycee.ops.checkout import Options, checkout
 from sycee.ops.status import status
 from sycee.ops.transfer import fetch, push
-from sycee.store.transfer import Outcome
+from sycee.store.objects import Outcome
 
 FOLDER = """\
 outs:

@@ -18,7 +18,7 @@ from sycee.ops.gc import artifacts, collect, survey
 from sycee.ops.needed import GcRequest
 from sycee.ops.transfer import push
 from sycee.storage.local import LocalBackend
-from sycee.store.transfer import Remote
+from sycee.store.objects import Remote
 from sycee.workspace.repository import find_repository, open_repository
 from sycee.workspace.revisions import Revisions
 from sycee.workspace.roots import Scope

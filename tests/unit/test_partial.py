@@ -13,9 +13,10 @@ from sycee.storage.port import Pin
 from sycee.store import moving
 from sycee.store.cache import Cache, Expected
 from sycee.store.layout import object_key
+from sycee.store.objects import Remote, Wanted
 from sycee.store.partial import STALE, sweep_partials
 from sycee.store.statcache import StatCache
-from sycee.store.transfer import Remote, Wanted, fetch
+from sycee.store.transfer import fetch
 from sycee.system.atomic import try_hold
 from sycee.system.onepass import CHUNK
 

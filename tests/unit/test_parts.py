@@ -17,7 +17,7 @@ from sycee.ops.storing import Manner
 from sycee.ops.transfer import fetch, push
 from sycee.storage.memory import MemoryBackend
 from sycee.store import sums
-from sycee.store.transfer import Remote
+from sycee.store.objects import Remote
 
 FILES = {"dir/foo": b"foo", "dir/bar": b"bar", "dir/sub/x": b"x"}
 

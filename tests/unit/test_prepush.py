@@ -11,7 +11,7 @@ from sycee.ops.add import add
 from sycee.ops.prepush import Update, prepush, updates
 from sycee.ops.transfer import push
 from sycee.storage.memory import MemoryBackend
-from sycee.store.transfer import Remote
+from sycee.store.objects import Remote
 
 NONE = "0" * 40
 

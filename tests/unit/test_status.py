@@ -10,7 +10,7 @@ from sycee.ops.add import add
 from sycee.ops.status import Change, Status, cloud_status, status
 from sycee.ops.transfer import push
 from sycee.storage.memory import MemoryBackend
-from sycee.store.transfer import Remote
+from sycee.store.objects import Remote
 
 
 @pytest.fixture

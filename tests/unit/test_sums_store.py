@@ -11,8 +11,9 @@ from sycee.formats.foldersums import FileSums
 from sycee.storage.memory import MemoryBackend
 from sycee.store import sums
 from sycee.store.cache import Cache, Expected
+from sycee.store.objects import Remote, Wanted
 from sycee.store.statcache import StatCache
-from sycee.store.transfer import Remote, Wanted, fetch, push
+from sycee.store.transfer import fetch, push
 
 FILES = {"a": b"alpha", "sub/b": b"beta"}
 

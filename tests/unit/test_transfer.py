@@ -15,8 +15,9 @@ from sycee.storage.port import CannotList
 from sycee.store.cache import Cache, Expected
 from sycee.store.inventory import FEW
 from sycee.store.layout import object_key
+from sycee.store.objects import Remote, Wanted
 from sycee.store.statcache import StatCache
-from sycee.store.transfer import Remote, Wanted, fetch, lacking, present, push
+from sycee.store.transfer import fetch, lacking, present, push
 
 
 class Recording(MemoryBackend):

@@ -14,7 +14,7 @@ import click
 
 from sycee.cli.words import echo, echo_json
 from sycee.core.progress import SILENT, Progress
-from sycee.store.transfer import Remote
+from sycee.store.objects import Remote
 from sycee.system.locks import DEFAULT_WAIT
 from sycee.system.terminal import watched
 from sycee.workspace.remotes import open_backend

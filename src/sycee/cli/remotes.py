@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sycee.cli.context import Context
 from sycee.errors import SyceeError
-from sycee.store.transfer import Remote
+from sycee.store.objects import Remote
 from sycee.workspace.repository import Repository
 
 

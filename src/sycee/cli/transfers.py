@@ -7,7 +7,7 @@ import click
 
 from sycee.cli.context import JOBS, Context
 from sycee.store.inventory import FEW
-from sycee.store.transfer import Outcome
+from sycee.store.objects import Outcome
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

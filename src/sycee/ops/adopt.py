@@ -21,7 +21,7 @@ from sycee.ops.copies import Copies
 from sycee.ops.frozen import FrozenFile, utc_now
 from sycee.ops.gather import default_name
 from sycee.store.layout import md5_of
-from sycee.store.transfer import Wanted
+from sycee.store.objects import Wanted
 from sycee.system.tree import kind_at
 from sycee.workspace.content import current_id
 from sycee.workspace.gitside import for_git, in_git, stage_if_wanted

@@ -20,7 +20,9 @@ from sycee.ops.storing import Added, Artifact, Manner, listed_folder, strong, ta
 from sycee.ops.taking import ingest
 from sycee.store.cache import Expected
 from sycee.store.direct import send
-from sycee.store.transfer import Remote, Wanted, push, workers
+from sycee.store.moving import workers
+from sycee.store.objects import Remote, Wanted
+from sycee.store.transfer import push
 from sycee.system.tree import kind_at
 from sycee.workspace.content import Member, files_below, is_executable
 from sycee.workspace.gitside import stage_if_wanted

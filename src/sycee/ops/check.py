@@ -21,7 +21,8 @@ from sycee.ops.transfer import pushable
 from sycee.store import sums
 from sycee.store.check import Finding, State, read_folder, survey
 from sycee.store.layout import is_directory
-from sycee.store.transfer import Remote, Wanted, members_of, named_by, require_parts
+from sycee.store.objects import Remote, Wanted
+from sycee.store.transfer import members_of, named_by, require_parts
 from sycee.system.refusals import refused
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked

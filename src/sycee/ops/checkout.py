@@ -21,8 +21,9 @@ from sycee.ops.elsewhere import absent
 from sycee.ops.vanished import Vanished, vanished
 from sycee.store.cache import Expected
 from sycee.store.layout import is_directory
+from sycee.store.objects import Wanted
 from sycee.store.statcache import settle
-from sycee.store.transfer import Wanted, members_of, require_parts
+from sycee.store.transfer import members_of, require_parts
 from sycee.system.links import DEFAULT_WAYS, SHARED_INODE, Prepared, prepare
 from sycee.system.tree import kind_at, nearest_folder, scan
 from sycee.workspace.content import cached_by_symlink, file_id, is_executable, is_lost_link, is_stored, members

@@ -9,7 +9,8 @@ from sycee.core.diff import Change, Entry, Kind, Listing, compare, missing, orde
 from sycee.core.progress import SILENT, Progress
 from sycee.ops.transfer import OpenRemote
 from sycee.store.cache import Expected
-from sycee.store.transfer import Remote, Wanted, present
+from sycee.store.objects import Remote, Wanted
+from sycee.store.transfer import present
 from sycee.system.tree import kind_at
 from sycee.workspace.listing import is_cached, lying, named, pointed, require_known
 from sycee.workspace.repository import Repository

@@ -18,8 +18,8 @@ from sycee.ops.get import gather
 from sycee.ops.reach import Reach, bring, required
 from sycee.store import transfer
 from sycee.store.cache import Cache
+from sycee.store.objects import Outcome
 from sycee.store.statcache import StatCache
-from sycee.store.transfer import Outcome
 from sycee.system.atomic import hidden_folder, write_file
 from sycee.workspace.repository import Repository
 from sycee.workspace.source import Asked, Surroundings, inner_path, open_source

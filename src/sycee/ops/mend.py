@@ -15,7 +15,7 @@ from sycee.store import sums
 from sycee.store.cache import Cache
 from sycee.store.check import fits, judge
 from sycee.store.layout import PRIVATE, object_key
-from sycee.store.transfer import Remote, Wanted
+from sycee.store.objects import Remote, Wanted
 from sycee.system.onepass import digest_chunks
 from sycee.workspace.repository import Repository
 

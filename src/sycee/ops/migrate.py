@@ -19,7 +19,7 @@ from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
 from sycee.formats.pointer import Out
 from sycee.store import sums
-from sycee.store.transfer import Outcome
+from sycee.store.objects import Outcome
 from sycee.system.atomic import write_file
 from sycee.workspace.gitside import stage_if_wanted
 from sycee.workspace.repository import Repository

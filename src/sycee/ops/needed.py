@@ -11,7 +11,7 @@ from sycee.store import sums
 from sycee.store.cache import Cache
 from sycee.store.garbage import reachable
 from sycee.store.layout import is_directory, md5_of, object_key
-from sycee.store.transfer import Remote, Wanted
+from sycee.store.objects import Remote, Wanted
 from sycee.workspace.repository import Repository
 from sycee.workspace.revisions import Revisions
 from sycee.workspace.roots import Scope, other_projects, roots

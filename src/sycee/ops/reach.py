@@ -9,7 +9,8 @@ from sycee.errors import DigestMismatch, NotFound, SyceeError
 from sycee.store import transfer
 from sycee.store.cache import Cache
 from sycee.store.layout import is_directory
-from sycee.store.transfer import Outcome, Remote, Wanted, members_of
+from sycee.store.objects import Outcome, Remote, Wanted
+from sycee.store.transfer import members_of
 from sycee.workspace.source import Project, Source, within
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import wanted

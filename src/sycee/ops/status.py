@@ -7,7 +7,8 @@ from sycee.core.progress import SILENT, Progress
 from sycee.errors import NotFound, SyceeError
 from sycee.formats.pointer import strong_digests, sums_object
 from sycee.store.layout import is_directory
-from sycee.store.transfer import Remote, Wanted, differs, members_of, present, require_parts
+from sycee.store.objects import Remote, Wanted
+from sycee.store.transfer import differs, members_of, present, require_parts
 from sycee.workspace.content import Current, current, listed
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import PIPELINE, Tracked

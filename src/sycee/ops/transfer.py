@@ -9,7 +9,7 @@ from sycee.ops.elsewhere import absent
 from sycee.ops.importing import fetch_imports, is_import
 from sycee.store import transfer
 from sycee.store.moving import Twin, no_twin
-from sycee.store.transfer import Outcome, Remote, Wanted
+from sycee.store.objects import Outcome, Remote, Wanted
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import wanted

@@ -11,9 +11,8 @@ parts of an upload that nobody continues are the server's to expire.
 import json
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +21,7 @@ from sycee.errors import RemoteError
 from sycee.storage.budget import Budget
 from sycee.storage.port import OnBytes
 from sycee.storage.s3parts import S3Parts, UploadGone
-from sycee.system.atomic import try_hold
+from sycee.system.atomic import sweep_stale, try_hold
 
 STALE = 7 * 86_400.0  # seconds; what buckets' rules for unfinished uploads usually allow
 WORKERS = 4  # parts of one object on their way at once
@@ -284,13 +283,8 @@ def journal_of(folder: Path, upload: Upload, state: str) -> Iterator[Journal]:
 
 
 def sweep_journals(folder: Path) -> None:
-    """Remove journals that nobody continued for a week; nothing beyond a symbolic link, which a clone may contain."""
-    if folder.is_symlink():
-        return
-    with suppress(OSError):
-        for path in folder.glob(f"*{_SUFFIX}"):
-            if time.time() - path.lstat().st_mtime > STALE:
-                path.unlink(missing_ok=True)
+    """Remove what nobody continued for a week."""
+    sweep_stale(folder, _SUFFIX, older=STALE)
 
 
 def _state(fd: int) -> str:

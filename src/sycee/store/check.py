@@ -14,7 +14,9 @@ from sycee.errors import NotFound, SyceeError
 from sycee.formats import dirobject
 from sycee.storage.port import OnBytes
 from sycee.store.cache import difference
-from sycee.store.transfer import Remote, Wanted, present, stopping, workers
+from sycee.store.moving import stopping, workers
+from sycee.store.objects import Remote, Wanted
+from sycee.store.transfer import present
 from sycee.system.onepass import CHUNK, digest_chunks, ignore_bytes
 
 AT_ONCE = 4  # large objects that are hashed at the same time; each holds 24 MiB, a small one what it has

@@ -9,7 +9,7 @@ from sycee.digest import FileDigests, hasher
 from sycee.errors import RemoteError
 from sycee.storage.port import OnBytes
 from sycee.store.layout import object_key
-from sycee.store.transfer import Remote
+from sycee.store.objects import Remote
 from sycee.system.onepass import digest_file, open_regular
 
 

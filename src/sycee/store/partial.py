@@ -7,7 +7,6 @@ or disagree with the bytes. Whoever continues hashes all of them again; what doe
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from sycee.storage.port import Pin
-from sycee.system.atomic import try_hold
+from sycee.system.atomic import sweep_stale, try_hold
 from sycee.system.onepass import CHUNK
 
 STALE = 7 * 86_400.0  # seconds
@@ -93,13 +92,8 @@ def partial_of(folder: Path, oid: str, place: str, pin: Pin) -> Iterator[Partial
 
 
 def sweep_partials(folder: Path) -> None:
-    """Remove what nobody continued for a week; nothing beyond a symbolic link, which a clone may contain."""
-    if folder.is_symlink():
-        return
-    with suppress(OSError):
-        for path in folder.glob(f"*{_SUFFIX}"):
-            if time.time() - path.lstat().st_mtime > STALE:
-                path.unlink(missing_ok=True)
+    """Remove what nobody continued for a week."""
+    sweep_stale(folder, _SUFFIX, older=STALE)
 
 
 def _is(path: Path, fd: int) -> bool:

@@ -8,7 +8,8 @@ from sycee.formats import dirobject
 from sycee.store.cache import Cache, Expected
 from sycee.store.check import Finding, read_folder
 from sycee.store.layout import is_directory
-from sycee.store.transfer import Remote, Wanted, differs, members_of, present
+from sycee.store.objects import Remote, Wanted
+from sycee.store.transfer import differs, members_of, present
 
 
 @dataclass(frozen=True, slots=True)

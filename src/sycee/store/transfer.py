@@ -21,25 +21,8 @@ from sycee.store import sums
 from sycee.store.cache import Cache, Expected
 from sycee.store.inventory import Asked, ignore_asked, inventory
 from sycee.store.layout import is_directory
-from sycee.store.moving import Twin, fetching, no_twin, pushing, run, stopping, workers
+from sycee.store.moving import Twin, fetching, no_twin, pushing, run, workers
 from sycee.store.objects import Outcome, Remote, Wanted
-
-__all__ = [
-    "Outcome",
-    "Remote",
-    "Wanted",
-    "differs",
-    "fetch",
-    "fetch_listings",
-    "lacking",
-    "members_of",
-    "named_by",
-    "present",
-    "push",
-    "require_parts",
-    "stopping",
-    "workers",
-]
 
 
 def fetch(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progress, twin: Twin = no_twin) -> Outcome:

@@ -79,6 +79,22 @@ def sweep(folder: Path, *, older: float = 0) -> None:
                     _remove_unless_held(Path(entry.path))
 
 
+def sweep_stale(folder: Path, suffix: str, *, older: float) -> None:
+    """Remove files that nobody continued for long; nothing beyond a symbolic link, which a clone may contain.
+
+    Args:
+        folder: Where to look, not below it.
+        suffix: What their names end with.
+        older: Seconds since they were last written to.
+    """
+    if folder.is_symlink():
+        return
+    with suppress(OSError):
+        for path in folder.glob(f"*{suffix}"):
+            if time.time() - path.lstat().st_mtime > older:
+                path.unlink(missing_ok=True)
+
+
 def _remove_unless_held(temp: Path) -> None:
     if temp.is_symlink():  # made in one step, so it is never being written
         temp.unlink()

@@ -11,7 +11,7 @@ from sycee.errors import NotFound, UsageError
 from sycee.formats.dvcoptions import scheme_of
 from sycee.formats.paths import path_fault
 from sycee.storage.local import LocalBackend
-from sycee.store.transfer import Remote
+from sycee.store.objects import Remote
 from sycee.system.git import Git, toplevel, without_credentials
 from sycee.system.gitfetch import commit_of, obtain, require_speakable
 from sycee.system.locks import Notify, ignore_words

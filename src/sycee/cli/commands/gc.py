@@ -13,7 +13,7 @@ from sycee.errors import SyceeError, UsageError
 from sycee.ops.gc import Garbage, Survey, artifacts, collect, survey
 from sycee.ops.needed import GcRequest
 from sycee.store.garbage import Kind
-from sycee.store.transfer import Remote
+from sycee.store.objects import Remote
 from sycee.workspace.repository import Repository, find_repository, open_repository
 from sycee.workspace.revisions import Revisions
 from sycee.workspace.roots import Scope
