@@ -15,7 +15,7 @@ import pytest
 from rigs.crash import Crasher
 from rigs.mounts import disk, failing, power_cut, readonly, small
 from rigs.plugin import KILL_POINTS
-from rigs.scenes import COMMANDS, Scene, check_stores, objects, tree, weights
+from rigs.scenes import COMMANDS, Scene, check_pointers, check_stores, leftovers, objects, tree, weights
 
 pytestmark = pytest.mark.slow
 
@@ -200,7 +200,7 @@ class Cut:
             yield self.scene
 
 
-@pytest.mark.parametrize("name", ["add", "push", "fetch", "gc"])
+@pytest.mark.parametrize("name", ["add", "push", "fetch", "gc", "move"])
 def test_power_cut(crasher, tmp_path, name, record_property):
     cut = Cut(crasher, tmp_path, name)
     record_property(KILL_POINTS, (f"{name}, power cut", cut.points))
@@ -214,3 +214,16 @@ def test_power_cut(crasher, tmp_path, name, record_property):
         scene.require_content()
     with cut.after(None, durable=False) as scene:
         assert tree(scene.root) != scene.after, "this test cannot see what is not durable"
+
+
+@pytest.mark.parametrize("name", ["checkout", "pull"])
+def test_power_cut_after_the_cache_has_it(crasher, tmp_path, name):
+    """Files of the work tree are not made durable: the cache is, and brings them again."""
+    cut = Cut(crasher, tmp_path, name)
+    for at in [*range(1, cut.points + 1)] if ALL else [cut.points // 2, cut.points - 1]:
+        with cut.after(at) as scene:
+            check_stores(scene.root, scene.stores, scene.stores_after)
+            check_pointers(scene.root, scene.before)
+            crasher.run(scene.root / "repo", [*scene.command, "--force"])
+            assert tree(scene.root) == scene.after
+            assert leftovers(scene.root) == []

@@ -321,5 +321,5 @@ class Scene:
             done = run_warm("dvc", arguments, self.root / "repo")
             # Of a killed command dvc says that it has removed its entry from the list of paths in use.
             said = [line for line in done.stderr.splitlines() if "had been killed. Auto removed it" not in line]
-            assert (done.rc, said) == (0, []), arguments
+            assert (done.rc, said) == (0, []), done
             assert re.search("up to date|in sync", done.stdout), (arguments, done.stdout)

@@ -18,7 +18,7 @@ from pathlib import Path
 from sycee.errors import Conflict, FormatError, SyceeError
 from sycee.formats import rwlock
 from sycee.formats.rwlock import Process, Table
-from sycee.system.atomic import replacing, sweep, write_all
+from sycee.system.atomic import fsync, replacing, sweep, write_all
 from sycee.system.locks import Waiting, exclusive, repository_lock
 from sycee.system.onepass import open_regular
 from sycee.system.tree import kind_at
@@ -153,11 +153,13 @@ class _Register:
             raise
 
     def _write(self, data: bytes) -> None:
-        # Whole or not at all, but not durable: after a power cut nobody is at work.
+        # Its bytes before its name: DVC refuses to work with the empty file that a power cut could leave. That the
+        # name stays does not matter: after a power cut nobody is at work.
         sweep(self.path.parent)
         mode = self.path.stat().st_mode & 0o777 if self.path.exists() else None
         with replacing(self.path, mode=mode, durable=False) as fd:
             write_all(fd, data)
+            fsync(fd)
 
 
 class _Area:
