@@ -46,6 +46,8 @@ def test_killed_at_any_change_to_the_disk(crasher, tmp_path, name, record_proper
         except AssertionError as fault:
             faults[at] = str(fault).splitlines()[0]
     assert not faults, f"of {len(points)} points: {faults}"
+    scene.restore()  # what was killed last may still be listed among those that use paths, of which dvc warns
+    scene.run()
     scene.require_content()
 
 

@@ -172,8 +172,6 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
 # These write only small files.
 SMALL = {"add a part", "cache migrate", "checkout that takes away", "config", "gc", "install", "merge", "move"}
 SMALL |= {"remote add", "remove", "sign", "unprotect"}
-# A second run of these finds nothing that it could work on, or its own work in the way.
-ONCE = {"add a copy", "move", "remove"}
 
 
 Tree = dict[str, tuple[int, bytes]]
@@ -315,8 +313,6 @@ class Scene:
 
     def require_content(self) -> None:
         """Require that the real ``dvc`` finds nothing to do after the command."""
-        if self.name not in ONCE:
-            self.run()  # what was killed last may still be listed among those that use paths, of which dvc warns
         for arguments in self.dvc:
             done = run_warm("dvc", arguments, self.root / "repo")
             # Of a killed command dvc says that it has removed its entry from the list of paths in use.
