@@ -10,6 +10,7 @@ from types import ModuleType
 import click
 import pytest
 
+from sycee.cli.main import SECTIONS as HELP_SECTIONS
 from sycee.cli.main import VERBS, cli
 from sycee.formats.dvcoptions import REMOTE_OPTIONS
 
@@ -83,6 +84,21 @@ def test_the_reference_is_current():
 
 def test_the_reference_has_every_command():
     assert [words for words in generator().names() if len(words) == 1] == [(verb,) for verb in VERBS]
+
+
+def test_the_help_has_sections_with_every_verb_once():
+    printed = generator().help_of(())
+    for title, verbs in HELP_SECTIONS.items():
+        section = printed.partition(f"\n{title}:\n")[2].partition("\n\n")[0]
+        assert [line.split()[0] for line in section.splitlines()] == list(verbs)
+    assert len(VERBS) == sum(map(len, HELP_SECTIONS.values()))
+
+
+def test_the_rules_of_the_design_are_numbered_in_order():
+    text = (DOCS / "design.md").read_text().partition("## Read and write ordering")[2].partition("\n## ")[0]
+    rules = re.findall(r"^(\d+)\. (.*)$", text, re.MULTILINE)
+    assert [int(number) for number, _ in rules] == list(range(1, len(rules) + 1))
+    assert len({words for _, words in rules}) == len(rules)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -1,6 +1,6 @@
 """The ``sycee`` command: a table of verbs, loaded one at a time, and the one place where errors become words.
 
-To add a verb, copy a file in ``commands/`` and add a line to :data:`VERBS`.
+To add a verb, copy a file in ``commands/`` and add a line to :data:`SECTIONS`.
 """
 
 import math
@@ -23,41 +23,57 @@ from sycee.errors import FormatError, InternalError, SyceeError, UsageError
 from sycee.system.locks import DEFAULT_WAIT
 from sycee.system.refusals import refused
 
-VERBS = {
-    "init": "Make a repository in the current Git work tree.",
-    "add": "Track files and folders by digest.",
-    "commit": "Store what changed in tracked files and folders.",
-    "status": "Show what differs from the pointers.",
-    "diff": "Show what changed between two versions.",
-    "review": "Show on one page what a set of commits changes.",
-    "data": "Show what differs between last commit, pointers and files.",
-    "check-ignore": "Show which paths .dvcignore leaves out, and why.",
-    "checkout": "Make files what their pointers say, from the cache.",
-    "move": "Rename a tracked file or folder.",
-    "remove": "Stop tracking what pointers name.",
-    "unprotect": "Make links into the cache ordinary files.",
-    "root": "Print the path of the repository's root.",
-    "fetch": "Bring objects from a remote into the cache.",
-    "pull": "Fetch, then check out.",
-    "push": "Store objects on a remote.",
-    "gc": "Remove objects that nothing refers to.",
-    "check": "Prove that every object is there and whole.",
-    "get": "Copy a file or folder out of another repository.",
-    "list": "List what a repository holds.",
-    "remote": "Name the stores to push to and pull from.",
-    "config": "Show and change settings.",
-    "cache": "Say where the cache lies; bring an old one up to date.",
-    "install": "Let Git call sycee: hooks, and drivers for pointers.",
-    "git-hook": "Do what Git asks for, after sycee install.",
-    "adopt": "Give models that are tracked already a card and digests.",
-    "card": "Show and check model cards.",
-    "keygen": "Make a pair of signing keys.",
-    "sign": "Sign a model: weights, card and context as one.",
-    "verify": "Prove that a model is what was signed.",
-    "export": "Copy a model to serve it without Git.",
-    "doctor": "Look for what could go wrong here.",
-    "completion": "Print the shell's completion script.",
+SECTIONS = {
+    "Track files and folders": {
+        "init": "Make a repository in the current Git work tree.",
+        "add": "Track files and folders by digest.",
+        "commit": "Store what changed in tracked files and folders.",
+        "checkout": "Make files what their pointers say, from the cache.",
+        "move": "Rename a tracked file or folder.",
+        "remove": "Stop tracking what pointers name.",
+        "unprotect": "Make links into the cache ordinary files.",
+    },
+    "See what changed": {
+        "status": "Show what differs from the pointers.",
+        "diff": "Show what changed between two versions.",
+        "data": "Show what differs between last commit, pointers and files.",
+        "review": "Show on one page what a set of commits changes.",
+        "list": "List what a repository holds.",
+        "check-ignore": "Show which paths .dvcignore leaves out, and why.",
+        "root": "Print the path of the repository's root.",
+    },
+    "Move objects": {
+        "push": "Store objects on a remote.",
+        "pull": "Fetch, then check out.",
+        "fetch": "Bring objects from a remote into the cache.",
+        "get": "Copy a file or folder out of another repository.",
+    },
+    "Keep stores whole": {
+        "check": "Prove that every object is there and whole.",
+        "gc": "Remove objects that nothing refers to.",
+    },
+    "Models: cards and signatures": {
+        "card": "Show and check model cards.",
+        "adopt": "Give models that are tracked already a card and digests.",
+        "keygen": "Make a pair of signing keys.",
+        "sign": "Sign a model: weights, card and context as one.",
+        "verify": "Prove that a model is what was signed.",
+        "export": "Copy a model to serve it without Git.",
+    },
+    "Settings": {
+        "remote": "Name the stores to push to and pull from.",
+        "config": "Show and change settings.",
+        "cache": "Say where the cache lies; bring an old one up to date.",
+    },
+    "Git, shell and machine": {
+        "install": "Let Git call sycee: hooks, and drivers for pointers.",
+        "git-hook": "Do what Git asks for, after sycee install.",
+        "doctor": "Look for what could go wrong here.",
+        "completion": "Print the shell's completion script.",
+    },
 }
+
+VERBS = {verb: line for verbs in SECTIONS.values() for verb, line in verbs.items()}
 
 ALIASES = {"rm": "remove", "mv": "move", "ls": "list"}  # what fingers type; not shown
 
@@ -94,8 +110,10 @@ class _Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+        width = max(map(len, VERBS))
+        for title, verbs in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(verb.ljust(width), line) for verb, line in verbs.items()])
 
 
 def _dressed(command: click.Command) -> click.Command:
