@@ -209,3 +209,12 @@ def test_a_shared_cache_gives_its_folders_to_the_group(tmp_path):
         os.umask(old)
     assert stat.S_IMODE(cache.path(FOO.md5).parent.stat().st_mode) == 0o2775
     assert stat.S_IMODE(cache.path(FOO.md5).stat().st_mode) == 0o444
+
+
+def test_objects_of_before_dvc_3_are_not_looked_for_beyond_a_link(cache, tmp_path):
+    theirs = tmp_path / "theirs" / ("d" * 30)
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"precious")
+    cache.root.mkdir()
+    (cache.root / "ab").symlink_to(theirs.parent)
+    assert list(cache.old_ids()) == []

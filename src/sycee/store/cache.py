@@ -321,7 +321,7 @@ class Cache:
 
     def old_ids(self) -> Iterator[str]:
         """Yield the ids of all objects that have a name of before DVC 3.0, in their order."""
-        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
+        for folder in sorted(one for one in self.root.glob("[0-9a-f][0-9a-f]") if not one.is_symlink()):
             for path in sorted(folder.iterdir()):
                 if is_object_id(oid := folder.name + path.name) and path.is_file() and not path.is_symlink():
                     yield oid
