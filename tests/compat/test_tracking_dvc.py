@@ -339,7 +339,7 @@ def test_outputs_of_a_pipeline_are_moved_and_never_added(tmp_path):
     assert (copy / "m.pt").read_bytes() == b"weights"
     assert (copy / "d/x").read_bytes() == b"1"
     (copy / "m.pt").write_bytes(b"other")
-    assert sycee(copy, "status") == "dvc.lock:\n\tchanged outs:\n\t\tmodified:           m.pt\n"
+    assert sycee(copy, "status") == "train:\n\tchanged outs:\n\t\tmodified:           m.pt\n"
     assert (copy / "dvc.lock").read_bytes() == lock
     assert not (copy / "m.pt.dvc").exists()
 

@@ -109,7 +109,7 @@ def test_a_list_of_files_in_another_order_is_read_and_put_in_order(filled, run):
 NAMES = {
     "not UTF-8": (b"x\xff", r"the file name x\\xff is not valid UTF-8", "rename it"),
     "no room for .dvc": (b"x" * 255, "leaves no room for .dvc", "rename it"),
-    "line break": (b"a\nb", "cannot be written into .gitignore", "rename"),
+    "line break": (b"a\nb", "contains a control character", "rename it"),
 }
 
 
