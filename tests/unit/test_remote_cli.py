@@ -195,3 +195,14 @@ def test_a_linked_configuration_is_not_replaced_by_a_copy_of_what_it_points_to(r
     error = failing(Conflict, "remote", "add", "store", "s3://bucket")
     assert "is a symbolic link" in error.message
     assert (repo / ".dvc/config").is_symlink()
+
+
+@pytest.mark.parametrize("words", [("remove", "far"), ("rename", "far", "near")])
+def test_a_remote_is_not_taken_from_below_options_of_another_file(run, words):
+    run("remote", "add", "far", "../far")
+    run("remote", "modify", "--local", "far", "verify", "true")
+    told = run("remote", *words, rc=1).stderr
+    assert told.splitlines()[0].endswith("/.dvc/config.local has options for the remote 'far' too")
+    assert told.splitlines()[1] == "hint: take them out: sycee remote remove --local far"
+    run("remote", "remove", "--local", "far")
+    run("remote", *words)

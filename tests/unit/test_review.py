@@ -285,7 +285,8 @@ def test_a_remote_that_cannot_be_asked(repo, git, base, capsys):
     for option, value in (("endpointurl", "http://127.0.0.1:9"), ("access_key_id", "x"), ("secret_access_key", "y")):
         main(["-C", str(repo.root), "remote", "modify", "--local", "far", option, value])
     assert "✗ It is not known whether the objects are stored: " in page(repo, capsys, base, "--markdown", rc=20)
-    main(["-C", str(repo.root), "remote", "remove", "far"])
+    for words in (["--local", "far"], ["far"]):
+        assert main(["-C", str(repo.root), "remote", "remove", *words]) == 0
     assert "there is no default remote" in page(repo, capsys, base, rc=1)
 
 

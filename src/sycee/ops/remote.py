@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from sycee.errors import Conflict, NotFound, NotSet, UsageError
 from sycee.formats import dvcconfig
@@ -151,12 +152,11 @@ def _require_alone(place: Place, name: str, title: str) -> None:
     _, own = place.target()
     for level in replace(place, level=None).levels():
         other = replace(place, level=level)
+        _, file = other.target()
         options = _sections(other).get(title)
-        if other.target()[1] != own and options and "url" not in options:
-            unset = f"sycee config --{level} --unset remote.{name}.{next(iter(options))}"
-            raise Conflict(
-                f"{other.target()[1]} has options for the remote {name!r} too", hint=f"take them out: {unset}"
-            )
+        if file != own and options and "url" not in options:
+            hint = f"take them out: sycee remote remove --{level} {quote(name)}"
+            raise Conflict(f"{file} has options for the remote {name!r} too", hint=hint)
 
 
 def _title(name: str) -> str:
