@@ -53,9 +53,9 @@ class SyceeError(Exception):
         self.add_note(f"hint: {hint}")
 
     def about(self, subject: str) -> Self:
-        """Return the same error with what it is about named first: ``models/a.pt: object … is damaged``."""
+        """Return the same error with what it is about named first, once: ``models/a.pt: object … is damaged``."""
         twin = copy(self)
-        twin.message = f"{subject}: {self.message}"
+        twin.message = self.message if self.message.startswith(f"{subject}: ") else f"{subject}: {self.message}"
         twin.args = (twin.message,)
         return twin
 

@@ -18,6 +18,7 @@ def test_an_error_about_something_keeps_all_else():
     assert type(error) is NotFound
     assert (str(error), error.hint, error.details) == ("model.pt: object is gone", "fetch it", {"path": "x"})
     assert error.__notes__ == ["hint: fetch it"]
+    assert str(error.about("model.pt")) == "model.pt: object is gone"
 
 
 def test_whatever_does_not_verify_comes_with_advice():

@@ -98,8 +98,9 @@ def test_attributes(work):
 
 
 def test_gits_own_words_are_passed_on(work):
-    with pytest.raises(SyceeError, match="git rev-parse failed: fatal: Needed a single revision"):
+    with pytest.raises(SyceeError, match="git rev-parse failed: fatal: Needed a single revision") as caught:
         work.run("rev-parse", "--verify", "nonsense^{commit}")
+    assert caught.value.hint == "Git itself refuses: mend that, then repeat"
 
 
 def test_a_machine_without_git(work, monkeypatch):

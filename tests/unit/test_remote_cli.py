@@ -150,6 +150,15 @@ def test_a_broken_file_can_be_mended(repo: Path) -> None:
     assert (repo / ".dvc/config").read_text() == '[core]\n    remote = a\n[remote "a"]\n    url = x\n'
 
 
+def test_a_misspelt_option_shows_those_of_its_kind(repo: Path) -> None:
+    done("remote", "add", "b", "folder")
+    hint = failing(UsageError, "remote", "modify", "b", "regoin", "x").hint
+    assert hint is not None
+    assert hint.startswith("it has these: ")
+    assert "shared" in hint
+    assert "region" not in hint
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments", "message"),
     [

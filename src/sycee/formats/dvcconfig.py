@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sycee.errors import ConfigError, Fault, UsageError
-from sycee.formats.dvcoptions import named_section, option_fault, split_section, value_fault
+from sycee.formats.dvcoptions import known_options, named_section, option_fault, split_section, value_fault
 
 Value = str | tuple[str, ...]
 Sections = Mapping[str, Mapping[str, Value]]
@@ -85,6 +85,11 @@ def get(sections: Sections, section: str, option: str) -> Value | None:
     return sections.get(section, {}).get(option)
 
 
+def _choices(section: str) -> str:
+    options = known_options(section)
+    return f"it has these: {', '.join(sorted(options))}" if options else "the sections are those of `dvc config --help`"
+
+
 def set_option(data: bytes, name: str, key: tuple[str, str], value: str) -> bytes:
     """Return the file with an option set; its section is added if need be.
 
@@ -99,8 +104,10 @@ def set_option(data: bytes, name: str, key: tuple[str, str], value: str) -> byte
         ConfigError: If the file is malformed.
     """
     section, option = key[0], key[1].lower()
-    if fault := option_fault(section, option) or value_fault(section, option, value):
-        raise UsageError(fault, hint="see docs/remotes.md, or `dvc config --help`, for the options there are")
+    if fault := option_fault(section, option):
+        raise UsageError(fault, hint=_choices(section))
+    if fault := value_fault(section, option, value):
+        raise UsageError(f"{option}: {fault}", hint="give it such a value; nothing was changed")
     lines = _lines(data, name)
     newline = _newline(lines)
     text = f"{option} = {_quoted(value)}"

@@ -6,7 +6,7 @@ from shlex import quote
 
 from sycee.errors import Conflict, NotFound, NotSet, UsageError
 from sycee.formats import dvcconfig
-from sycee.formats.dvcoptions import REMOTE_OPTIONS, option_fault, scheme_of
+from sycee.formats.dvcoptions import REMOTE_OPTIONS, known_options, option_fault, scheme_of
 from sycee.ops.config import Place, edit_file, set_option, unset_option
 from sycee.workspace.config import LEVELS, Config, find_dvc_dir, load_config, load_level, read_file, remote_title
 
@@ -76,7 +76,8 @@ def modify_remote(place: Place, name: str, option: str, value: str | None) -> No
         unset_option(place, key)
         return
     if fault := option_fault(title, key[1], url):
-        raise UsageError(f"{fault} ({scheme_of(url or '') or 'a folder'})", hint="see docs/remotes.md for the options")
+        options = ", ".join(sorted(known_options(title, url) or ()))
+        raise UsageError(f"{fault} ({scheme_of(url or '') or 'a folder'})", hint=f"it has these: {options}")
     set_option(place, key, value)
 
 

@@ -75,7 +75,7 @@ class Git:
         done = self._process(arguments, stdin)
         if done.returncode not in ok:
             words = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
-            raise SyceeError(f"git {arguments[0]} failed: {words}")
+            raise SyceeError(f"git {arguments[0]} failed: {words}", hint="Git itself refuses: mend that, then repeat")
         return done.stdout
 
     def _process(self, arguments: tuple[str, ...], stdin: bytes | None) -> "subprocess.CompletedProcess[bytes]":
