@@ -43,9 +43,9 @@ SECTIONS = {
         "root": "Print the path of the repository's root.",
     },
     "Move objects": {
-        "push": "Store objects on a remote.",
-        "pull": "Fetch, then check out.",
         "fetch": "Bring objects from a remote into the cache.",
+        "pull": "Fetch, then check out.",
+        "push": "Store objects on a remote.",
         "get": "Copy a file or folder out of another repository.",
     },
     "Keep stores whole": {
