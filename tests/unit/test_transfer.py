@@ -10,6 +10,7 @@ from sycee.digest import digest_bytes
 from sycee.errors import DigestMismatch, FormatError, NotFound, RemoteError
 from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
+from sycee.storage.local import LocalBackend
 from sycee.storage.memory import MemoryBackend
 from sycee.storage.port import CannotList
 from sycee.store.cache import Cache, Expected
@@ -274,6 +275,14 @@ def test_a_member_that_is_missing_on_the_remote_is_named(cache, other, remote, b
     with pytest.raises(NotFound, match=r"d/b: object .* is neither in the cache nor on remote 'store'"):
         fetch(remote, other, [item], SILENT).require_success("fetch")
     assert push(remote, cache, [item], SILENT).moved == ["d/b"]  # the directory object there proves nothing
+
+
+def test_a_folder_that_is_not_mounted_is_not_a_colleague_who_forgot_to_push(other, tmp_path):
+    item = Wanted("f", Expected(digest_bytes(b"1").md5))
+    gone = Remote("store", LocalBackend(tmp_path / "not-mounted"))
+    with pytest.raises(NotFound, match=r"there is no folder .*not-mounted") as caught:
+        fetch(gone, other, [item], SILENT).require_success("fetch")
+    assert str(caught.value.hint).startswith("mount it")
 
 
 def test_a_legacy_object_goes_to_its_old_place(cache, other, remote, backend):

@@ -199,10 +199,11 @@ def _told(remote: Remote, item: Wanted) -> Iterator[None]:
             f"sycee check -r {remote.name} --repair",
             **facts,
         ) from None
-    except NotFound:
+    except NotFound as error:
+        whole = f": {error.message}" if error.hint else ""  # not the object alone is absent
         raise MissingData(
-            f"object {item.oid} is neither in the cache nor on remote {remote.name!r}",
-            hint="whoever made this version has to push it: sycee push",
+            f"object {item.oid} is neither in the cache nor on remote {remote.name!r}{whole}",
+            hint=error.hint or "whoever made this version has to push it: sycee push",
             oid=item.oid,
             remote=remote.name,
         ) from None
