@@ -76,7 +76,7 @@ def _take_together(
     """Put the files among the targets into the cache at once; who then stores them one by one finds them there."""
     files = [path for path in targets if kind_at(path) == "file" and not is_legacy(known.get(path))]
     if manner.keep and len(files) > 1:
-        take(repo, files, f"adding {len(files)} files", progress=progress)
+        take(repo, {path: path.stat().st_size for path in files}, f"adding {len(files)} files", progress=progress)
 
 
 def _owner(target: Path, known: Mapping[Path, Tracked]) -> Tracked | None:

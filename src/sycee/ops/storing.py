@@ -182,8 +182,8 @@ def _keep_lists(repo: Repository, listing: bytes, files: Sequence[FileSums] | No
 def _add_members(
     repo: Repository, folder: Path, found: Sequence[Member], progress: Progress, manner: Manner
 ) -> list[FileSums]:
-    paths = dict.fromkeys(member.path for member in found)
-    taken = take(repo, paths, f"adding {folder.name}/", keep=manner.keep, progress=progress)
+    sizes = {member.path: member.size for member in found}
+    taken = take(repo, sizes, f"adding {folder.name}/", keep=manner.keep, progress=progress)
     for member in found:
         _relink(repo, folder / member.relpath, taken[member.path].md5, manner)
     return [_sums(member.relpath, taken[member.path]) for member in found]

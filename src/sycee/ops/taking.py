@@ -5,7 +5,7 @@ leaves nothing. What was taken before it stays in the cache, where the next run 
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,13 +27,13 @@ def ingest(repo: Repository, path: Path, *, progress: Progress = SILENT) -> File
 
 
 def take(
-    repo: Repository, paths: Iterable[Path], label: str, *, keep: bool = True, progress: Progress = SILENT
+    repo: Repository, sizes: Mapping[Path, int], label: str, *, keep: bool = True, progress: Progress = SILENT
 ) -> Mapping[Path, FileDigests]:
     """Put files into the cache and return the digests of each. The work tree does not change.
 
     Args:
         repo: The repository; its lock is held by the caller.
-        paths: Regular files, absolute.
+        sizes: Regular files, absolute, and how many bytes they seem to have.
         label: What is done, for the person who waits.
         keep: Whether they go into the cache; if not, they are only read.
         progress: Told the bytes.
@@ -42,7 +42,6 @@ def take(
         NotFound: If one is absent.
         Conflict: If one is no regular file, or changes meanwhile.
     """
-    sizes = {path: path.stat().st_size for path in paths}
     large = [path for path, size in sizes.items() if size > SMALL]
     small = [path for path, size in sizes.items() if size <= SMALL]
     with progress.start(label, sum(sizes.values())) as task:

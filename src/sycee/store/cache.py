@@ -8,7 +8,6 @@ Rules it keeps:
 """
 
 import os
-import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -434,7 +433,7 @@ class Cache:
         return folder
 
     def _set_aside(self, path: Path, oid: str) -> Path:
-        aside = self._make_dir(self.root / PRIVATE / "quarantine") / f"{oid}-{secrets.token_hex(4)}"
+        aside = self._make_dir(self.root / PRIVATE / "quarantine") / f"{oid}-{os.urandom(4).hex()}"
         path.replace(aside)
         return aside
 

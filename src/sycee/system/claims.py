@@ -12,8 +12,6 @@ import errno
 import fcntl
 import os
 import re
-import secrets
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -70,7 +68,7 @@ def holder_of(path: Path) -> Holder:
     if len(parts) != 3:
         return Holder(claimed=True)  # DVC's claims say no more than their own name
     host, pid, _ = parts
-    return Holder(pid, host if host != socket.gethostname() else "", claimed=True)
+    return Holder(pid, host if host != _host() else "", claimed=True)
 
 
 @contextmanager
@@ -98,7 +96,7 @@ def claim(path: Path, pause: Callable[[], None]) -> Iterator[None]:
 
 
 def _write_claim(path: Path) -> Path:
-    text = _SEPARATOR.join((str(path), socket.gethostname(), str(os.getpid()), str(secrets.randbits(63))))
+    text = _SEPARATOR.join((str(path), _host(), str(os.getpid()), str(int.from_bytes(os.urandom(7)))))
     own = path.with_name(f"{md5_hex(os.fsencode(text))}.lock")
     with own.open("xb") as file:
         file.write(os.fsencode(text))
@@ -139,3 +137,9 @@ def _give_back(own: Path, path: Path) -> None:
     with suppress(FileNotFoundError):  # somebody removed it by hand
         if own.samefile(path):
             path.unlink()
+
+
+def _host() -> str:
+    import socket  # few repositories have such locks
+
+    return socket.gethostname()

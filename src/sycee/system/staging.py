@@ -8,13 +8,12 @@ hundred flushes instead of twenty thousand.
 import ctypes
 import itertools
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sycee.system.atomic import fsync, fsync_dir, hold, temp_name, write_all
+from sycee.system.atomic import fsync, fsync_dir, hold, remove_tree, temp_name, write_all
 
 FEW = 64  # fewer files are flushed one by one: others may have written much to the same file system
 
@@ -90,7 +89,7 @@ def staging(folder: Path) -> Iterator[Staging]:
         yield Staging(place)
     finally:
         os.close(fd)
-        shutil.rmtree(place, ignore_errors=True)
+        remove_tree(place)
 
 
 def _locked_folder(parent: Path) -> tuple[Path, int]:

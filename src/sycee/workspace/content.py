@@ -84,11 +84,13 @@ def files_below(
         if path.name == dvcignore.NAME:
             raise Conflict(f"{path} lies in a tracked folder", hint="move its rules to .dvcignore in the root")
         require_utf8(entry.relpath)
-        if entry.kind == "symlink":
-            if path.is_dir():
-                continue
-            path = path.resolve()
-        if kind_at(path) != "file":
+        if entry.kind == "file":
+            found.append(Member(entry.relpath, path, entry.stat.st_size))
+            continue
+        if entry.kind == "symlink" and path.is_dir():
+            continue
+        path = path.resolve()
+        if entry.kind != "symlink" or kind_at(path) != "file":
             raise Conflict(f"{folder / entry.relpath} is not a file", hint="move it out of the folder, then repeat")
         found.append(Member(entry.relpath, path, path.stat().st_size))
     return found
