@@ -9,7 +9,8 @@ import pytest
 
 from sycee.digest import digest_bytes
 from sycee.errors import Conflict, DigestMismatch, FormatError, NotFound
-from sycee.store.cache import Cache, Expected
+from sycee.store.cache import Cache
+from sycee.store.expected import Expected
 from sycee.store.layout import object_key
 from sycee.store.statcache import StatCache
 

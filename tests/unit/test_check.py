@@ -19,8 +19,8 @@ from sycee.formats.dirobject import Entry
 from sycee.ops.add import add
 from sycee.ops.mend import Mender, cache_store
 from sycee.storage.memory import MemoryBackend
-from sycee.store.cache import Expected
 from sycee.store.check import judge, survey
+from sycee.store.expected import Expected
 from sycee.store.layout import object_key
 from sycee.store.objects import Remote, Wanted
 from sycee.store.transfer import push

@@ -11,7 +11,8 @@ from sycee.errors import DigestMismatch, RemoteError
 from sycee.storage.memory import MemoryBackend
 from sycee.storage.port import Pin
 from sycee.store import moving
-from sycee.store.cache import Cache, Expected
+from sycee.store.cache import Cache
+from sycee.store.expected import Expected
 from sycee.store.layout import object_key
 from sycee.store.objects import Remote, Wanted
 from sycee.store.partial import STALE, sweep_partials

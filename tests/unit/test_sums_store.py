@@ -10,7 +10,8 @@ from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
 from sycee.storage.memory import MemoryBackend
 from sycee.store import sums
-from sycee.store.cache import Cache, Expected
+from sycee.store.cache import Cache
+from sycee.store.expected import Expected
 from sycee.store.objects import Remote, Wanted
 from sycee.store.statcache import StatCache
 from sycee.store.transfer import fetch, push

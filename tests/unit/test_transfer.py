@@ -13,7 +13,8 @@ from sycee.formats.dirobject import Entry
 from sycee.storage.local import LocalBackend
 from sycee.storage.memory import MemoryBackend
 from sycee.storage.port import CannotList
-from sycee.store.cache import Cache, Expected
+from sycee.store.cache import Cache
+from sycee.store.expected import Expected
 from sycee.store.inventory import FEW
 from sycee.store.layout import object_key
 from sycee.store.objects import Remote, Wanted

@@ -18,8 +18,8 @@ from sycee.ops.add import require_place
 from sycee.ops.checkout import Options, checkout
 from sycee.ops.storing import Added, Artifact, Manner, listed_folder, strong, taken_folder, write
 from sycee.ops.taking import ingest
-from sycee.store.cache import Expected
 from sycee.store.direct import send
+from sycee.store.expected import Expected
 from sycee.store.moving import workers
 from sycee.store.objects import Remote, Wanted
 from sycee.store.transfer import push

@@ -19,7 +19,7 @@ from sycee.errors import Conflict, NotFound
 from sycee.ops.ahead import Ahead
 from sycee.ops.elsewhere import absent
 from sycee.ops.vanished import Vanished, vanished
-from sycee.store.cache import Expected
+from sycee.store.expected import Expected
 from sycee.store.layout import is_directory
 from sycee.store.objects import Wanted
 from sycee.store.statcache import settle

@@ -8,7 +8,7 @@ from pathlib import Path
 from sycee.core.diff import Change, Entry, Kind, Listing, compare, missing, order
 from sycee.core.progress import SILENT, Progress
 from sycee.ops.transfer import OpenRemote
-from sycee.store.cache import Expected
+from sycee.store.expected import Expected
 from sycee.store.objects import Remote, Wanted
 from sycee.store.transfer import present
 from sycee.system.tree import kind_at

@@ -18,7 +18,8 @@ from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
 from sycee.formats.pointer import Frame, Out, Pointer
 from sycee.store import sums
-from sycee.store.cache import Cache, Expected
+from sycee.store.cache import Cache
+from sycee.store.expected import Expected
 from sycee.system.atomic import write_file
 from sycee.workspace.repository import Repository
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sycee.core.progress import Progress
 from sycee.errors import SyceeError
-from sycee.store.cache import Expected
+from sycee.store.expected import Expected
 from sycee.store.objects import Wanted
 from sycee.store.transfer import members_of
 from sycee.system.tree import kind_at

@@ -18,6 +18,7 @@ from pathlib import Path
 from sycee.digest import LEGACY_BLOCK, FileDigests, digest_bytes, legacy_md5, md5_hex
 from sycee.errors import Conflict, DigestMismatch, MissingData
 from sycee.storage.port import Pin
+from sycee.store.expected import Expected, difference
 from sycee.store.layout import PRIVATE, is_object_id, md5_of, object_key
 from sycee.store.partial import Partial, Unfit, partial_of, sweep_partials
 from sycee.store.statcache import Known, StatCache, settle
@@ -38,25 +39,6 @@ from sycee.system.refusals import FULL, naming
 from sycee.system.staging import Staging, publish, staging
 
 OBJECT_MODE = 0o444
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What an object must turn out to be.
-
-    Attributes:
-        oid: Its object id.
-        size: Its size in bytes where a pointer tells, else None.
-        sha256: Its sha256 where a pointer's current record tells, else None.
-        at_most: Its greatest size in bytes where no pointer tells the exact one; None for no bound but the disk's.
-        blake3: Its blake3 where a pointer's current record tells, else None.
-    """
-
-    oid: str
-    size: int | None = None
-    sha256: str | None = None
-    at_most: int | None = None
-    blake3: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,29 +390,39 @@ class Cache:
         return False
 
     def _make_dir(self, folder: Path) -> Path:
-        """Return a folder of the cache, made if it is not there.
+        """Return a folder of the cache, made if it is not there; see :meth:`_make_dirs`."""
+        self._make_dirs([folder])
+        return folder
+
+    def _make_dirs(self, folders: Iterable[Path]) -> None:
+        """Make folders of the cache, durably: an object is as durable as the folders above it.
 
         Raises:
             Conflict: If a symbolic link below the root, which a clone may contain, would lead what is stored elsewhere.
         """
-        for place in (folder, *folder.parents):
-            if place == self.root:
-                break
-            if place.is_symlink():
-                raise Conflict(f"{place} is a symbolic link", hint="remove it; sycee makes the folder anew")
-        return self._made(folder)
+        changed: set[Path] = set()
+        for folder in folders:
+            for place in (folder, *folder.parents):
+                if place == self.root:
+                    break
+                if place.is_symlink():
+                    raise Conflict(f"{place} is a symbolic link", hint="remove it; sycee makes the folder anew")
+            changed |= self._made(folder)
+        for folder in changed:
+            fsync_dir(folder)
 
-    def _made(self, folder: Path) -> Path:
-        if not folder.is_dir():
-            if folder.exists():
-                hint = "remove it, or choose another cache: sycee cache dir FOLDER"
-                raise Conflict(f"{folder} is a file, where the cache needs a folder", hint=hint, path=str(folder))
-            parent = self._made(folder.parent)
-            folder.mkdir(exist_ok=True)
-            if self._shared:
-                folder.chmod(0o2775)
-            fsync_dir(parent)  # an object is as durable as the folders above it
-        return folder
+    def _made(self, folder: Path) -> set[Path]:
+        """Make a folder and those above it; return those that got a new entry."""
+        if folder.is_dir():
+            return set()
+        if folder.exists():
+            hint = "remove it, or choose another cache: sycee cache dir FOLDER"
+            raise Conflict(f"{folder} is a file, where the cache needs a folder", hint=hint, path=str(folder))
+        changed = self._made(folder.parent)
+        folder.mkdir(exist_ok=True)
+        if self._shared:
+            folder.chmod(0o2775)
+        return changed | {folder.parent}
 
     def _set_aside(self, path: Path, oid: str) -> Path:
         aside = self._make_dir(self.root / PRIVATE / "quarantine") / f"{oid}-{os.urandom(4).hex()}"
@@ -471,25 +463,3 @@ def _bounded(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
         total += len(chunk)
         if limit is not None and total > limit:
             return
-
-
-def difference(expected: Expected, found: FileDigests, address: str) -> tuple[str, str] | None:
-    """Return what was expected and what was found, in words, where bytes are not those of an object.
-
-    Args:
-        expected: What it must be.
-        found: The digests of the bytes.
-        address: Their md5, as pointers of the time of the object's pointer make it.
-    """
-    if expected.at_most is not None and found.size > expected.at_most:
-        return f"at most {expected.at_most} bytes", f"{found.size} bytes or more"
-    checks = (
-        (expected.size, found.size, "{} bytes"),
-        (md5_of(expected.oid), address, "md5 {}"),
-        (expected.sha256, found.sha256, "sha256 {}"),
-        (expected.blake3, found.blake3, "blake3 {}"),
-    )
-    for wanted, got, words in checks:
-        if wanted is not None and wanted != got:
-            return words.format(wanted), words.format(got)
-    return None

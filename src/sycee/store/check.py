@@ -13,7 +13,7 @@ from sycee.digest import FileDigests, LegacyMd5
 from sycee.errors import NotFound, SyceeError
 from sycee.formats import dirobject
 from sycee.storage.port import OnBytes
-from sycee.store.cache import difference
+from sycee.store.expected import difference
 from sycee.store.moving import stopping, workers
 from sycee.store.objects import Remote, Wanted
 from sycee.store.transfer import present

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from sycee.core.parts import WHOLE, Parts
 from sycee.errors import SyceeError
 from sycee.storage.port import Backend
-from sycee.store.cache import Expected
+from sycee.store.expected import Expected
 from sycee.store.layout import object_key
 
 

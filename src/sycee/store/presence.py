@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sycee.errors import DigestMismatch, FormatError, NotFound
 from sycee.formats import dirobject
-from sycee.store.cache import Cache, Expected
+from sycee.store.cache import Cache
 from sycee.store.check import Finding, read_folder
+from sycee.store.expected import Expected
 from sycee.store.layout import is_directory
 from sycee.store.objects import Remote, Wanted
 from sycee.store.transfer import differs, members_of, present

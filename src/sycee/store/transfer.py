@@ -18,7 +18,8 @@ from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
 from sycee.storage.port import Backend
 from sycee.store import sums
-from sycee.store.cache import Cache, Expected
+from sycee.store.cache import Cache
+from sycee.store.expected import Expected
 from sycee.store.inventory import Asked, ignore_asked, inventory
 from sycee.store.layout import is_directory
 from sycee.store.moving import Twin, fetching, no_twin, pushing, run, workers

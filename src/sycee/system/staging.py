@@ -62,8 +62,10 @@ def publish(moves: Sequence[tuple[Path, Path]]) -> None:
     _flush([temp for temp, _ in moves])
     for temp, path in moves:
         temp.replace(path)
-    for folder in {path.parent for _, path in moves}:
-        fsync_dir(folder)
+    folders = {path.parent for _, path in moves}
+    if not (len(folders) >= FEW and flush_file_system(moves[0][1].parent)):
+        for folder in folders:
+            fsync_dir(folder)
 
 
 def _flush(files: Sequence[Path]) -> None:

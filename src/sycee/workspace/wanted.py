@@ -2,7 +2,7 @@
 
 from sycee.formats import dirobject
 from sycee.formats.pointer import strong_digests, sums_object
-from sycee.store.cache import Expected
+from sycee.store.expected import Expected
 from sycee.store.objects import Wanted
 from sycee.workspace.tracked import Tracked
 
