@@ -31,7 +31,7 @@ demo: $(VENV)/.demo          ## the whole story on a real PyTorch model, narrate
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/digits/demo.py
 
 test: $(VENV)/.dev $(VENV)/.rigs  ## every test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-fast: $(VENV)/.dev      ## the tests without servers, torch and other tools
 	$(BIN)/python -m pytest -n 2 -m 'not slow' --hypothesis-profile fast
