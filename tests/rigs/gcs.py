@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+from rigs.loopback import LoopbackServer
 from rigs.s3 import S3Server
 
 _KEPT = ("content-type", "range", "if-match", "if-none-match")
@@ -70,13 +71,8 @@ def service_account(pem: str) -> str:
     return json.dumps({"type": "service_account", "private_key": pem, "token_uri": "http://127.0.0.1:1/", **names})
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
+class _Server(LoopbackServer):
     rig: GcsServer
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no error of a server."""
 
 
 class _Door(BaseHTTPRequestHandler):

@@ -13,11 +13,12 @@ import uuid
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from rigs.loopback import LoopbackServer
 from rigs.s3 import make_certificates
 
 USER, PASSWORD, HEADER = "ann", "s3cr3t: x", "X-Token"
@@ -85,13 +86,8 @@ def running_http(folder: Path, rules: HttpRules | None = None) -> Iterator[HttpR
         thread.join()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
+class _Server(LoopbackServer):
     rig: HttpRig
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no error of a server."""
 
 
 class _Handler(BaseHTTPRequestHandler):

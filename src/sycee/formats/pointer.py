@@ -64,6 +64,11 @@ class Out:
     versioned: bool = False
 
     @property
+    def is_legacy(self) -> bool:
+        """Whether its pointer is of the time before DVC 3.0."""
+        return self.hash is None
+
+    @property
     def is_dir(self) -> bool:
         """Whether the address is that of a directory object."""
         return self.md5 is not None and self.md5.endswith(".dir")

@@ -119,7 +119,7 @@ def require_updatable(repo: Repository, folder: Tracked, open_remote: OpenRemote
     if kind_at(folder.path) != "dir":
         hint = f"get it: sycee checkout {quote(folder.relpath)}"
         raise NotFound(f"{folder.relpath} is tracked but not here", hint=hint, path=folder.relpath)
-    if folder.out.hash is None:
+    if folder.out.is_legacy:
         hint = (
             f"bring it up to date once: sycee checkout {quote(folder.relpath)}, then sycee add {quote(folder.relpath)}"
         )

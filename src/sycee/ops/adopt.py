@@ -186,7 +186,7 @@ class _Adopter:
                 lines = ignorefile.add(lines, one.path.name)
             changes.append(Change(f"{folder}/.gitignore", lines))
             for one in model.tracked:
-                legacy = one.out.hash is None
+                legacy = one.out.is_legacy
                 changes.append(Change(f"{folder}/{one.path.name}", oid=one.out.md5, legacy=legacy))
         changes += [*self._attributes(model), Change(f"{folder}/{card.FILE_NAME}", written)]
         for one, file in zip(model.tracked, files, strict=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sycee.core.diff import Change, Entry, Kind, Listing, compare, missing, order
 from sycee.core.progress import SILENT, Progress
-from sycee.ops.transfer import OpenRemote
+from sycee.ops.transfer import OpenRemote, pushable
 from sycee.store.expected import Expected
 from sycee.store.objects import Remote, Wanted
 from sycee.store.transfer import present
@@ -115,7 +115,7 @@ def not_in_remote(repo: Repository, request: DataRequest, open_remote: OpenRemot
     Raises:
         RemoteError: If a remote cannot be asked.
     """
-    pushed = [one for one in repo.tracked() if one.out.push]
+    pushed = pushable(repo.tracked())
     paths = named(repo, request.targets, pushed)
     lacking: list[Entry] = []
     for name in {one.out.remote for one in pushed}:

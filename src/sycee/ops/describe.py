@@ -52,7 +52,7 @@ def _content(found: Pointer, out: Out) -> Iterator[tuple[str, str]]:
         yield "files", f"{out.nfiles:,}"
     if out.isexec:
         yield "executable", "yes"
-    if out.hash is None:
+    if out.is_legacy:
         yield "format", "of DVC 2"
     yield "md5", out.md5 or "none yet"
     strong = pointer.strong_digests(found, out.md5 or "")

@@ -163,7 +163,7 @@ def _merged_folder(cache: Cache, found: _Merge) -> tuple[Out, Mapping[str, Any],
     if merged.conflicts:
         listed = "\n".join(merged.conflicts)
         raise found.conflict(f"unable to auto-merge the following paths:\n{listed}")
-    legacy = found.ours.out.hash is None
+    legacy = found.ours.out.is_legacy
     listing = dirobject.render(Entry(path, md5) for path, md5 in merged.files.items())
     oid = dirobject.object_id(listing)
     cache.put_stream(Expected(oid, len(listing)), [listing], legacy=legacy)
@@ -178,7 +178,7 @@ def _merged_folder(cache: Cache, found: _Merge) -> tuple[Out, Mapping[str, Any],
 
 def _files(cache: Cache, side: _Side, found: _Merge) -> dict[str, str]:
     try:
-        listing = cache.read(side.out.md5 or "", legacy=side.out.hash is None)
+        listing = cache.read(side.out.md5 or "", legacy=side.out.is_legacy)
     except NotFound:
         whose = "ours" if side is found.ours else "theirs" if side is found.theirs else "the common ancestor"
         hint = "git merge --abort, then sycee fetch --rev BRANCH for both branches, then merge again"

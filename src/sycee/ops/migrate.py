@@ -74,7 +74,7 @@ def migrate(repo: Repository, *, pointers: bool, progress: Progress = SILENT) ->
 
 
 def _old(repo: Repository) -> list[Tracked]:
-    return [one for one in repo.tracked() if one.out.hash is None and one.out.md5]
+    return [one for one in repo.tracked() if one.out.is_legacy and one.out.md5]
 
 
 def _is_ours(tracked: Tracked) -> bool:

@@ -100,7 +100,7 @@ def _require_stored(repo: Repository, outs: Sequence[Tracked], progress: Progres
 
 def _unsaved(repo: Repository, tracked: Tracked, progress: Progress) -> list[Path]:
     """Return the files of an artifact whose very bytes the cache does not hold."""
-    legacy = tracked.out.hash is None
+    legacy = tracked.out.is_legacy
     return [path for path in _files(tracked.path) if not _is_saved(repo, path, progress, legacy=legacy)]
 
 

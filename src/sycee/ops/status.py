@@ -8,7 +8,7 @@ from sycee.errors import NotFound, SyceeError
 from sycee.formats.pointer import strong_digests, sums_object
 from sycee.store.layout import is_directory
 from sycee.store.objects import Remote, Wanted
-from sycee.store.transfer import differs, members_of, present, require_parts
+from sycee.store.transfer import members_of, require_parts, unstored
 from sycee.workspace.content import Current, current, listed
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import PIPELINE, Tracked
@@ -120,9 +120,8 @@ def cloud_status(repo: Repository, tracked: Sequence[Tracked], remote: Remote) -
     pushed = [one for one in tracked if one.out.push]
     require_parts(repo.cache, filter(None, map(wanted, pushed)))
     items = [part for one in pushed for part in _parts(repo, one)]
-    sizes = present(remote, items)
-    stored = {item.oid for item in items if item.oid in sizes and not differs(repo.cache, item, sizes[item.oid])}
-    return {item.label: state for item in items if (state := _cloud_state(repo, item, item.oid in stored))}
+    lacking = {item.oid for item in unstored(remote, repo.cache, items)}
+    return {item.label: state for item in items if (state := _cloud_state(repo, item, item.oid not in lacking))}
 
 
 def _parts(repo: Repository, tracked: Tracked) -> list[Wanted]:

@@ -114,7 +114,7 @@ def store(
 
 def is_legacy(tracked: Tracked | None) -> bool:
     """Tell whether a pointer is of the time before DVC 3.0."""
-    return tracked is not None and tracked.out.hash is None
+    return tracked is not None and tracked.out.is_legacy
 
 
 def taken_folder(

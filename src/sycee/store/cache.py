@@ -245,8 +245,7 @@ class Cache:
         for _, path, digests in waiting:
             if named.setdefault(path, digests) != digests:
                 raise _two_contents(named[path], digests)
-        for folder in {path.parent for path in named}:
-            self._make_dir(folder)
+        self._make_dirs({path.parent for path in named})
         with self._naming:
             absent = [one for one in waiting if not (one[1].is_file() and self._keep_present(one[1], one[2]))]
             publish([(temp, path) for temp, path, _ in absent])

@@ -4,13 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sycee.errors import DigestMismatch, FormatError, NotFound
-from sycee.formats import dirobject
 from sycee.store.cache import Cache
 from sycee.store.check import Finding, read_folder
-from sycee.store.expected import Expected
 from sycee.store.layout import is_directory
 from sycee.store.objects import Remote, Wanted
-from sycee.store.transfer import differs, members_of, present
+from sycee.store.transfer import members_of, named_by, unstored
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def absent(remote: Remote, cache: Cache, wanted: Iterable[Wanted]) -> list[Absen
         RemoteError: If the remote cannot be asked.
     """
     roots = list({item.key: item for item in wanted}.values())
-    lacking = _lacking(remote, cache, roots)
+    lacking = unstored(remote, cache, roots)
     gone = {item.key for item in lacking}
     members: dict[str, Absent] = {}
     for folder in roots:
@@ -52,12 +50,7 @@ def absent(remote: Remote, cache: Cache, wanted: Iterable[Wanted]) -> list[Absen
             lacking.append(folder)
         members.update((item.key, Absent(item, folder)) for item in named or ())
     found = [Absent(item, item) for item in lacking]
-    return found + [members[item.key] for item in _lacking(remote, cache, [one.item for one in members.values()])]
-
-
-def _lacking(remote: Remote, cache: Cache, items: list[Wanted]) -> list[Wanted]:
-    sizes = present(remote, items)
-    return [item for item in items if item.oid not in sizes or differs(cache, item, sizes[item.oid])]
+    return found + [members[item.key] for item in unstored(remote, cache, [one.item for one in members.values()])]
 
 
 def _members(remote: Remote, cache: Cache, folder: Wanted) -> list[Wanted] | None:
@@ -68,4 +61,4 @@ def _members(remote: Remote, cache: Cache, folder: Wanted) -> list[Wanted] | Non
         data = read_folder(remote, folder)
     if isinstance(data, Finding):
         return None
-    return [Wanted(f"{folder.label}/{one.relpath}", Expected(one.md5), folder.legacy) for one in dirobject.parse(data)]
+    return named_by(folder, data, {})

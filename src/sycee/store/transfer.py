@@ -79,9 +79,9 @@ def push(remote: Remote, cache: Cache, wanted: Iterable[Wanted], progress: Progr
 
 def _send(remote: Remote, cache: Cache, items: list[Wanted], outcome: Outcome, progress: Progress) -> set[str]:
     """Send what the remote lacks, and ask it whether it kept that; return the ids of what it does not have."""
-    unstored = _unstored(remote, cache, items, outcome)
-    failed = run(remote, unstored, outcome, progress, pushing(remote, cache))
-    return failed | _require_kept(remote, cache, [item for item in unstored if item.oid not in failed], outcome)
+    missing = _unstored(remote, cache, items, outcome)
+    failed = run(remote, missing, outcome, progress, pushing(remote, cache))
+    return failed | _require_kept(remote, cache, [item for item in missing if item.oid not in failed], outcome)
 
 
 def lacking(cache: Cache, wanted: Iterable[Wanted]) -> bool:
@@ -108,6 +108,12 @@ def present(remote: Remote, wanted: Sequence[Wanted], asked: Asked = ignore_aske
     with workers(remote) as pool:
         found = inventory(remote.backend, by_key, pool, asked)
     return {by_key[key]: size for key, size in found.items()}
+
+
+def unstored(remote: Remote, cache: Cache, wanted: Sequence[Wanted], asked: Asked = ignore_asked) -> list[Wanted]:
+    """Return those objects that the remote lacks, or holds in another size; see :func:`present`."""
+    sizes = present(remote, wanted, asked)
+    return [item for item in wanted if item.oid not in sizes or differs(cache, item, sizes[item.oid])]
 
 
 def differs(cache: Cache, item: Wanted, size: int) -> bool:
@@ -224,9 +230,8 @@ def _absent(cache: Cache, items: Iterable[Wanted]) -> list[Wanted]:
 
 
 def _unstored(remote: Remote, cache: Cache, items: list[Wanted], outcome: Outcome) -> list[Wanted]:
-    sizes = present(remote, items, outcome.asked.append)
     outcome.looked_for += len(items)
-    return [item for item in items if item.oid not in sizes or differs(cache, item, sizes[item.oid])]
+    return unstored(remote, cache, items, outcome.asked.append)
 
 
 def _require_kept(remote: Remote, cache: Cache, sent: Sequence[Wanted], outcome: Outcome) -> set[str]:

@@ -16,6 +16,7 @@ import queue
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sycee.digest import LEGACY_BLOCK, Algorithm, FileDigests, Hasher, digest_bytes, hasher, legacy_md5
@@ -214,14 +215,8 @@ def digest_file(path: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         NotFound: If it is absent.
         Conflict: If it is not a regular file, or changed while it was read.
     """
-    fd = open_regular(path)
-    try:
-        before = os.fstat(fd)
-        digests = digest_fd(fd, on_bytes=on_bytes)
-        require_unchanged(path, before, os.fstat(fd))
-        return digests
-    finally:
-        os.close(fd)
+    with _reading(path) as fd:
+        return digest_fd(fd, on_bytes=on_bytes)
 
 
 def read_regular(path: Path) -> tuple[bytes, os.stat_result]:
@@ -231,18 +226,25 @@ def read_regular(path: Path) -> tuple[bytes, os.stat_result]:
         NotFound: If it is absent.
         Conflict: If it is not a regular file, or changed while it was read.
     """
+    with _reading(path) as fd:
+        with naming(path):
+            data = io.FileIO(fd, closefd=False).readall()
+        status = os.fstat(fd)
+    if len(data) != status.st_size:
+        raise Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
+    return data, status
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[int]:
+    """Give a regular file open for reading; refuse what was read if somebody wrote to it meanwhile."""
     fd = open_regular(path)
     try:
         before = os.fstat(fd)
-        with naming(path):
-            data = io.FileIO(fd, closefd=False).readall()
-        after = os.fstat(fd)
+        yield fd
+        require_unchanged(path, before, os.fstat(fd))
     finally:
         os.close(fd)
-    require_unchanged(path, before, after)
-    if len(data) != after.st_size:
-        raise Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
-    return data, after
 
 
 def require_unchanged(path: Path, before: os.stat_result, after: os.stat_result) -> None:

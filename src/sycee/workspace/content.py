@@ -148,7 +148,7 @@ def current(repo: Repository, tracked: Tracked, *, progress: Progress = SILENT) 
         return Current(linked)
     if kind != "file":
         raise Conflict(f"{tracked.relpath} is a {kind}, where a file is needed", path=tracked.relpath)
-    return Current(file_id(repo, tracked.path, legacy=tracked.out.hash is None, progress=progress))
+    return Current(file_id(repo, tracked.path, legacy=tracked.out.is_legacy, progress=progress))
 
 
 def file_id(repo: Repository, path: Path, *, legacy: bool = False, progress: Progress = SILENT) -> str:
@@ -208,7 +208,7 @@ def is_lost_link(path: Path) -> bool:
 
 
 def _current_folder(repo: Repository, tracked: Tracked, progress: Progress) -> Current:
-    legacy = tracked.out.hash is None
+    legacy = tracked.out.is_legacy
     found = members(repo, tracked.path, tracked.parts)
     with progress.start(f"hashing {tracked.path.name}/", sum(member.size for member in found)) as task:
         ids = [file_id(repo, member.path, legacy=legacy, progress=within(task)) for member in found]
@@ -227,7 +227,7 @@ def listed(repo: Repository, tracked: Tracked) -> tuple[Entry, ...]:
         FormatError: If it breaks its format.
     """
     try:
-        return dirobject.parse(repo.cache.read(tracked.out.md5 or "", legacy=tracked.out.hash is None))
+        return dirobject.parse(repo.cache.read(tracked.out.md5 or "", legacy=tracked.out.is_legacy))
     except SyceeError as error:
         raise error.about(f"the list of files of {tracked.relpath}") from None
 

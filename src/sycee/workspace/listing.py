@@ -93,7 +93,7 @@ def is_cached(cache: Cache, content: Content) -> bool:
 
 
 def _contents(one: Tracked, found: Current, *, granular: bool) -> Iterator[tuple[str, Content]]:
-    legacy = one.out.hash is None
+    legacy = one.out.is_legacy
     yield one.relpath, Content(found.oid, legacy)
     if granular:
         yield from ((f"{one.relpath}/{entry.relpath}", Content(entry.md5, legacy)) for entry in found.entries)

@@ -68,7 +68,7 @@ def remember(
         name = repo.relpath(path)
         known = None if name in rewritten else after.get(name)
         if out.md5 and out.cache and (known is None or not _is_of(known, out)):
-            after[name] = Placed(out.md5, out.hash is None, token(path))
+            after[name] = Placed(out.md5, out.is_legacy, token(path))
     if after != before:
         _write(repo, after)
 
@@ -98,7 +98,7 @@ def files(path: Path) -> list[Path]:
 
 
 def _is_of(row: Placed, out: Out) -> bool:
-    return (row.oid, row.legacy) == (out.md5, out.hash is None) and row.token != GOING
+    return (row.oid, row.legacy) == (out.md5, out.is_legacy) and row.token != GOING
 
 
 def note(repo: Repository) -> Path:

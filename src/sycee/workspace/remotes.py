@@ -87,10 +87,6 @@ def open_backend(
     """
     settings = remote_settings(config, name)
     opener = _opener(settings)
-    foreign = frozenset(option for option, origin in settings.origins.items() if not is_own(origin))
-    request = RemoteRequest(
-        settings.url, settings.options, environ, settings.name, foreign, scratch and scratch / "uploads"
-    )
     for option in ("version_aware", "worktree"):
         if settings.flag(option):
             raise SyceeError(

@@ -16,7 +16,7 @@ def wanted(tracked: Tracked) -> Wanted | None:
     out = tracked.out
     if out.md5 is None or not out.cache or out.versioned:
         return None
-    legacy = out.hash is None
+    legacy = out.is_legacy
     strong = strong_digests(tracked.pointer, out.md5) if tracked.pointer else None
     sums = sums_object(tracked.pointer, out.md5) if tracked.pointer and out.is_dir else None
     size = None if out.is_dir or legacy else out.size
