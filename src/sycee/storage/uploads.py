@@ -150,12 +150,14 @@ class _Transfer:
         """Return the numbers of the parts on which journal and server agree."""
         if not self.journal.tags:
             return set()
-        held = {part.number: part for part in self.parts.parts(self.upload.key, self.journal.upload)}
+        held: dict[int, set[tuple[int, str]]] = {}  # some servers list all that was ever sent as a part, in any order
+        for part in self.parts.parts(self.upload.key, self.journal.upload):
+            held.setdefault(part.number, set()).add((part.size, part.tag))
         agreed = {
             piece.number
             for piece in self.upload.pieces()
-            if (part := held.get(piece.number))
-            and (part.size, part.tag) == (piece.length, self.journal.tags.get(piece.number))
+            if piece.number in self.journal.tags
+            and held.get(piece.number) == {(piece.length, self.journal.tags[piece.number])}
         }
         if not agreed:  # some servers list no parts of an upload that is no more, instead of saying so
             raise UploadGone("the server holds none of the parts that it took")
