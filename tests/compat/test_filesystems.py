@@ -57,6 +57,19 @@ def test_full_disk(crasher, tmp_path, name):
         scene.require_completes()
 
 
+def test_a_remote_whose_disk_is_not_mounted(crasher, tmp_path):
+    repo, share = tmp_path / "repo", tmp_path / "share"
+    repo.mkdir()
+    (repo / "model.pt").write_bytes(b"weights")
+    with small(share, "8m"):
+        for words in ("init --no-scm", "remote add -d near ../share", "add model.pt", "push"):
+            assert crasher.ask(repo, words.split())["rc"] == 0
+    for words in ("push", "status -c", "check --remote", "gc -w -c -f"):  # its empty mount point is there
+        answer = crasher.ask(repo, words.split())
+        assert (answer["rc"], list(share.iterdir())) == (20, [])
+        assert "is gone" in answer["printed"]
+
+
 def test_gc_needs_no_free_space(crasher, tmp_path):
     with small(tmp_path / "full", "8m") as folder:
         scene = Scene(crasher, folder / "world", tmp_path / "kept", "gc")

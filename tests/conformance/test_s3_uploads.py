@@ -43,7 +43,7 @@ def journals(tmp_path):
 def backend(s3_server, relay, journals):
     options = s3_server.options(endpointurl=relay.endpoint, read_timeout="1")
     url = f"s3://models/{uuid.uuid4().hex}/é & x"
-    with closing(open_s3(RemoteRequest(url, options, {}, journals=journals))) as backend:
+    with closing(open_s3(RemoteRequest(url, options, {}, scratch=journals.parent))) as backend:
         yield backend
 
 
@@ -161,6 +161,6 @@ def test_a_part_that_stands_still_is_sent_again(backend, relay, source):
 
 def test_through_tls(s3_server, source, journals):
     options = s3_server.options(endpointurl=s3_server.tls_endpoint, ssl_verify=str(s3_server.authority))
-    with closing(open_s3(RemoteRequest("s3://models/tls", options, {}, journals=journals))) as backend:
+    with closing(open_s3(RemoteRequest("s3://models/tls", options, {}, scratch=journals.parent))) as backend:
         backend.write("k", source, len(DATA), on_bytes=ignore_bytes)
         assert b"".join(backend.read("k")) == DATA

@@ -247,7 +247,7 @@ def test_what_was_found_damaged_is_believed_by_no_other_verb(sycee, repo_dir, tm
     path = place(repo_dir / ".dvc/cache", b"weights")
     rot(path)
     sycee("check", rc=11)
-    shutil.rmtree(tmp_path / "store")
+    shutil.rmtree(tmp_path / "store/files")
     assert "is damaged" in sycee("push", rc=11).err
 
 

@@ -16,6 +16,7 @@ from sycee.errors import NotFound, RemoteError
 from sycee.formats.paths import path_fault
 from sycee.storage.options import RemoteRequest
 from sycee.storage.port import CHUNK, Backend, OnBytes, Source, Stored, Write, check_key, check_prefix, opened, pieces
+from sycee.storage.sighting import Sighting
 from sycee.system.atomic import TEMP_NAME, fsync_dir, replacing, sweep, temp_name, write_all
 from sycee.system.refusals import HINTS
 from sycee.system.staging import publish, staging
@@ -35,8 +36,17 @@ _HINTS = {
 
 
 def open_local(request: RemoteRequest) -> Backend:
-    """Return a backend for a folder. Nothing is made yet."""
-    return LocalBackend(Path(request.url), shared=request.options.get("shared", "").lower() == "group")
+    """Return a backend for a folder. Nothing is made yet.
+
+    Raises:
+        RemoteError: If the folder was there when this repository used it last, and is not.
+    """
+    root = Path(request.url)
+    sighting = Sighting(root, request.name, request.scratch and request.scratch / "remotes")
+    sighting.require()
+    if root.is_dir():
+        sighting.note()
+    return LocalBackend(root, shared=request.options.get("shared", "").lower() == "group", sighting=sighting)
 
 
 class LocalBackend:
@@ -45,11 +55,13 @@ class LocalBackend:
     Args:
         root: The folder; created by the first write. It may itself be a symbolic link.
         shared: Whether new folders get the mode of DVC's ``shared = group``.
+        sighting: Whether the folder was there before; None if nobody knows.
     """
 
-    def __init__(self, root: Path, *, shared: bool = False) -> None:
+    def __init__(self, root: Path, *, shared: bool = False, sighting: Sighting | None = None) -> None:
         self._root = root
         self._shared = shared
+        self._sighting = sighting or Sighting(root)
         self._swept: set[Path] = set()
 
     def size(self, key: str) -> int | None:
@@ -175,11 +187,15 @@ class LocalBackend:
         while not folder.is_dir():
             missing.append(folder)
             folder = folder.parent
+        if self._root in missing:
+            self._sighting.require()  # it may have gone since the remote was opened
         for new in reversed(missing):
             new.mkdir(exist_ok=True)
             if self._shared:
                 new.chmod(GROUP_FOLDER_MODE)
             fsync_dir(new.parent)
+        if self._root in missing:
+            self._sighting.note()
 
     def _walk(self, folder: Path) -> Iterator[Stored]:
         try:

@@ -22,7 +22,7 @@ class RemoteRequest:
         environ: The environment of the process.
         name: Of the remote, for hints.
         foreign: The options that come with the repository, not from the user's own files.
-        journals: Where a large upload keeps what a later command needs to go on with it; None for nowhere.
+        scratch: Where what later commands should know is kept, and may be lost; None for nowhere.
     """
 
     url: str
@@ -30,7 +30,7 @@ class RemoteRequest:
     environ: Mapping[str, str]
     name: str = "NAME"
     foreign: frozenset[str] = frozenset()
-    journals: Path | None = None
+    scratch: Path | None = None
 
     def flag(self, option: str, *, default: bool = False) -> bool:
         """Return an option that is true or false.

@@ -84,7 +84,7 @@ class _Settings:
         self._request = request
         self._options = request.options
         self._environ = request.environ
-        self._journals = request.journals
+        self._journals = request.scratch and request.scratch / "uploads"
         self._bucket = bucket
         self._prefix = prefix or None
         files = AwsFiles(self._options, self._environ)

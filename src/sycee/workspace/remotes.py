@@ -77,13 +77,14 @@ def open_backend(
         config: The configuration that applies.
         name: Of the remote, in any case; None for the default one.
         environ: The environment of the process, for credentials.
-        scratch: Where what continues an interrupted transfer is kept; None to keep nothing.
+        scratch: Where what continues an interrupted transfer is kept, and which folders were there; None to keep
+            nothing.
 
     Raises:
         NotFound: If there is no such remote, or no default.
         UsageError: If its options contradict each other or cannot be honoured.
         SyceeError: If sycee cannot talk to its kind of store.
-        RemoteError: If the credentials it names cannot be found.
+        RemoteError: If the credentials it names cannot be found, or a folder that was there is gone.
     """
     settings = remote_settings(config, name)
     opener = _opener(settings)
@@ -96,8 +97,7 @@ def open_backend(
     usual = DEFAULT_JOBS if scheme_of(settings.url) else LOCAL_JOBS
     jobs = settings.options.get("jobs")
     foreign = frozenset(option for option, origin in settings.origins.items() if not is_own(origin))
-    journals = scratch and scratch / "uploads"
-    request = RemoteRequest(settings.url, settings.options, environ, settings.name, foreign, journals)
+    request = RemoteRequest(settings.url, settings.options, environ, settings.name, foreign, scratch)
     return OpenedRemote(settings.name, opener(request), int(jobs) if jobs else usual, settings.warnings)
 
 
