@@ -1,5 +1,6 @@
 """Copies that are written while their objects arrive."""
 
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -85,6 +86,36 @@ def test_bytes_that_are_not_the_object_get_no_name(clone, tmp_path, capsys):
     assert "model.pt" in capsys.readouterr().err
     assert not (clone / "model.pt").exists()
     assert leftovers(clone) == []
+
+
+def test_where_a_copy_finds_no_room_the_object_is_fetched_all_the_same(clone, monkeypatch):
+    real = ahead.open_temp
+
+    def full(folder):
+        temp, fd = real(folder)
+        os.close(fd)
+        fd = os.memfd_create("full", os.MFD_ALLOW_SEALING)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+        return temp, fd
+
+    monkeypatch.setattr(ahead, "open_temp", full)
+    sources = copied(monkeypatch)
+    assert main(["pull"]) == 0
+    assert len(sources) == 1
+    assert (clone / "model.pt").read_bytes() == BYTES
+    assert leftovers(clone) == []
+
+
+def test_nothing_is_tried_beyond_a_link(clone, tmp_path, capsys):
+    theirs = tmp_path / "theirs/sub"
+    theirs.mkdir(parents=True)
+    (clone / "link").symlink_to(tmp_path / "theirs")
+    pointer = (clone / "model.pt.dvc").read_text()
+    (clone / "evil.dvc").write_text(f"wdir: link/sub\n{pointer}")
+    before = theirs.stat()
+    assert main(["pull"]) == 1
+    assert "link is a symlink" in capsys.readouterr().err
+    assert theirs.stat().st_mtime_ns == before.st_mtime_ns
 
 
 @pytest.mark.parametrize("way", ["hardlink", "symlink"])

@@ -1,5 +1,6 @@
 """One read pass: the digests are those of the real algorithms, the copy is exact, failures arrive in the caller."""
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -39,7 +40,7 @@ def test_a_stream_in_pieces_of_any_size(tmp_path, step):
     chunks = [data[i : i + step] for i in range(0, len(data), step)]
     chunks.insert(1, b"")
     with (tmp_path / "copy").open("wb+") as sink:
-        digests = digest_chunks(chunks, sinks=[sink.fileno()])
+        digests = digest_chunks(chunks, sink=sink.fileno())
     assert (digests.size, digests.md5, digests.sha256, digests.blake3) == expected(data)
     assert (tmp_path / "copy").read_bytes() == data
 
@@ -62,7 +63,20 @@ def test_md5_agrees_with_coreutils(tmp_path):
 
 def test_a_full_disk_is_told_to_the_caller():
     with Path("/dev/full").open("wb") as sink, pytest.raises(OSError, match="No space left"):
-        digest_chunks([bytes(CHUNK)] * BUFFERS * 3, sinks=[sink.fileno()])
+        digest_chunks([bytes(CHUNK)] * BUFFERS * 3, sink=sink.fileno())
+
+
+def test_a_twin_that_cannot_be_written_is_empty_and_stops_nobody(tmp_path):
+    twin = os.memfd_create("twin", os.MFD_ALLOW_SEALING)
+    os.ftruncate(twin, CHUNK + 5)
+    fcntl.fcntl(twin, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)  # as full as a disk
+    data = os.urandom(CHUNK) * 3
+    with (tmp_path / "copy").open("wb+") as sink:
+        digests = digest_chunks([data], sink=sink.fileno(), twin=twin)
+    assert (digests.size, digests.md5, digests.sha256, digests.blake3) == expected(data)
+    assert (tmp_path / "copy").read_bytes() == data
+    assert os.fstat(twin).st_size == 0
+    os.close(twin)
 
 
 def test_a_failing_source_is_told_to_the_caller(tmp_path):
@@ -71,7 +85,7 @@ def test_a_failing_source_is_told_to_the_caller(tmp_path):
         raise ConnectionResetError("gone")
 
     with (tmp_path / "copy").open("wb+") as sink, pytest.raises(ConnectionResetError):
-        digest_chunks(broken(), sinks=[sink.fileno()])
+        digest_chunks(broken(), sink=sink.fileno())
 
 
 @pytest.mark.parametrize("kind", ["symlink", "fifo", "folder"])

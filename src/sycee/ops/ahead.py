@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sycee.errors import Conflict
 from sycee.store.objects import Wanted
 from sycee.system.atomic import default_mode, open_temp, write_all
 from sycee.system.links import first_way
@@ -74,10 +75,18 @@ def ahead(repo: Repository, tracked: Sequence[Tracked]) -> Iterator[Ahead]:
 def _places(repo: Repository, tracked: Sequence[Tracked]) -> dict[str, Path]:
     """Return the places of large files that are not here, where they would become copies of their objects."""
     items = {one.path: wanted(one) for one in tracked if not one.out.is_dir and (one.out.size or 0) >= LARGE}
-    absent = {path: item for path, item in items.items() if item and kind_at(path) is None}
+    absent = {path: item for path, item in items.items() if item and kind_at(path) is None and _is_ours(repo, path)}
     if not absent:
         return {}
     with repo.cache.incoming() as (sample, fd):
         write_all(fd, b"an empty file is copied in any case")
         ways = {folder: first_way(sample, folder, repo.link_ways) for folder in map(nearest_folder, absent)}
     return {item.key: path for path, item in absent.items() if ways[nearest_folder(path)] == "copy"}
+
+
+def _is_ours(repo: Repository, path: Path) -> bool:
+    try:
+        repo.require_real_folders(path)
+    except Conflict:  # as checkout will say
+        return False
+    return True

@@ -140,7 +140,7 @@ class Mender:
         if backend.size(key) is None:
             return
         with self.repo.cache.incoming() as (temp, fd):
-            found = digest_chunks(backend.read(key), sinks=[fd])
+            found = digest_chunks(backend.read(key), sink=fd)
             aside = f"{QUARANTINE}/{name}-{found.sha256[:16]}"
             backend.write(aside, temp, found.size)
         if (kept := backend.size(aside)) != found.size:

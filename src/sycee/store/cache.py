@@ -137,7 +137,7 @@ class Cache:
         Args:
             expected: What it must be.
             chunks: Its bytes in order.
-            twin: A descriptor that gets every byte too, or None.
+            twin: A descriptor that gets every byte too, or is empty at the end where that fails; or None.
             on_bytes: Called with the number of bytes of each step.
             legacy: Whether its pointer is of the time before DVC 3.0, whose md5 saw text with LF line ends.
 
@@ -179,7 +179,8 @@ class Cache:
         """
         limit = expected.at_most if expected.size is None else expected.size
         whole = _bounded(chain(partial.begun(), chunks), limit)
-        digests = digest_chunks(whole, sinks=partial.sinks, skip=partial.start, on_bytes=on_bytes)
+        twin = None if partial.start else partial.twin
+        digests = digest_chunks(whole, sink=partial.fd, twin=twin, skip=partial.start, on_bytes=on_bytes)
         address = legacy_md5_fd(partial.fd) if legacy else digests.md5
         if fault := difference(expected, digests, address):
             if partial.start:

@@ -41,11 +41,6 @@ class Partial:
     start: int
     twin: int | None = None
 
-    @property
-    def sinks(self) -> tuple[int, ...]:
-        """Where bytes that arrive are written to."""
-        return (self.fd,) if self.twin is None or self.start else (self.fd, self.twin)
-
     def begun(self) -> Iterator[bytes]:
         """Yield the bytes that are here, through a descriptor of their own."""
         with self.path.open("rb", buffering=0) as file:
@@ -61,7 +56,7 @@ class Partial:
 
 @contextmanager
 def partial_of(folder: Path, oid: str, place: str, pin: Pin) -> Iterator[Partial | None]:
-    """Give the file for a download, locked; None if another process is at it.
+    """Give the file for a download, locked; None if another process is at it, or it is not ours to write.
 
     It stays if the block ends with an error, unless that is the system's: a full disk must not stay full.
 
@@ -73,7 +68,11 @@ def partial_of(folder: Path, oid: str, place: str, pin: Pin) -> Iterator[Partial
     """
     identity = sha256(json.dumps([place, pin.tag, pin.size]).encode()).hexdigest()[:32]
     path = folder / f"{oid}-{identity}{_SUFFIX}"
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError:  # in a shared cache, what another user's command left
+        yield None
+        return
     try:
         if not (try_hold(fd) and _is(path, fd)):
             yield None

@@ -16,7 +16,7 @@ import queue
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sycee.digest import LEGACY_BLOCK, Algorithm, FileDigests, Hasher, digest_bytes, hasher, legacy_md5
@@ -133,14 +133,36 @@ class _DirectWriter:
         return on
 
 
+class _SpareWriter(_DirectWriter):
+    """Writes to a descriptor that may fail: it is empty then, and gets no more."""
+
+    _given_up = False
+
+    def write(self, part: memoryview) -> None:
+        if self._given_up:
+            return
+        try:
+            super().write(part)
+        except OSError:
+            self._given_up = True
+            with suppress(OSError):
+                os.ftruncate(self._fd, 0)
+
+
 def digest_stream(
-    fill: Callable[[memoryview], int], *, sinks: Sequence[int] = (), skip: int = 0, on_bytes: OnBytes = ignore_bytes
+    fill: Callable[[memoryview], int],
+    *,
+    sink: int | None = None,
+    twin: int | None = None,
+    skip: int = 0,
+    on_bytes: OnBytes = ignore_bytes,
 ) -> FileDigests:
-    """Digest what ``fill`` delivers, and copy it to ``sinks`` on the way.
+    """Digest what ``fill`` delivers, and copy it on the way.
 
     Args:
         fill: Puts the next bytes into the buffer and returns how many; 0 at the end.
-        sinks: Descriptors to write every byte to.
+        sink: A descriptor to write every byte to.
+        twin: Another one, which others can do without: where it cannot be written to, it is empty at the end.
         skip: So many bytes are there already and not written again; a multiple of ``CHUNK``.
         on_bytes: Called with the number of bytes of each step.
 
@@ -149,11 +171,13 @@ def digest_stream(
     """
     buffer = mmap.mmap(-1, CHUNK)
     length = _fill_up(fill, buffer)
+    writers = [] if sink is None else [_DirectWriter(sink, skip)]
+    writers += [] if twin is None else [_SpareWriter(twin, skip)]
     if length == CHUNK:
-        return _digest_long(fill, buffer, [_DirectWriter(sink, skip) for sink in sinks], on_bytes)
+        return _digest_long(fill, buffer, writers, on_bytes)
     with memoryview(buffer) as view, view[:length] as small:  # not worth a thread
-        for sink in sinks:
-            write_all(sink, small)
+        for writer in writers:
+            writer.write(small)
         on_bytes(length)
         return digest_bytes(small)
 
@@ -205,7 +229,7 @@ def _fill_up(fill: Callable[[memoryview], int], buffer: mmap.mmap) -> int:
 
 def digest_fd(fd: int, *, sink: int | None = None, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
     """Digest a file from its current position, optionally copying it; see :func:`digest_stream`."""
-    return digest_stream(lambda view: os.readv(fd, [view]), sinks=() if sink is None else (sink,), on_bytes=on_bytes)
+    return digest_stream(lambda view: os.readv(fd, [view]), sink=sink, on_bytes=on_bytes)
 
 
 def digest_file(path: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
@@ -258,10 +282,15 @@ def require_unchanged(path: Path, before: os.stat_result, after: os.stat_result)
 
 
 def digest_chunks(
-    chunks: Iterable[bytes], *, sinks: Sequence[int] = (), skip: int = 0, on_bytes: OnBytes = ignore_bytes
+    chunks: Iterable[bytes],
+    *,
+    sink: int | None = None,
+    twin: int | None = None,
+    skip: int = 0,
+    on_bytes: OnBytes = ignore_bytes,
 ) -> FileDigests:
     """Digest a stream of byte strings, optionally copying it; see :func:`digest_stream`."""
-    return digest_stream(_filler(iter(chunks)), sinks=sinks, skip=skip, on_bytes=on_bytes)
+    return digest_stream(_filler(iter(chunks)), sink=sink, twin=twin, skip=skip, on_bytes=on_bytes)
 
 
 def _filler(chunks: Iterator[bytes]) -> Callable[[memoryview], int]:
