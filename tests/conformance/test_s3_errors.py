@@ -2,11 +2,13 @@
 
 import io
 import resource
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 
 import pytest
 
@@ -14,6 +16,7 @@ from sycee.errors import NotFound, RemoteError, UsageError
 from sycee.storage.options import RemoteRequest
 from sycee.storage.port import Backend
 from sycee.storage.s3 import open_s3
+from sycee.storage.s3parts import Bucket, Part, S3Parts
 
 URL = "s3://models/errors"
 WRONG = "wrong-sycee-secret"
@@ -223,3 +226,30 @@ def test_a_store_that_sends_without_end_is_not_listened_to() -> None:
         server.shutdown()
     assert "came incomplete: expected 5 bytes, found" in error.message
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+class _Endless(BaseHTTPRequestHandler):
+    """A store that always says that there are more parts, and gives the same ones."""
+
+    def do_GET(self) -> None:
+        part = b'<Part><PartNumber>1</PartNumber><Size>5</Size><ETag>"a"</ETag></Part>'
+        body = b"<ListPartsResult>" + part + b"<IsTruncated>true</IsTruncated></ListPartsResult>"
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_list_of_parts_that_does_not_go_on_ends() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Endless) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        keys = {"access_key_id": "a", "secret_access_key": "b"}
+        bucket = Bucket(endpoint, "models", "", "us-east-1", lambda: keys, 5, {}, ssl.create_default_context)
+        with closing(S3Parts(bucket)) as parts:
+            found = list(islice(parts.parts("k", "id"), 100))
+        server.shutdown()
+    assert found == [Part(1, 5, '"a"')] * 2

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from sycee.storage import uploads
 from sycee.storage.s3parts import proxied
 from sycee.storage.uploads import STALE, Upload, journal_of, sweep_journals
 from sycee.system.atomic import try_hold
@@ -102,14 +103,44 @@ def test_a_journal_that_another_process_holds_is_left_alone(tmp_path, upload):
     assert path.read_bytes() == before
 
 
-def test_a_link_in_place_of_a_journal_is_not_followed(tmp_path, upload):
+def in_memory(folder, upload):
+    """Whether an upload can go on without a journal on disk."""
+    with journal_of(folder, upload, "s") as journal:
+        assert (journal.upload, journal.tags) == ("", {})
+        journal.begin("id")
+        journal.add(1, "a")
+        journal.remove()
+        return journal.tags == {1: "a"}
+
+
+@pytest.mark.parametrize("other", ["link", "folder", "pipe"])
+def test_something_else_in_place_of_a_journal_is_left_alone(tmp_path, upload, other):
     path = begin(tmp_path / "j", upload)
     (tmp_path / "victim").write_bytes(b"x")
     path.unlink()
-    path.symlink_to(tmp_path / "victim")
-    with pytest.raises(OSError, match="symbolic"), journal_of(tmp_path / "j", upload, "s"):
-        pass
+    match other:
+        case "link":
+            path.symlink_to(tmp_path / "victim")
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+    assert in_memory(tmp_path / "j", upload)
     assert (tmp_path / "victim").read_bytes() == b"x"
+    assert path.lstat()
+
+
+def test_where_no_journal_can_be_kept_the_upload_needs_none(tmp_path, upload):
+    (tmp_path / "j").write_bytes(b"a file")
+    assert in_memory(tmp_path / "j", upload)
+
+
+def test_a_full_disk_ends_the_journal_and_not_the_upload(tmp_path, upload, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(uploads, "write_all", full)
+    assert in_memory(tmp_path / "j", upload)
 
 
 def test_journals_that_nobody_continued_for_a_week_are_swept(tmp_path):

@@ -134,12 +134,13 @@ class S3Parts:
         Raises:
             UploadGone: If the upload is no more.
         """
-        marker = "0"
-        while True:
-            answer = self._ask("GET", key, {"uploadId": upload, "part-number-marker": marker})
+        marker, last = -1, 0
+        while marker < last:  # a server that says that there is more has to go on
+            marker = last
+            answer = self._ask("GET", key, {"uploadId": upload, "part-number-marker": str(marker)})
             for text in _PART.findall(answer.text):
                 part = Part(int(_one(_NUMBER, text)), int(_one(_SIZE, text)), unescape(_one(_TAG, text)))
-                marker = str(part.number)
+                last = part.number
                 yield part
             if "<IsTruncated>true<" not in answer.text:
                 return

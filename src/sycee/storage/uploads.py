@@ -10,6 +10,7 @@ parts of an upload that nobody continues are the server's to expire.
 
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from sycee.errors import RemoteError
 from sycee.storage.budget import Budget
 from sycee.storage.port import OnBytes
 from sycee.storage.s3parts import S3Parts, UploadGone
-from sycee.system.atomic import sweep_stale, try_hold
+from sycee.system.atomic import sweep_stale, try_hold, write_all
 
 STALE = 7 * 86_400.0  # seconds; what buckets' rules for unfinished uploads usually allow
 WORKERS = 4  # parts of one object on their way at once
@@ -239,7 +240,10 @@ class Journal:
 
     def _append(self, entry: Mapping[str, str | int]) -> None:
         if self._fd is not None:
-            os.write(self._fd, json.dumps(entry).encode() + b"\n")
+            try:
+                write_all(self._fd, json.dumps(entry).encode() + b"\n")
+            except OSError:  # of what cannot be noted nothing can be continued; that is no reason to stop
+                self._fd = None
 
     def _read(self) -> None:
         """Take over what an earlier command noted; of a damaged journal, nothing."""
@@ -264,7 +268,7 @@ class Journal:
 def journal_of(folder: Path, upload: Upload, state: str) -> Iterator[Journal]:
     """Give the journal of an upload, locked; one that is kept in memory only if another process holds it.
 
-    That is so too if the folder is a symbolic link, which a clone may contain.
+    That is so too if the folder is a symbolic link, which a clone may contain, or if nothing can be written there.
 
     Args:
         folder: Where journals are.
@@ -272,16 +276,28 @@ def journal_of(folder: Path, upload: Upload, state: str) -> Iterator[Journal]:
         state: Of the source file.
     """
     name = sha256(json.dumps([upload.url, upload.key, upload.size, upload.part]).encode()).hexdigest()[:32]
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}{_SUFFIX}"
-    if folder.is_symlink():
+    if (fd := _opened(path)) is None:
         yield Journal(path, None, state)
         return
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         yield Journal(path, fd if try_hold(fd) else None, state)
     finally:
         os.close(fd)
+
+
+def _opened(path: Path) -> int | None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent.is_symlink():
+            return None
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return None
 
 
 def sweep_journals(folder: Path) -> None:
