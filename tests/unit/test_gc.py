@@ -156,6 +156,21 @@ def stash_of_untracked(repo, git):
     assert not (repo.root / "g.dvc").exists()
 
 
+def autostash(repo, git):
+    git("checkout", "-q", "-b", "topic", "side")
+    git("commit", "-q", "--allow-empty", "-m", "topic")
+    write(repo, "plain", "x")
+    git("add", "plain")
+    git("commit", "-qm", "plain")
+    git("checkout", "-q", "main")
+    write(repo, "plain", "y")
+    git("add", "plain")
+    git("commit", "-qm", "other")
+    tracked(repo, "f", "mine")
+    git("rebase", "--autostash", "topic", rc=None)
+    assert git("stash", "list").stdout == ""
+
+
 def merge_in_conflict(repo, git):
     git("checkout", "-q", "side")
     tracked(repo, "f", "mine")
@@ -222,7 +237,15 @@ def output_of_a_pipeline(repo, _git):
 @pytest.mark.parametrize(
     "work",
     [
-        *(stage_only, stash, stash_of_untracked, merge_in_conflict, another_work_tree, another_project_below),
+        *(
+            stage_only,
+            stash,
+            stash_of_untracked,
+            autostash,
+            merge_in_conflict,
+            another_work_tree,
+            another_project_below,
+        ),
         *(link_without_a_pointer, imported, listed_by_the_pointer, output_of_a_pipeline),
         *(ignored_by_git, in_a_git_repository_inside, another_project_that_git_was_not_told_of),
     ],
@@ -232,6 +255,19 @@ def test_what_nobody_may_lose_stays_in_any_scope(history, git, work):
     collect(history, request())
     assert "mine" in names(history.cache.root)
     assert "three" not in names(history.cache.root)
+
+
+def test_a_work_tree_on_another_disk_may_need_anything(history, git, tmp_path):
+    git("worktree", "add", "-q", "../beside", "HEAD")
+    other = opened(history.root.parent / "beside")
+    tracked(other, "f", "mine")
+    other.close()
+    (history.root.parent / "beside").rename(tmp_path / "unmounted")
+    git("worktree", "lock", "../beside", rc=None)
+    with pytest.raises(Conflict, match=r"locked work tree .*beside is not here"):
+        collect(history, request())
+    git("worktree", "unlock", "../beside", rc=None)
+    assert collect(history, request()).count
 
 
 def test_an_object_has_one_name_whatever_links_lead_to_it(history):

@@ -133,6 +133,8 @@ def test_an_unreadable_pointer_is_told(repo, git, remote):
 def test_the_lines_of_git(tmp_path):
     assert updates("refs/heads/a 1 refs/heads/b 2\n(delete) 0 refs/x 3\n") == [Update("1", "2"), Update("0", "3")]
     assert [one.is_deletion for one in updates(f"a {NONE} b 1\na 1 b {NONE}\n")] == [True, False]
+    assert updates("HEAD@{1 day ago} 1 refs/heads/b 2\n") == [Update("1", "2")]
+    assert updates("refs/heads/a\u2028b\x85c 1 refs/heads/a\u2028b\x85c 2\n") == [Update("1", "2")]
     with pytest.raises(UsageError, match="not what Git tells"):
         updates("a b\n")
 

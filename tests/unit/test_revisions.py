@@ -1,5 +1,7 @@
 """Pointers of the past, read from Git's objects without touching the work tree."""
 
+import os
+
 import pytest
 
 from sycee.errors import NotFound
@@ -52,6 +54,19 @@ def test_the_chosen_versions_and_each_state_once(history, revisions, expected):
 def test_what_is_no_revision_is_told(history, rev):
     with pytest.raises(NotFound, match="is no revision"):
         read_history(history.root, history.git, Revisions(revs=(rev,)))
+
+
+def test_tags_of_files_and_folders_are_no_versions(history, git):
+    blob = git("rev-parse", "HEAD:m/f.dvc").stdout.strip()
+    git("tag", "file", blob)
+    git("tag", "-a", "-m", "x", "annotated", blob)
+    git("tag", "folder", "HEAD^{tree}")
+    assert contents(history, Revisions(tags=True)) == [b"one"]
+
+
+def test_names_of_branches_need_not_be_utf_8(history, git):
+    git("branch", os.fsdecode(b"b\xff\xe2\x80\xa8"), "v1")
+    assert contents(history, Revisions(branches=True)) == [b"one", b"three", b"two"]
 
 
 def test_a_pointer_of_the_past_that_cannot_be_read_stops_nothing(history, git):

@@ -3,6 +3,7 @@
 What other tools or people put there is never overwritten: all of it is looked at before the first write.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,12 +114,12 @@ def _require_plain_name(repo: Repository) -> None:
 
 def _git_path(git: Git, name: str) -> Path:
     """Return where this clone keeps a file of Git's own; worktrees and ``core.hooksPath`` are Git's to know."""
-    return git.root / git.run("rev-parse", "--git-path", name).decode().removesuffix("\n")
+    return git.root / os.fsdecode(git.run("rev-parse", "--git-path", name)).removesuffix("\n")
 
 
 def _hook_files(git: Git) -> Iterator[tuple[str, Path]]:
     folder = _git_path(git, "hooks")
-    own = (git.root, git.root / git.run("rev-parse", "--git-common-dir").decode().removesuffix("\n"))
+    own = (git.root, git.root / os.fsdecode(git.run("rev-parse", "--git-common-dir")).removesuffix("\n"))
     if not any(folder.resolve().is_relative_to(place.resolve()) for place in own):
         raise Conflict(
             f"core.hooksPath leads to {folder}, whose hooks serve other repositories too",
@@ -191,7 +192,7 @@ def _require_free_drivers(git: Git) -> None:
 
 
 def _setting(git: Git, key: str) -> str | None:
-    found = git.run("config", "--local", "--get", key, ok=(0, 1)).decode()
+    found = os.fsdecode(git.run("config", "--local", "--get", key, ok=(0, 1)))
     return found.removesuffix("\n") if found else None
 
 

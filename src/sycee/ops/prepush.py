@@ -70,7 +70,7 @@ def updates(text: str) -> list[Update]:
     Raises:
         UsageError: If it is anything else.
     """
-    lines = [line.split(" ") for line in text.splitlines()]
+    lines = [line.rsplit(" ", 3) for line in text.split("\n") if line]  # the local ref may be "HEAD@{1 day ago}"
     if any(len(fields) != 4 for fields in lines):
         raise UsageError("this is not what Git tells a pre-push hook", hint="Git runs it: sycee install, git push")
     return [Update(local, remote) for _, local, _, remote in lines]

@@ -102,7 +102,9 @@ class Git:
 
     def branch(self) -> str | None:
         """Return the name of the checked-out branch, or None when HEAD is detached."""
-        return self.run("symbolic-ref", "--short", "--quiet", "HEAD", ok=(0, 1)).decode().strip() or None
+        return (
+            self.run("symbolic-ref", "--short", "--quiet", "HEAD", ok=(0, 1)).decode(errors="replace").strip() or None
+        )
 
     def dirty(self) -> bool:
         """Tell whether tracked files differ from HEAD, staged or not."""
@@ -110,7 +112,7 @@ class Git:
 
     def remote_url(self) -> str | None:
         """Return the URL of ``origin`` without user name and password, or None."""
-        url = self.run("config", "--get", "remote.origin.url", ok=(0, 1)).decode().strip()
+        url = self.run("config", "--get", "remote.origin.url", ok=(0, 1)).decode(errors="replace").strip()
         return without_credentials(url) or None
 
     def tracked(self, paths: Iterable[str]) -> set[str]:

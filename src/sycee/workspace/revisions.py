@@ -12,6 +12,7 @@ from sycee.store.garbage import newest
 from sycee.system.git import Git
 from sycee.workspace.tracked import LOCK, PIPELINE, SUFFIX, Tracked, is_origin, parse_origin
 
+_AUTOSTASHES = ("rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH")
 _BASELINE = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -239,7 +240,7 @@ def _since(git: Git, day: dt.date) -> list[str]:
 def _experiments(git: Git) -> list[str]:
     """Return DVC's experiments: of each ref, what lies between the commit that its name begins with and its tip."""
     found = []
-    for name in git.run("for-each-ref", "--format=%(refname)", "refs/exps").decode().splitlines():
+    for name in os.fsdecode(git.run("for-each-ref", "--format=%(refname)", "refs/exps")).split("\n")[:-1]:
         tip, base = commit_of(git, name), "".join(name.split("/")[2:4])
         is_based = _BASELINE.fullmatch(base) and git.run("rev-parse", "--verify", "-q", f"{base}^{{commit}}", ok=(0, 1))
         found += [tip, *(_walk(git, tip, f"^{base}") if is_based else [])]
@@ -249,9 +250,18 @@ def _experiments(git: Git) -> list[str]:
 def _stashed(git: Git) -> list[str]:
     """Return the commits that stashes are made of: work tree, index, and untracked files where they were taken."""
     lines = git.run("stash", "list", "--format=%H %P").decode().splitlines()
+    if aside := _autostashed(git):
+        lines += git.run("rev-list", "--no-walk", "--parents", *aside).decode().splitlines()
     return [
         commit for line in lines for at, commit in enumerate(line.split()) if at != 1
     ]  # that is what it was based on
+
+
+def _autostashed(git: Git) -> list[str]:
+    """Return the stashes, in no list, that a rebase or merge will bring back when it is done."""
+    words = [word for name in _AUTOSTASHES for word in ("--git-path", name)]
+    places = [git.root / name for name in os.fsdecode(git.run("rev-parse", *words)).split("\n")[:-1]]
+    return [place.read_text().strip() for place in places if place.is_file()]
 
 
 def _staged(git: Git) -> Iterator[tuple[str, str]]:
@@ -275,8 +285,11 @@ def commit_of(git: Git, rev: str) -> str:
 
 
 def _tips(git: Git, prefix: str) -> list[str]:
-    names = git.run("for-each-ref", "--format=%(refname)", prefix).decode().split("\n")[:-1]
-    return [commit_of(git, name) for name in names]
+    names = os.fsdecode(git.run("for-each-ref", "--format=%(refname)", prefix)).split("\n")[:-1]
+    asked = os.fsencode("".join(f"{name}^{{}}\n" for name in names))
+    kinds = git.run("cat-file", "--batch-check=%(objecttype)", stdin=asked).split(b"\n") if names else []
+    # a tag may name a file or a folder too; of what is missing commit_of complains
+    return [commit_of(git, name) for name, kind in zip(names, kinds, strict=False) if kind not in {b"blob", b"tree"}]
 
 
 def _origins(git: Git, root: Path, commit: str) -> Iterator[_Origin]:

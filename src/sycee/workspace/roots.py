@@ -82,9 +82,17 @@ def other_projects(repo: Repository) -> list[Path]:
 
 
 def _tops(git: Git) -> list[Path]:
-    lines = git.run("worktree", "list", "--porcelain").splitlines()
-    tops = [Path(os.fsdecode(line.removeprefix(b"worktree "))) for line in lines if line.startswith(b"worktree ")]
+    tops = [top for top, _ in _work_trees(git)]
     return [top for top in tops if (top / ".git").exists()]  # a bare repository is listed too, and what was deleted
+
+
+def _work_trees(git: Git) -> list[tuple[Path, bool]]:
+    """Return where Git says that work trees are, and whether it was told to remember one that is not there."""
+    records = [one.split(b"\n") for one in git.run("worktree", "list", "--porcelain").split(b"\n\n")[:-1]]
+    return [
+        (Path(os.fsdecode(first.removeprefix(b"worktree "))), any(line.split(b" ")[0] == b"locked" for line in about))
+        for first, *about in records
+    ]
 
 
 def _project_folders(git: Git) -> list[str]:
@@ -126,6 +134,13 @@ def _latest(repo: Repository, scope: Scope) -> Roots:
     return _past(read_latest(repo.root, repo.git, scope.latest)) if repo.git and scope.latest else Roots()
 
 
+def _away(repo: Repository, scope: Scope) -> Roots:
+    """What nobody can know: what a work tree needs that is on a disk which is not mounted now."""
+    del scope
+    locked = [top for top, is_locked in _work_trees(repo.git) if is_locked] if repo.git else []
+    return Roots(unreadable=tuple(f"the locked work tree {top} is not here" for top in locked if not top.exists()))
+
+
 def _links(repo: Repository, scope: Scope) -> Roots:
     """What symbolic links of the work tree lead to: the object is then the file's only copy, tracked or not."""
     del scope
@@ -138,6 +153,7 @@ SOURCES: tuple[Callable[[Repository, Scope], Roots], ...] = (
     _unfinished,
     _revisions,
     _latest,
+    _away,
     _links,
 )
 

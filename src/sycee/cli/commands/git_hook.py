@@ -1,8 +1,8 @@
 """``sycee git-hook``: what Git calls after ``sycee install``."""
 
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from shlex import quote
 
 import click
@@ -124,7 +124,7 @@ def _is_rebasing(ctx: Context) -> bool:
         if repo.git is None:
             return False
         names = [repo.git.run("rev-parse", "--git-path", name) for name in ("rebase-merge", "rebase-apply")]
-        return any((repo.git.root / Path(name.decode().removesuffix("\n"))).is_dir() for name in names)
+        return any((repo.git.root / os.fsdecode(name).removesuffix("\n")).is_dir() for name in names)
 
 
 def _pushed(ctx: Context, arguments: Sequence[str]) -> tuple[list[Update], str | None]:
