@@ -142,6 +142,59 @@ def to_a_branch_without_data(world: World) -> None:
     git(world.repo, "commit", "-qm", "no data")
 
 
+POINTER = """\
+frozen: true
+deps:
+- {dep}
+outs:
+- {out}
+  path: {name}
+"""
+
+
+def imports_of_a_repository(world: World) -> None:
+    """Another repository, and pointers to what it tracks: one with digests, one that was not downloaded, a folder."""
+    other = world.root / "other"
+    git(world.root, "clone", "-q", "repo", "other")
+    world.run(other, ["pull"])
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=other, check=True, capture_output=True, text=True)
+    repo = f"  repo:\n    url: ../../other\n    rev_lock: {head.stdout.strip()}"
+    md5 = digest_bytes(weights("1")).md5
+    files = {}
+    for name, path, out in (
+        ("whole.pt", "models/m/model.pt", f"md5: {md5}\n  hash: md5"),
+        ("left-out.pt", "models/m/model.pt", "hash: md5"),
+        ("data", "data", "hash: md5"),
+        ("train.py", "train.py", "hash: md5"),
+    ):
+        text = POINTER.format(dep=f"path: {path}\n{repo}", out=out, name=name)
+        files[f"in/{name}.dvc"] = text.encode()
+    write(world.repo, files)
+    git(world.repo, "add", "-A")
+    git(world.repo, "commit", "-qm", "imports")
+
+
+def imports_of_urls(world: World) -> None:
+    """Pointers to files and a folder beside the repository: with digests, and not downloaded."""
+    write(
+        world.root,
+        {"outside/w.pt": weights("3"), "outside/l.pt": weights("4"), "outside/d/x": b"x", "outside/d/y": b"y"},
+    )
+    members = [dirobject.Entry(name, digest_bytes(name.encode()).md5) for name in ("x", "y")]
+    folder = digest_bytes(dirobject.render(members)).md5 + ".dir"
+    files = {}
+    for name, md5, out in (
+        ("w.pt", digest_bytes(weights("3")).md5, "md5: '{md5}'\n  hash: md5"),
+        ("l.pt", digest_bytes(weights("4")).md5, "hash: md5"),
+        ("d", folder, "hash: md5"),
+    ):
+        dep = f"md5: '{md5}'\n  hash: md5\n  path: ../../outside/{name}"
+        files[f"in/{name}.dvc"] = POINTER.format(dep=dep, out=out.format(md5=md5), name=name).encode()
+    write(world.repo, files)
+    git(world.repo, "add", "-A")
+    git(world.repo, "commit", "-qm", "imports")
+
+
 # Command, what happens before it, and the commands of the real dvc that must find nothing to do after it.
 COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[str]]]] = {
     "add": (["add", "models/m/model.pt", "data"], retrain, [["status"]]),
@@ -151,6 +204,8 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
     "push": (["push"], second_version, [["status"], ["status", "--cloud"]]),
     "fetch": (["fetch"], clone, [["status", "--cloud"]]),
     "pull": (["pull"], clone, [["status"], ["status", "--cloud"]]),
+    "pull of imports": (["pull", "in"], imports_of_a_repository, [["pull", "in/whole.pt.dvc"]]),
+    "pull of urls": (["pull", "in"], imports_of_urls, [["pull", "in/w.pt.dvc"]]),
     "checkout": (["checkout"], back_to_the_first, [["status"]]),
     "checkout that takes away": (["checkout"], to_a_branch_without_data, [["status"]]),
     "freeze": (FREEZE % "0.7", retrain, [["status", "models/m/model.pt.dvc"]]),
@@ -169,9 +224,9 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
 }
 
 
-# These write only small files.
+# These write only small files, or in the way that another does that writes large ones.
 SMALL = {"add a part", "cache migrate", "checkout that takes away", "config", "gc", "install", "merge", "move"}
-SMALL |= {"remote add", "remove", "sign", "unprotect"}
+SMALL |= {"pull of imports", "remote add", "remove", "sign", "unprotect"}
 
 
 Tree = dict[str, tuple[int, bytes]]

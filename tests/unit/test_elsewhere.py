@@ -88,10 +88,9 @@ def test_what_changed_or_is_gone_is_told_and_left_alone(versions, name):
 
 def test_an_import_from_an_address_without_content_is_told(repo):
     (repo.root / "r.sh.dvc").write_text(LEFT_OUT)
-    with pytest.raises(NotFound, match="imported without its content"):
-        fetch(repo, repo.tracked(), no_remote)
-    with pytest.raises(NotFound, match="imported without its content"):
+    with pytest.raises(NotFound, match="imported without its content") as raised:
         checkout(repo, repo.tracked())
+    assert raised.value.hint == "bring it and note it in its pointer: sycee pull r.sh.dvc"
 
 
 def test_a_folder_of_versions_without_digests_is_not_taken_for_what_lies_there(versions):

@@ -12,6 +12,7 @@ from typing import Any
 from sycee.digest import is_hex
 from sycee.errors import Fault, FormatError
 from sycee.formats import dirobject, yamldialect, yamlsubset
+from sycee.formats.origin import RepoImport, UrlImport, repo_import, url_import
 from sycee.formats.pointerschema import faults_of
 from sycee.formats.stagesum import stage_checksum
 
@@ -75,27 +76,6 @@ class Out:
 
 
 @dataclass(frozen=True, slots=True)
-class RepoImport:
-    """Where ``dvc import`` took an out from.
-
-    Attributes:
-        path: In the other repository; not judged.
-        url: Of that repository; not judged.
-        rev: The branch or tag that was named, or None.
-        rev_lock: The commit that it was, or None.
-        remote: The remote to use there, or None for the default one.
-        sets_options: Whether it also sets options of that remote or names a configuration.
-    """
-
-    path: str
-    url: str
-    rev: str | None = None
-    rev_lock: str | None = None
-    remote: str | None = None
-    sets_options: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Pointer:
     """A pointer as read.
 
@@ -107,6 +87,7 @@ class Pointer:
         meta: The top-level ``meta`` when it is a map, else empty.
         raw: The bytes it was read from.
         source: The other repository that its content comes from, or None.
+        address: The url that its content comes from, or None.
     """
 
     outs: tuple[Out, ...]
@@ -115,6 +96,7 @@ class Pointer:
     meta: Mapping[str, Any]
     raw: bytes
     source: RepoImport | None = None
+    address: UrlImport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +124,7 @@ def parse(data: bytes, name: str) -> Pointer:
     """
     value = _value(data, name)
     meta = value.get("meta")
-    source = _source(value.get("deps") or ())
+    source = repo_import(value.get("deps") or ())
     outs = tuple(_out(entry) for entry in value.get("outs") or ())
     return Pointer(
         outs=tuple(replace(out, push=False) for out in outs) if source else outs,
@@ -151,6 +133,7 @@ def parse(data: bytes, name: str) -> Pointer:
         meta=meta if isinstance(meta, dict) else {},
         raw=data,
         source=source,
+        address=url_import(value),
     )
 
 
@@ -340,22 +323,6 @@ def _refuse(faults: list[Fault], name: str) -> None:
         return
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     raise FormatError(f"{name} is not a valid pointer: {faults[0]}{more}", faults=faults, path=name)
-
-
-def _source(deps: Sequence[Mapping[str, Any]]) -> RepoImport | None:
-    if len(deps) != 1 or "repo" not in deps[0]:
-        return None
-    repo = deps[0]["repo"]
-    remote = repo.get("remote")
-    is_name = isinstance(remote, str)
-    return RepoImport(
-        path=deps[0].get("path") or ".",
-        url=repo["url"],
-        rev=repo.get("rev"),
-        rev_lock=repo.get("rev_lock"),
-        remote=remote if is_name else None,
-        sets_options=bool(repo.get("config") or (remote and not is_name)),
-    )
 
 
 def _out(entry: Mapping[str, Any]) -> Out:

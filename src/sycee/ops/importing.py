@@ -4,17 +4,19 @@ A pointer comes from whoever wrote the repository. It may choose among the remot
 but it may set no option of one.
 """
 
-import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import DigestMismatch, SyceeError
-from sycee.formats import dirobject, pointer
-from sycee.formats.dirobject import Entry
-from sycee.formats.pointer import Out, RepoImport
+from sycee.formats import pointer
+from sycee.formats.origin import RepoImport
+from sycee.formats.pointer import Out
+from sycee.ops.addressed import bring_addressed, is_addressed
+from sycee.ops.elsewhere import refusal
 from sycee.ops.get import gather
+from sycee.ops.made import as_out
 from sycee.ops.reach import Reach, bring, required
 from sycee.store import transfer
 from sycee.store.cache import Cache
@@ -67,7 +69,7 @@ class Filled:
 
 
 def fill(repo: Repository, tracked: Sequence[Tracked], *, progress: Progress = SILENT) -> Filled:
-    """Bring what ``dvc import --no-download`` left out, and write into the pointers what it turned out to be.
+    """Bring what ``--no-download`` left out of imports, and write into the pointers what it turned out to be.
 
     Args:
         repo: The repository.
@@ -75,24 +77,34 @@ def fill(repo: Repository, tracked: Sequence[Tracked], *, progress: Progress = S
         progress: Told the bytes.
 
     Returns:
-        The pointers that changed, and what was brought.
-
-    Raises:
-        SyceeError: If a source cannot be read; the pointers before it are filled.
+        The pointers that changed, and what was brought. What could not be brought is left to a fetch, which tells.
     """
-    empty = [one for one in tracked if is_import(one) and one.out.cache and wanted(one) is None]
+    empty = [one for one in tracked if _is_left_out(repo, one)]
     if not empty:
         return Filled((), ())
-    outcome = Outcome()
+    outcome, filled = Outcome(), []
     with repo.locked():
         for one in empty:
             try:
-                out = _Import(repo, progress).bring(one, outcome)
-            except SyceeError as error:
-                raise error.about(one.relpath) from None
+                out = _brought(repo, one, outcome, progress)
+            except SyceeError:
+                continue
+            filled.append(one.origin)
             present = one.origin.read_bytes()
             write_file(one.origin, pointer.patch(present, repo.relpath(one.origin), out, None))
-    return Filled(tuple(one.origin for one in empty), tuple(outcome.moved))
+    return Filled(filled, outcome.moved)
+
+
+def _is_left_out(repo: Repository, one: Tracked) -> bool:
+    """Tell whether an import was not downloaded, and sycee can do it."""
+    can_be = is_import(one) or (is_addressed(one) and refusal(one, repo.root) is None)
+    return can_be and one.out.cache and wanted(one) is None
+
+
+def _brought(repo: Repository, one: Tracked, outcome: Outcome, progress: Progress) -> Out:
+    if is_import(one):
+        return _Import(repo, progress).bring(one, outcome)
+    return bring_addressed(repo, one, outcome, progress=progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +162,8 @@ class _Import:
             statcache = StatCache(folder / "statcache.sqlite")
             names = gather(replace(reach, cache=Cache(folder / "objects", statcache)), path, folder / "made")
             statcache.close()
-            out = _stored(self.repo.cache, folder / "made", names, tracked.out)
+            files = {name: folder / "made" / name for name in names}
+            out = as_out(self.repo.cache, files, tracked.out)
         if tracked.out.md5 not in {None, out.md5}:
             raise DigestMismatch(
                 f"the source has other content at the commit that the pointer names: expected md5 {tracked.out.md5}, "
@@ -172,14 +185,3 @@ def _asked(origin: RepoImport) -> Asked:
 
 def _is_same(theirs: Out, ours: Out) -> bool:
     return theirs.md5 is not None and theirs.hash == ours.hash and ours.md5 in {None, theirs.md5}
-
-
-def _stored(cache: Cache, made: Path, names: Sequence[str], out: Out) -> Out:
-    """Put files into the cache, and return the out that they are."""
-    found = {name: cache.ingest(made / name) for name in names}
-    if names == [""]:
-        isexec = bool(made.stat().st_mode & stat.S_IXUSR)
-        return replace(out, md5=found[""].md5, size=found[""].size, isexec=isexec, hash="md5")
-    data = dirobject.render(Entry(name, one.md5) for name, one in found.items())
-    size = sum(one.size for one in found.values())
-    return replace(out, md5=cache.put_bytes(data, suffix=dirobject.SUFFIX), size=size, nfiles=len(names), hash="md5")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import NotFound
+from sycee.ops.addressed import fetch_addressed, is_addressed
 from sycee.ops.elsewhere import absent
 from sycee.ops.importing import fetch_imports, is_import
 from sycee.store import transfer
@@ -66,7 +67,8 @@ def fetch(
 ) -> Outcome:
     """Bring into the cache all objects that the pointers name and it lacks, each verified on its way in.
 
-    Nothing is asked of a remote when nothing is lacking. What was imported from another repository comes from there.
+    Nothing is asked of a remote when nothing is lacking. What was imported from another repository comes from there;
+    what was imported from a url, from a remote or, if it has it not, from there.
 
     Args:
         repo: The repository.
@@ -79,14 +81,22 @@ def fetch(
         SyceeError: If an object could not be fetched, after all others were: absent from the remote (NotFound),
             damaged there (DigestMismatch), or the remote failed (RemoteError).
     """
-    outcome = Outcome()
-    with repo.locked():
-        for name, items in by_remote(one for one in tracked if not is_import(one)).items():
+
+    def from_remotes(several: Iterable[Tracked]) -> Outcome:
+        found = Outcome()
+        for name, items in by_remote(several).items():
             if transfer.lacking(repo.cache, items):
-                outcome.extend(transfer.fetch(open_remote(name), repo.cache, items, progress, how.twin))
-            transfer.require_parts(repo.cache, items)
+                found.extend(transfer.fetch(open_remote(name), repo.cache, items, progress, how.twin))
+        return found
+
+    addressed = [one for one in tracked if is_addressed(one)]
+    own = [one for one in tracked if not is_import(one) and not is_addressed(one)]
+    with repo.locked():
+        outcome = from_remotes(own)
+        outcome.extend(fetch_addressed(repo, addressed, from_remotes, progress=progress))
+        transfer.require_parts(repo.cache, filter(None, map(wanted, [*own, *addressed])))
         outcome.extend(fetch_imports(repo, filter(is_import, tracked), progress=progress))
-        outcome.failures += absent(repo, tracked)
+        outcome.failures += absent(repo, own)
     if how.allow_missing:
         outcome.failures = [error for error in outcome.failures if not isinstance(error, NotFound)]
     outcome.require_success("fetch")

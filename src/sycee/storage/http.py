@@ -47,20 +47,32 @@ class HttpBackend:
 
     def _size(self, key: str) -> int:
         """Ask by ``HEAD``; where a server does not take that, or leaves the length out, by looking at the object."""
-        try:
-            with ended(self._client.send(self._call("HEAD", key))) as answer:
-                length = answer.headers.get("content-length", "")
-        except Interrupted:
-            raise
-        except RemoteError as error:
-            if error.details.get("code") not in {405, 501}:
-                raise
-            length = ""
+        length = (self._head(key) or {}).get("content-length", "")
         if length.isdecimal():
             return int(length)
         with ended(self._client.send(self._call("GET", key))) as answer:
             length = answer.headers.get("content-length", "")
             return int(length) if length.isdecimal() else sum(map(len, answer.stream(CHUNK, decode_content=False)))
+
+    def _head(self, key: str) -> "Mapping[str, str] | None":
+        """Return what the server says of an object, or None if it does not take the question."""
+        try:
+            with ended(self._client.send(self._call("HEAD", key))) as answer:
+                return answer.headers
+        except Interrupted:
+            raise
+        except RemoteError as error:
+            if error.details.get("code") not in {405, 501}:
+                raise
+            return None
+
+    def tag(self, key: str) -> str | None:
+        """See :meth:`sycee.storage.port.Tagging.tag`."""
+        headers = self._head(check_key(key))
+        if headers is None:
+            with ended(self._client.send(self._call("GET", key))) as answer:
+                headers = answer.headers
+        return headers.get("etag") or headers.get("content-md5")
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """See :meth:`sycee.storage.port.Backend.read`."""

@@ -122,6 +122,10 @@ class ObjectStoreBackend:
             found = obstore.head(self._clients.reader, key)
             return Pin(found["e_tag"] or "", int(found["size"]))
 
+    def tag(self, key: str) -> str | None:
+        """See :meth:`sycee.storage.port.Tagging.tag`."""
+        return self.pin(key).tag or None
+
     def read_pinned(self, key: str, pin: Pin, *, start: int = 0) -> Iterator[bytes]:
         """See :meth:`sycee.storage.port.Pinning.read_pinned`."""
         return self._rest(check_key(key), start, pin.size, pin.tag)

@@ -176,6 +176,18 @@ class Pinning(Backend, Protocol):
 
 
 @runtime_checkable
+class Tagging(Protocol):
+    """What a backend can do beside the port if its store names the versions of an object, as DVC notes them."""
+
+    def tag(self, key: str) -> str | None:
+        """Return the name of an object's present version, perhaps in quotes; None if the store does not tell.
+
+        Raises:
+            NotFound: If there is no such object.
+        """
+
+
+@runtime_checkable
 class Batching(Protocol):
     """What a backend can do beside the port if durability costs less for many objects together."""
 

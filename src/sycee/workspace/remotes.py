@@ -108,11 +108,21 @@ def _opener(settings: RemoteSettings) -> Callable[[RemoteRequest], Backend]:
             f"the remote {settings.name!r} lies at {scheme}://, which DVC does not know either",
             hint=f"correct its url: `sycee remote modify {settings.name} url URL`",
         )
-    if scheme not in _OPENERS:
+    if not speaks(scheme):
         raise SyceeError(
             f"sycee does not talk to {scheme}://, where the remote {settings.name!r} lies",
             hint=f"`dvc push -r {settings.name}` and `dvc pull -r {settings.name}` work on the same cache",
         )
+    return opener_of(scheme)
+
+
+def speaks(scheme: str) -> bool:
+    """Tell whether sycee talks to the stores of a scheme; the empty one means folders."""
+    return scheme in _OPENERS
+
+
+def opener_of(scheme: str) -> Callable[[RemoteRequest], Backend]:
+    """Return what opens stores of a scheme that sycee :func:`speaks`."""
     module, function = _OPENERS[scheme]
     opener: Callable[[RemoteRequest], Backend] = getattr(import_module(f"sycee.storage.{module}"), function)
     return opener

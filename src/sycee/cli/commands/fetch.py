@@ -44,7 +44,8 @@ def command(
       sycee fetch --max-size 1000000
 
     \b
-    Exit codes: 0 the cache has everything; 1 something is missing; 11 something is damaged; 20 the remote failed.
+    Exit codes: 0 the cache has everything; 1 something is missing; 11 something is damaged, or has
+    changed where it was imported from; 20 the remote failed.
     """
     with ctx.repository() as repo:
         found = tracked(ctx, repo, targets, **revisions)

@@ -29,8 +29,8 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
     r"""Fetch, then check out.
 
     A TARGET may be a file or folder in a tracked folder: then only this part is fetched and checked out. What was
-    imported from another repository comes from there; where `dvc import --no-download` left the content out, it is
-    brought and noted in the pointer.
+    imported from another repository comes from there, and what was imported from a url too, if no remote has it;
+    where `--no-download` left the content of an import out, it is brought and noted in the pointer.
 
     With other revisions their objects are fetched too; what is checked out is always the work tree's own.
 
@@ -40,8 +40,8 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
       sycee pull models/bert data/conll/dev
 
     \b
-    Exit codes: 0 everything is here; 1 something is missing, or would be lost; 11 something is damaged; 20 the
-    remote failed.
+    Exit codes: 0 everything is here; 1 something is missing, or would be lost; 11 something is damaged,
+    or has changed where it was imported from; 20 the remote failed.
     """
     with ctx.repository() as repo:
         how = {name: given.pop(name) for name in ("force", "allow_missing")}
