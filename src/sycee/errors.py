@@ -23,8 +23,7 @@ A message says what happened, with what was expected and what was found; the hin
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 
 class SyceeError(Exception):
@@ -86,8 +85,7 @@ class Conflict(SyceeError):
     """Going on would lose data, or somebody else holds the lock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing wrong in a file: where (``$.outs[0].md5``) and what."""
 
     path: str

@@ -30,9 +30,11 @@ outs = st.builds(
     size=sizes,
     nfiles=sizes,
     isexec=st.booleans(),
+    hash=st.just("md5"),
     cache=st.booleans(),
     push=st.booleans(),
     remote=st.none() | st.sampled_from(["store", "cold-2"]),
+    versioned=st.just(False),  # what a cloud keeps by versions has another form
 )
 blocks = st.fixed_dictionaries({}, optional={"card": strong, "sig": strong})
 # Text near the subset: what it is made of, and what it must notice.

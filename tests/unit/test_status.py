@@ -7,7 +7,8 @@ import pytest
 from sycee.digest import digest_bytes
 from sycee.errors import Conflict
 from sycee.ops.add import add
-from sycee.ops.status import Change, Status, cloud_status, status
+from sycee.ops.cloudstatus import cloud_status
+from sycee.ops.status import Change, Status, status
 from sycee.ops.transfer import push
 from sycee.storage.memory import MemoryBackend
 from sycee.store.objects import Remote

@@ -17,7 +17,6 @@ from sycee.core.progress import SILENT, Progress
 from sycee.store.objects import Remote
 from sycee.system.locks import DEFAULT_WAIT
 from sycee.system.terminal import watched
-from sycee.workspace.remotes import open_backend
 from sycee.workspace.repository import Repository, find_repository
 
 JOBS = "sycee.jobs"  # where click keeps the value of ``-j`` during a command
@@ -97,6 +96,8 @@ class Context:
         Raises:
             NotFound: If there is no such remote, or no default.
         """
+        from sycee.workspace.remotes import open_backend  # of no use to verbs that stay here, and not small
+
         opened = open_backend(repo.config, name, environ=self.environ, scratch=repo.scratch)
         click.get_current_context().call_on_close(opened.backend.close)
         for warning in opened.warnings:

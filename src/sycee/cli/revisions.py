@@ -1,6 +1,6 @@
 """Options by which a verb means more versions than the one in the work tree: ``-a``, ``-T``, ``-A``, ``--rev``."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -57,8 +57,3 @@ def tracked(ctx: Context, repo: Repository, targets: Sequence[str], **revisions:
             ctx.warn(f"{message}; left out")
         found += history.tracked
     return chosen(ctx, repo, targets, found, with_deps=revisions.get("with_deps", False))
-
-
-def meant_for(tracked: Iterable[Tracked], remote_name: str | None) -> list[Tracked]:
-    """Leave out what has a remote of its own, if another one is asked for; as DVC."""
-    return [one for one in tracked if remote_name is None or one.out.remote in {None, remote_name}]

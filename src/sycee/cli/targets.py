@@ -1,6 +1,6 @@
 """How targets are typed: as paths, with ``--glob`` as patterns, with ``--with-deps`` and what they are made from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from glob import has_magic, iglob
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,3 +83,8 @@ def expanded(ctx: Context, patterns: Sequence[str]) -> list[str]:
     if not found:
         raise NotFound(f"nothing matches {' or '.join(patterns)}", hint="quote the pattern, and look where you are: ls")
     return list(dict.fromkeys(found))
+
+
+def meant_for(tracked: Iterable[Tracked], remote_name: str | None) -> list[Tracked]:
+    """Leave out what has a remote of its own, if another one is asked for; as DVC."""
+    return [one for one in tracked if remote_name is None or one.out.remote in {None, remote_name}]

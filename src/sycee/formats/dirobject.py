@@ -5,9 +5,8 @@ The bytes are canonical, since their md5 is the folder's address: one list of fi
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from sycee.digest import is_hex, md5_hex
 from sycee.errors import Fault, FormatError
@@ -20,8 +19,7 @@ MAX_FAULTS = 100  # a hostile list of millions of faults helps nobody
 _KEYS = {"md5", "relpath"}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file of a folder.
 
     Attributes:

@@ -10,7 +10,7 @@ DVC wrote the result is byte for byte what DVC would write. Specification: ``doc
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sycee.errors import ConfigError, Fault, UsageError
 from sycee.formats.dvcoptions import known_options, named_section, option_fault, split_section, value_fault
@@ -27,8 +27,7 @@ _QUOTED_KEY = re.compile(r"\s*(?:\"([^\"]+)\"|'([^']+)')\s*=\s*(.*)", re.DOTALL)
 _TRIPLE = ('"""', "'''")
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     """One thing in a file: a section marker, or an option with its value.
 
     ``first`` and ``end`` are the numbers of its first line and of the line after its last.

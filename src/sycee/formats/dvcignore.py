@@ -11,7 +11,7 @@ wildcards is thereby matched as a pattern.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sycee.errors import FormatError
 
@@ -20,8 +20,7 @@ MAX_BYTES = 1 << 20
 _LINE_END = re.compile("\r\n|\r|\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One pattern.
 
     Attributes:
@@ -35,8 +34,7 @@ class Rule:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether a path is ignored, and the rule that decided; None if no rule speaks of it."""
 
     ignored: bool = False
@@ -116,8 +114,7 @@ def _built_in(path: str, *, is_dir: bool) -> Verdict:
     return next((Verdict(True, rule) for rule in BUILT_IN if rule.pattern == wanted), UNTOUCHED)
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(NamedTuple):
     """Neighbouring rules that do the same, of which DVC names the first that matches."""
 
     ignores: bool

@@ -5,7 +5,7 @@ belong to; they lie in sycee's private corner of cache and remote.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sycee.digest import is_hex
 from sycee.errors import Fault, FormatError
@@ -16,8 +16,7 @@ MAX_BYTES = 256 << 20  # some one million files
 MAX_FAULTS = 100  # more help nobody
 
 
-@dataclass(frozen=True, slots=True)
-class FileSums:
+class FileSums(NamedTuple):
     """The digests of one file of a folder.
 
     Attributes:

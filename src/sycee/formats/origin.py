@@ -1,14 +1,12 @@
 """Where imported content comes from: the dependency of a pointer that ``dvc import`` or ``dvc import-url`` wrote."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sycee.digest import is_hex
 
 
-@dataclass(frozen=True, slots=True)
-class RepoImport:
+class RepoImport(NamedTuple):
     """Where ``dvc import`` took an out from.
 
     Attributes:
@@ -28,8 +26,7 @@ class RepoImport:
     sets_options: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UrlImport:
+class UrlImport(NamedTuple):
     """Where ``dvc import-url`` took an out from, and what was there then.
 
     Attributes:

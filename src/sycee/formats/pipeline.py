@@ -220,8 +220,7 @@ def _fits(template: str, path: str) -> bool:
     return path.startswith(first) and path.endswith(last) and at < len(path) - len(last)
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """What ``dvc.lock`` recorded of one run of a stage, and what ``dvc.yaml`` says of it.
 
     Attributes:

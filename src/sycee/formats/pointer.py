@@ -6,8 +6,7 @@ leaves alone, the top-level ``meta``.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sycee.digest import is_hex
 from sycee.errors import Fault, FormatError
@@ -35,8 +34,7 @@ _SILENT: Mapping[str, tuple[Any, ...]] = {"wdir": (".", None), "frozen": (False,
 _STALE_WITH_CONTENT = ("etag", "checksum", "version_id", "cloud", "files")
 
 
-@dataclass(frozen=True, slots=True)
-class Out:
+class Out(NamedTuple):
     """One tracked file or folder of a pointer.
 
     Attributes:
@@ -75,8 +73,7 @@ class Out:
         return self.md5 is not None and self.md5.endswith(".dir")
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(NamedTuple):
     """A pointer as read.
 
     Attributes:
@@ -99,8 +96,7 @@ class Pointer:
     address: UrlImport | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StrongDigests:
+class StrongDigests(NamedTuple):
     """The evidence that a pointer keeps for one md5.
 
     Attributes:
@@ -127,7 +123,7 @@ def parse(data: bytes, name: str) -> Pointer:
     source = repo_import(value.get("deps") or ())
     outs = tuple(_out(entry) for entry in value.get("outs") or ())
     return Pointer(
-        outs=tuple(replace(out, push=False) for out in outs) if source else outs,
+        outs=tuple(out._replace(push=False) for out in outs) if source else outs,
         wdir=value.get("wdir") or ".",
         imported=bool(value.get("deps")),
         meta=meta if isinstance(meta, dict) else {},
@@ -217,8 +213,7 @@ def renamed(raw: bytes, name: str, path: str) -> bytes:
     return data
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """What a pointer says beside which content it names.
 
     Attributes:

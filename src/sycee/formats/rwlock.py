@@ -7,6 +7,7 @@ Either member may be missing. The format is DVC's; what it would refuse is refus
 
 import json
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sycee.formats import strictjson
 from sycee.formats.strictjson import Reader
@@ -14,8 +15,7 @@ from sycee.formats.strictjson import Reader
 MAX_BYTES = 1 << 24
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """A command at work.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
@@ -92,7 +91,7 @@ def _updates(targets: Sequence[Path], known: Mapping[Path, Tracked], wholes: fro
         owner = _owner(target, known)
         if owner and owner.path not in wholes:
             names.setdefault(owner.path, set()).add(target.relative_to(owner.path).as_posix())
-    return [replace(known[path], parts=Parts(frozenset(parts))) for path, parts in names.items()]
+    return [known[path]._replace(parts=Parts(frozenset(parts))) for path, parts in names.items()]
 
 
 def _require_apart(repo: Repository, targets: Sequence[Path]) -> None:

@@ -7,7 +7,7 @@ called the version; other bytes are never taken.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
@@ -138,7 +138,7 @@ class _Bringing:
         if out.md5:
             return out
         isexec = self.place.path is not None and is_executable(self.place.path)
-        return replace(out, md5=found.md5, size=found.size, isexec=isexec)
+        return out._replace(md5=found.md5, size=found.size, isexec=isexec)
 
     def _tagged_file(self, task: Task) -> Out:
         """Bring a file of which only the store's name for its version is known, which it must have from end to end."""

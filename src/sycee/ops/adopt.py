@@ -192,7 +192,7 @@ class _Adopter:
         for one, file in zip(model.tracked, files, strict=True):
             record = _record(one.out, file, written)
             if moved:
-                data = pointer.render(replace(one.out, path=one.path.name), record)
+                data = pointer.render(one.out._replace(path=one.path.name), record)
                 changes.append(Change(f"{folder}/{one.path.name}{SUFFIX}", data))
             elif one.pointer:
                 data = pointer.patch(one.pointer.raw, one.origin.name, one.out, record)
@@ -313,7 +313,7 @@ def _ignore_files(folder: str, names: dict[str, FrozenFile]) -> Iterator[Change]
 
 def _part_pointer(one: Tracked, part: Wanted, file: FrozenFile, written: bytes) -> Change:
     name = PurePosixPath(file.path).name
-    out = replace(one.out, path=name, md5=part.oid, size=file.digests.size, nfiles=None)
+    out = one.out._replace(path=name, md5=part.oid, size=file.digests.size, nfiles=None)
     return Change(f"{part.label}{SUFFIX}", pointer.render(out, _record(out, file, written)))
 
 

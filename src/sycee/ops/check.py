@@ -6,7 +6,7 @@ Without repair nothing is written and no lock is taken.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
@@ -21,8 +21,9 @@ from sycee.ops.transfer import pushable
 from sycee.store import sums
 from sycee.store.check import Finding, State, read_folder, survey
 from sycee.store.layout import is_directory
+from sycee.store.members import members_of, named_by
 from sycee.store.objects import Remote, Wanted
-from sycee.store.transfer import members_of, named_by, require_parts
+from sycee.store.transfer import require_parts
 from sycee.system.refusals import refused
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
@@ -165,7 +166,7 @@ class _Needs:
     def add(self, item: Wanted, user: Tracked) -> None:
         need = self._by_key.setdefault(item.key, _Need(item))
         known = need.item if need.item.expected.sha256 or not item.expected.sha256 else item
-        need.item = known if need.item.parts == item.parts else replace(known, parts=need.item.parts | item.parts)
+        need.item = known if need.item.parts == item.parts else known._replace(parts=need.item.parts | item.parts)
         need.users.append(user)
         if item.label not in need.labels:
             need.labels.append(item.label)
@@ -178,7 +179,7 @@ class _Check:
         self, repo: Repository, store: Remote, request: CheckRequest, progress: Progress, *, is_cache: bool = False
     ) -> None:
         self._repo = repo
-        self._store = replace(store, jobs=request.jobs or store.jobs)
+        self._store = store._replace(jobs=request.jobs or store.jobs)
         self._request = request
         self._progress = progress
         self._mender = Mender(repo, request.others, progress) if request.others else None
@@ -195,7 +196,7 @@ class _Check:
             require_parts(self._repo.cache, [need.item for need in folders])
         for need in (need for need in wholes if not is_directory(need.item.oid)):
             for user in need.users:
-                self._files.add(replace(need.item, label=user.relpath), user)
+                self._files.add(need.item._replace(label=user.relpath), user)
         incomplete = [(need, fault) for need in folders if (fault := self._read_folder(need))]
         files = list(self._files)
         self._report.total = len(folders) + len(files)
@@ -231,7 +232,7 @@ class _Check:
         above = need.item.label
         for user in need.users:
             for part in parts:
-                here = part if user.relpath == above else replace(part, label=user.relpath + part.label[len(above) :])
+                here = part if user.relpath == above else part._replace(label=user.relpath + part.label[len(above) :])
                 self._files.add(here, user)
 
     @property
@@ -284,7 +285,7 @@ class _Check:
         """Give a remote its directory object, now that what it names is there."""
         if self._report.is_cache or fault.failure or self._mender is None:
             return
-        whole = replace(need.item, parts=WHOLE_FOLDER)
+        whole = need.item._replace(parts=WHOLE_FOLDER)
         parts = members_of(self._repo.cache, whole)  # the cache has it by now, or repair had failed
         bad = {left.key for left in self._report.left}
         bad.update(survey(self._store, parts, quick=True, progress=SILENT).findings)

@@ -9,7 +9,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -21,9 +21,10 @@ from sycee.ops.elsewhere import absent
 from sycee.ops.vanished import Vanished, vanished
 from sycee.store.expected import Expected
 from sycee.store.layout import is_directory
+from sycee.store.members import members_of
 from sycee.store.objects import Wanted
 from sycee.store.statcache import settle
-from sycee.store.transfer import members_of, require_parts
+from sycee.store.transfer import require_parts
 from sycee.system.links import DEFAULT_WAYS, SHARED_INODE, Prepared, prepare
 from sycee.system.tree import kind_at, nearest_folder, scan
 from sycee.workspace.content import cached_by_symlink, file_id, is_executable, is_lost_link, is_stored, members
@@ -304,7 +305,7 @@ def _plan_clearing(repo: Repository, folder: Path, item: Wanted, plan: Plan, pro
     """Plan the removal of all that a folder holds, which stands where a file belongs."""
     for entry in scan(folder):
         if entry.kind != "dir":
-            _saved_id(repo, folder / entry.relpath, replace(item, expected=NOTHING), plan, progress)
+            _saved_id(repo, folder / entry.relpath, item._replace(expected=NOTHING), plan, progress)
             plan.remove.append(folder / entry.relpath)
     plan.clear.append(folder)
 

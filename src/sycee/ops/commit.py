@@ -4,7 +4,6 @@ Everything is looked at, and everything is asked, before the first write; the or
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
@@ -67,7 +66,7 @@ def commit(
 def _restore_list(repo: Repository, folder: Tracked, progress: Progress) -> None:
     """Keep the list of files of a folder that was added without its content, if the folder is what was added."""
     if repo.cache.find(folder.out.md5 or "") is None:
-        found = current(repo, replace(folder, parts=WHOLE), progress=progress)
+        found = current(repo, folder._replace(parts=WHOLE), progress=progress)
         if found and found.oid == folder.out.md5:
             repo.cache.put_bytes(dirobject.render(found.entries), suffix=dirobject.SUFFIX)
 
@@ -92,4 +91,4 @@ def _is_due(repo: Repository, tracked: Tracked, confirm: Confirm | None, progres
 def _reread(repo: Repository, tracked: Tracked) -> Tracked:
     """Return what the pointer says now, since another out of the same pointer may have changed it."""
     now = next(one for one in read_origin(repo.root, tracked.origin) if one.path == tracked.path)
-    return replace(now, parts=tracked.parts)
+    return now._replace(parts=tracked.parts)

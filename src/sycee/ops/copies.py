@@ -9,8 +9,8 @@ from sycee.errors import NotFound, SyceeError
 from sycee.ops.mend import cache_store
 from sycee.store import sums
 from sycee.store.check import Finding, proven, read_folder
+from sycee.store.members import named_by
 from sycee.store.objects import Remote, Wanted
-from sycee.store.transfer import named_by
 from sycee.workspace.repository import Repository
 
 Remotes = Callable[[], Iterator[Remote]]

@@ -143,13 +143,13 @@ class _Import:
     def _bring_whole(self, reach: Reach, whole: Tracked, tracked: Tracked, outcome: Outcome) -> Out:
         """Bring what the source tracks as a whole: it is the same object here."""
         theirs = whole.out
-        out = replace(
-            tracked.out, md5=theirs.md5, size=theirs.size, nfiles=theirs.nfiles, isexec=theirs.isexec, hash=theirs.hash
+        out = tracked.out._replace(
+            md5=theirs.md5, size=theirs.size, nfiles=theirs.nfiles, isexec=theirs.isexec, hash=theirs.hash
         )
         if is_import(whole):
             replace(self, left=self.left - 1).bring(whole, outcome)
             return out
-        item = required(tracked if tracked.out.md5 else replace(tracked, out=out))
+        item = required(tracked if tracked.out.md5 else tracked._replace(out=out))
         project = reach.source.project_of(whole.relpath)
         outcome.extend(
             bring(project, theirs.remote, lambda store: transfer.fetch(store, reach.cache, [item], self.progress))

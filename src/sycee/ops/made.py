@@ -1,7 +1,6 @@
 """Files that become objects, and are an out together."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from sycee.formats import dirobject
@@ -25,7 +24,7 @@ def as_out(cache: Cache, files: Mapping[str, Path], out: Out) -> Out:
     found = {name: cache.ingest(path) for name, path in files.items()}
     if list(files) == [""]:
         whole = found[""]
-        return replace(out, md5=whole.md5, size=whole.size, isexec=is_executable(files[""]), hash="md5")
+        return out._replace(md5=whole.md5, size=whole.size, isexec=is_executable(files[""]), hash="md5")
     data = dirobject.render(Entry(name, one.md5) for name, one in found.items())
     size = sum(one.size for one in found.values())
-    return replace(out, md5=cache.put_bytes(data, suffix=dirobject.SUFFIX), size=size, nfiles=len(files), hash="md5")
+    return out._replace(md5=cache.put_bytes(data, suffix=dirobject.SUFFIX), size=size, nfiles=len(files), hash="md5")

@@ -5,7 +5,7 @@ changed it, and is a conflict where both did. Nothing is fetched: Git may merge 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -114,7 +114,7 @@ def merge(repo: Repository, request: MergeRequest) -> int:
         with repo.locked():
             out, record, unknown = _merged_folder(repo.cache, found)
     wanted = {**dict.fromkeys(frame.record), **record}
-    write_file(request.ours, pointer.patch(frame.pointer.raw, request.name, replace(out, path=frame.out.path), wanted))
+    write_file(request.ours, pointer.patch(frame.pointer.raw, request.name, out._replace(path=frame.out.path), wanted))
     return unknown
 
 
@@ -172,7 +172,7 @@ def _merged_folder(cache: Cache, found: _Merge) -> tuple[Out, Mapping[str, Any],
     if len(evidence) == len(merged.files):
         record[oid] = {"sums": sums.keep(cache, evidence.values())}
     size = _size(cache, merged.files, evidence, legacy=legacy)
-    out = replace(found.ours.out, md5=oid, size=size, nfiles=len(merged.files))
+    out = found.ours.out._replace(md5=oid, size=size, nfiles=len(merged.files))
     return out, record, len(merged.files) - len(evidence)
 
 

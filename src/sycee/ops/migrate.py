@@ -8,7 +8,7 @@ Order: object by object; of a pointer first its new directory object and sums, t
 and whole pointers; running the command again completes it.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sycee.core.progress import SILENT, Progress
@@ -119,7 +119,7 @@ class _Work:
 
     def _file(self, tracked: Tracked) -> tuple[Out, dict[str, dict[str, str]]]:
         digests = self._digests(tracked.out.md5 or "")
-        out = replace(tracked.out, md5=digests.md5, size=digests.size, hash="md5")
+        out = tracked.out._replace(md5=digests.md5, size=digests.size, hash="md5")
         return out, {digests.md5: {"sha256": digests.sha256, "blake3": digests.blake3}}
 
     def _folder(self, tracked: Tracked) -> tuple[Out, dict[str, dict[str, str]]]:
@@ -130,7 +130,7 @@ class _Work:
             files.append(FileSums(entry.relpath, one.size, one.md5, one.sha256, one.blake3))
         listing = dirobject.render(Entry(file.relpath, file.md5) for file in files)
         oid = cache.put_bytes(listing, suffix=dirobject.SUFFIX)
-        out = replace(tracked.out, md5=oid, size=sum(file.size for file in files), nfiles=len(files), hash="md5")
+        out = tracked.out._replace(md5=oid, size=sum(file.size for file in files), nfiles=len(files), hash="md5")
         return out, {oid: {"sums": sums.keep(cache, files)}}
 
     def _digests(self, oid: str) -> FileDigests:

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import DigestMismatch, NotFound, SyceeError
 from sycee.store import transfer
 from sycee.store.cache import Cache
 from sycee.store.layout import is_directory
+from sycee.store.members import members_of
 from sycee.store.objects import Outcome, Remote, Wanted
-from sycee.store.transfer import members_of
 from sycee.workspace.source import Project, Source, within
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import wanted
@@ -90,7 +90,7 @@ class Reach:
         bring(project, tracked.out.remote, lambda store: move(self._paced(store), self.cache, items, self.progress))
 
     def _paced(self, store: Remote) -> Remote:
-        return replace(store, jobs=self.jobs) if self.jobs else store
+        return store._replace(jobs=self.jobs) if self.jobs else store
 
 
 def bring(project: Project, remote: str | None, move: Callable[[Remote], Outcome]) -> Outcome:

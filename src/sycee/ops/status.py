@@ -1,22 +1,20 @@
-"""``sycee status``: does the work tree hold what the pointers say, and does the remote? Reads only, takes no lock."""
+"""``sycee status``: does the work tree hold what the pointers say? Reads only, takes no lock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import NotFound, SyceeError
 from sycee.formats.pointer import strong_digests, sums_object
 from sycee.store.layout import is_directory
-from sycee.store.objects import Remote, Wanted
-from sycee.store.transfer import members_of, require_parts, unstored
+from sycee.store.members import members_of
 from sycee.workspace.content import Current, current, listed
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import PIPELINE, Tracked
 from sycee.workspace.wanted import wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One tracked path that is not as its pointer says.
 
     Attributes:
@@ -30,8 +28,7 @@ class Change:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """The state of a work tree.
 
     Attributes:
@@ -105,36 +102,3 @@ def _unvouched(tracked: Tracked) -> bool:
     if pointer is None or md5 is None or not isinstance(pointer.meta.get("sycee"), dict):
         return False
     return (sums_object if tracked.out.is_dir else strong_digests)(pointer, md5) is None
-
-
-def cloud_status(repo: Repository, tracked: Sequence[Tracked], remote: Remote) -> dict[str, str]:
-    """Compare the cache with a remote.
-
-    Returns:
-        Path to state, in DVC's words: ``new`` (only in the cache), ``deleted`` (only on the remote), ``missing``
-        (in neither). Paths that are in both are left out; what a remote keeps in another size it does not have.
-
-    Raises:
-        RemoteError: If the remote cannot be asked.
-    """
-    pushed = [one for one in tracked if one.out.push]
-    require_parts(repo.cache, filter(None, map(wanted, pushed)))
-    items = [part for one in pushed for part in _parts(repo, one)]
-    lacking = {item.oid for item in unstored(remote, repo.cache, items)}
-    return {item.label: state for item in items if (state := _cloud_state(repo, item, item.oid not in lacking))}
-
-
-def _parts(repo: Repository, tracked: Tracked) -> list[Wanted]:
-    whole = wanted(tracked)
-    if whole is None:
-        return []
-    try:
-        return [whole, *members_of(repo.cache, whole)] if is_directory(whole.oid) else [whole]
-    except SyceeError:
-        return [whole]
-
-
-def _cloud_state(repo: Repository, item: Wanted, is_stored: bool) -> str | None:
-    is_cached = repo.cache.find(item.oid, legacy=item.legacy) is not None
-    table = {(True, True): None, (True, False): "new", (False, True): "deleted", (False, False): "missing"}
-    return table[is_cached, is_stored]

@@ -5,7 +5,7 @@ leaves at worst objects that nobody names, and never a pointer without its objec
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +159,7 @@ def _add_parts(repo: Repository, before: Tracked, progress: Progress, manner: Ma
     oid = dirobject.object_id(listing)
     evidence = [files.get(entry.relpath) or known.get(entry.relpath) for entry in entries]
     sure = [one for one, entry in zip(evidence, entries, strict=True) if one and one.md5 == entry.md5]
-    out = replace(before.out, md5=oid, size=_size(before, present, oid, files.values()), nfiles=len(entries))
+    out = before.out._replace(md5=oid, size=_size(before, present, oid, files.values()), nfiles=len(entries))
     record = _keep_lists(repo, listing, sure if len(sure) == len(entries) else None) if manner.keep else {}
     return Artifact(before.path, out, record)
 
@@ -232,4 +232,4 @@ def _pointer_bytes(origin: Path, artifact: Artifact, before: Tracked | None) -> 
     # Card and signature of other content do not belong to this one any more.
     stale = {"card": None, "sig": None} if before.out.md5 != out.md5 else {}
     record = {**stale, **artifact.record}
-    return pointer.patch(before.pointer.raw, origin.name, replace(out, path=before.out.path), record)
+    return pointer.patch(before.pointer.raw, origin.name, out._replace(path=before.out.path), record)

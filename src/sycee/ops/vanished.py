@@ -12,8 +12,8 @@ from pathlib import Path
 from sycee.core.progress import Progress
 from sycee.errors import SyceeError
 from sycee.store.expected import Expected
+from sycee.store.members import members_of
 from sycee.store.objects import Wanted
-from sycee.store.transfer import members_of
 from sycee.system.tree import kind_at
 from sycee.workspace.content import file_id, is_stored
 from sycee.workspace.gitside import in_git

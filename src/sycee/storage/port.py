@@ -24,9 +24,8 @@ Errors, and nothing else, leave a backend:
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from sycee.errors import RemoteError, SyceeError
 from sycee.formats.paths import check_path
@@ -54,8 +53,7 @@ class Write(Protocol):
         """Store an object."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """An object as a listing shows it.
 
     Attributes:
@@ -143,8 +141,7 @@ def check_prefix(prefix: str) -> str:
     return check_key(prefix.rstrip("/")) if prefix else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(NamedTuple):
     """One version of an object.
 
     Attributes:

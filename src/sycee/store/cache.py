@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sycee.digest import LEGACY_BLOCK, FileDigests, digest_bytes, legacy_md5, md5_hex
 from sycee.errors import Conflict, DigestMismatch, MissingData
-from sycee.storage.port import Pin
 from sycee.store.expected import Expected, difference
 from sycee.store.layout import PRIVATE, is_object_id, md5_of, object_key
 from sycee.store.partial import Partial, Unfit, partial_of, sweep_partials
@@ -37,6 +37,9 @@ from sycee.system.onepass import (
 )
 from sycee.system.refusals import FULL, naming
 from sycee.system.staging import Staging, publish, staging
+
+if TYPE_CHECKING:
+    from sycee.storage.port import Pin
 
 OBJECT_MODE = 0o444
 
@@ -149,7 +152,7 @@ class Cache:
             return self.put_partial(expected, Partial(temp, fd, 0, twin), chunks, on_bytes=on_bytes, legacy=legacy)
 
     @contextmanager
-    def partial(self, oid: str, place: str, pin: Pin) -> "Iterator[Partial | None]":
+    def partial(self, oid: str, place: str, pin: "Pin") -> "Iterator[Partial | None]":
         """Give the file of a large download, for :meth:`put_partial`; see :func:`sycee.store.partial.partial_of`."""
         folder = self._make_dir(self.root / PRIVATE / "partial")
         with naming(self.root, only=FULL), partial_of(folder, oid, place, pin) as partial:

@@ -5,7 +5,7 @@ now. A cache is read as any other store is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from sycee.core.progress import Progress
@@ -75,7 +75,7 @@ def survey(store: Remote, items: Sequence[Wanted], *, quick: bool, progress: Pro
     total = sum(sizes[item.key] for item in rest)
     with progress.start(f"hashing {len(rest)} objects of {store.name}", total) as shown, stopping(shown) as task:
         for group, jobs in ((small, store.jobs), (large, min(store.jobs, AT_ONCE))):
-            few = replace(store, jobs=jobs)
+            few = store._replace(jobs=jobs)
             findings |= {item.key: fault for item, fault in _judged(few, group, sizes, task.advance) if fault}
     return Survey(sizes, findings, total)
 

@@ -1,13 +1,12 @@
 """What an object must turn out to be, and what it is found to be instead."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sycee.digest import FileDigests
 from sycee.store.layout import md5_of
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """What an object must turn out to be.
 
     Attributes:

@@ -10,8 +10,8 @@ they are evidence about a folder and nothing depends on them.
 
 import re
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from sycee.store.layout import PRIVATE
 
@@ -30,8 +30,7 @@ class Kind(IntEnum):
     SUMS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """An object of a store.
 
     Attributes:

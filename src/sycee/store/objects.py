@@ -1,16 +1,18 @@
 """What is transferred, between what, and what came of it: the values of ``store.transfer``."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from sycee.core.parts import WHOLE, Parts
 from sycee.errors import SyceeError
-from sycee.storage.port import Backend
 from sycee.store.expected import Expected
 from sycee.store.layout import object_key
 
+if TYPE_CHECKING:
+    from sycee.storage.port import Backend
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+
+class Wanted(NamedTuple):
     """An object that the workspace refers to.
 
     Attributes:
@@ -38,8 +40,7 @@ class Wanted:
         return object_key(self.oid, legacy=self.legacy)
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(NamedTuple):
     """A named second store.
 
     Attributes:
@@ -49,7 +50,7 @@ class Remote:
     """
 
     name: str
-    backend: Backend
+    backend: "Backend"
     jobs: int = 8
 
 

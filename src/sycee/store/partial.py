@@ -12,10 +12,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sycee.storage.port import Pin
 from sycee.system.atomic import sweep_stale, try_hold
 from sycee.system.onepass import CHUNK
+
+if TYPE_CHECKING:
+    from sycee.storage.port import Pin
 
 STALE = 7 * 86_400.0  # seconds
 _SUFFIX = ".part"
@@ -55,7 +58,7 @@ class Partial:
 
 
 @contextmanager
-def partial_of(folder: Path, oid: str, place: str, pin: Pin) -> Iterator[Partial | None]:
+def partial_of(folder: Path, oid: str, place: str, pin: "Pin") -> Iterator[Partial | None]:
     """Give the file for a download, locked; None if another process is at it, or it is not ours to write.
 
     It stays if the block ends with an error, unless that is the system's: a full disk must not stay full.

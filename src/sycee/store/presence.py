@@ -7,8 +7,9 @@ from sycee.errors import DigestMismatch, FormatError, NotFound
 from sycee.store.cache import Cache
 from sycee.store.check import Finding, read_folder
 from sycee.store.layout import is_directory
+from sycee.store.members import members_of, named_by
 from sycee.store.objects import Remote, Wanted
-from sycee.store.transfer import members_of, named_by, unstored
+from sycee.store.transfer import unstored
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,22 +6,18 @@ members; whoever reads the cache looks for each of them.) What cannot be moved d
 at the end, and the outcome is never success while something is missing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from shlex import quote
 
 from sycee.core.parts import WHOLE
 from sycee.core.progress import Progress
 from sycee.errors import NotFound, RemoteError, SyceeError
-from sycee.formats import dirobject
-from sycee.formats.dirobject import Entry
-from sycee.formats.foldersums import FileSums
 from sycee.storage.port import Backend
 from sycee.store import sums
 from sycee.store.cache import Cache
-from sycee.store.expected import Expected
 from sycee.store.inventory import Asked, ignore_asked, inventory
 from sycee.store.layout import is_directory
+from sycee.store.members import members_of
 from sycee.store.moving import Twin, fetching, no_twin, pushing, run, workers
 from sycee.store.objects import Outcome, Remote, Wanted
 
@@ -124,39 +120,6 @@ def differs(cache: Cache, item: Wanted, size: int) -> bool:
     return expected is not None and expected != size
 
 
-def members_of(cache: Cache, folder: Wanted) -> list[Wanted]:
-    """Return what a directory object names and its parts hold, as wanted objects labelled by their paths.
-
-    Where the folder's sums are known, each must have the size and sha256 that they keep for its md5.
-
-    Raises:
-        NotFound: If the directory object is not in the cache.
-        DigestMismatch: If it is damaged.
-        FormatError: If it breaks its format.
-    """
-    data = cache.read(folder.oid, legacy=folder.legacy)
-    return named_by(folder, data, sums.known(cache, folder.sums))
-
-
-def named_by(folder: Wanted, data: bytes, known: Mapping[str, FileSums]) -> list[Wanted]:
-    """Return what the bytes of a directory object name, as wanted objects labelled by their paths.
-
-    Args:
-        folder: What the directory object stands for.
-        data: Its bytes.
-        known: The folder's sums by path, as far as they are known.
-
-    Raises:
-        FormatError: If the bytes break their format.
-    """
-    entries = dirobject.parse(data)
-    return [
-        Wanted(f"{folder.label}/{entry.relpath}", _expected(entry, known.get(entry.relpath)), folder.legacy)
-        for entry in entries
-        if folder.parts.hold(entry.relpath)
-    ]
-
-
 def require_parts(cache: Cache, wanted: Iterable[Wanted]) -> None:
     """Refuse parts of folders that no version of them has, as far as the cache knows.
 
@@ -179,14 +142,8 @@ def require_parts(cache: Cache, wanted: Iterable[Wanted]) -> None:
 
 def _rest(cache: Cache, folder: Wanted) -> list[Wanted]:
     """Return what a directory object names beyond its parts."""
-    whole = members_of(cache, replace(folder, parts=WHOLE))
+    whole = members_of(cache, folder._replace(parts=WHOLE))
     return [item for item in whole if not folder.parts.hold(item.label.removeprefix(f"{folder.label}/"))]
-
-
-def _expected(entry: Entry, known: FileSums | None) -> Expected:
-    if known is None or known.md5 != entry.md5:
-        return Expected(entry.md5)
-    return Expected(entry.md5, known.size, known.sha256, blake3=known.blake3)
 
 
 def _attempt_sums(
@@ -221,7 +178,7 @@ def _unique(items: Iterable[Wanted]) -> list[Wanted]:
     unique: dict[str, Wanted] = {}
     for item in items:
         before = unique.get(item.key, item)
-        unique[item.key] = item if before.parts == item.parts else replace(item, parts=before.parts | item.parts)
+        unique[item.key] = item if before.parts == item.parts else item._replace(parts=before.parts | item.parts)
     return list(unique.values())
 
 

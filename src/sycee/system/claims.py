@@ -15,8 +15,8 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from sycee.digest import md5_hex
 from sycee.errors import Conflict
@@ -27,8 +27,7 @@ _IDLE = re.compile(rb"(?: \d+\n)?")  # what an flock of DVC's or ours leaves in 
 _LONGEST = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """Who holds a lock, as far as its file tells.
 
     Attributes:

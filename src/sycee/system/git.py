@@ -2,12 +2,15 @@
 
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sycee.errors import NotFound, SyceeError
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
 
 PROTOCOLS = ("file", "git", "http", "https", "ssh")  # none of them starts a program that an address names
 _FOREIGN = {"GIT_ALLOW_PROTOCOL": ":".join(PROTOCOLS), "GIT_NO_LAZY_FETCH": "1"}
@@ -78,7 +81,9 @@ class Git:
             raise SyceeError(f"git {arguments[0]} failed: {words}", hint="Git itself refuses: mend that, then repeat")
         return done.stdout
 
-    def _process(self, arguments: tuple[str, ...], stdin: bytes | None) -> "subprocess.CompletedProcess[bytes]":
+    def _process(self, arguments: tuple[str, ...], stdin: bytes | None) -> "CompletedProcess[bytes]":
+        import subprocess  # a no-op asks Git nothing
+
         strange = _FOREIGN_PLACE if self.foreign else _PLACE
         environment = {name: value for name, value in os.environ.items() if name not in strange}
         environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}

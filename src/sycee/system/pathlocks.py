@@ -12,8 +12,8 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from sycee.errors import Conflict, FormatError, SyceeError
 from sycee.formats import rwlock
@@ -26,8 +26,7 @@ from sycee.system.tree import kind_at
 _POLL = 0.2  # seconds; in each the repository's lock is taken for an instant
 
 
-@dataclass(frozen=True, slots=True)
-class Uses:
+class Uses(NamedTuple):
     """The absolute paths that a command works on."""
 
     writes: tuple[Path, ...] = ()

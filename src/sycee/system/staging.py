@@ -5,7 +5,6 @@ folder, one flush of the file system, renames, one fsync of each touched folder.
 hundred flushes instead of twenty thousand.
 """
 
-import ctypes
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -111,6 +110,8 @@ def flush_file_system(folder: Path) -> bool:
     Raises:
         OSError: If something could not be written.
     """
+    import ctypes
+
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         return False

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sycee.errors import SyceeError
 from sycee.formats import dvcconfig
@@ -31,8 +31,7 @@ _ADDRESS = ("url", "endpointurl", "oss_endpoint")  # options that say which host
 _PROTECTION = ("use_ssl", "ssl_verify", "auth")  # options that say how it is told from others, and what it is told
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A value and where it was set.
 
     Attributes:
@@ -184,7 +183,7 @@ def _trusted(sections: Mapping[str, Options], file: Path, *, sole: bool) -> Mapp
     if linked:  # the clone reaches for secrets that the user keeps elsewhere
         return {}
     return {
-        title: {option: replace(setting, level="repo") for option, setting in options.items()}
+        title: {option: setting._replace(level="repo") for option, setting in options.items()}
         for title, options in sections.items()
     }
 

@@ -3,8 +3,8 @@
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from sycee.core.parts import WHOLE, Parts
 from sycee.core.progress import SILENT, Progress, within
@@ -20,8 +20,7 @@ from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One file of a tracked folder.
 
     Attributes:
@@ -109,8 +108,7 @@ def require_utf8(relpath: str) -> None:
         raise Conflict(f"the file name {shown} is not valid UTF-8", hint="rename it, then repeat") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(NamedTuple):
     """What lies in the work tree where a tracked file or folder belongs.
 
     Attributes:

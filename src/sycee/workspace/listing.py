@@ -7,8 +7,8 @@ from sycee.core.diff import Content, Listing
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import NotFound, SyceeError
 from sycee.store.cache import Cache
+from sycee.store.members import members_of
 from sycee.store.objects import Wanted
-from sycee.store.transfer import members_of
 from sycee.workspace.content import Current, current
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked

@@ -4,7 +4,7 @@ import datetime as dt
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from sycee.errors import FormatError, NotFound, SyceeError
@@ -176,7 +176,7 @@ def _read(root: Path, git: Git, states: Iterable[tuple[str | None, Iterable[_Ori
 
 def _history(git: Git, root: Path, files: Mapping[_Origin, list[str]]) -> History:
     known, unreadable = _parsed(root, git, files)
-    tracked = (replace(one, commits=tuple(files[entry])) for entry, several in known.items() for one in several)
+    tracked = (one._replace(commits=tuple(files[entry])) for entry, several in known.items() for one in several)
     return History(tuple(tracked), unreadable)
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -247,7 +247,7 @@ def _read(asked: Asked, around: Surroundings, tree: Tree, *, home: Path | None, 
         for one in _tracked(tree, project.below, [other.below for other in projects]):
             if one.out.cache:
                 path = one.path.relative_to(tree.root).as_posix()
-                outs[path] = replace(one, relpath=path)
+                outs[path] = one._replace(relpath=path)
     return Source(without_credentials(asked.url), tree, projects, outs, commit)
 
 

@@ -3,8 +3,8 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from sycee.core.parts import WHOLE, Parts
 from sycee.errors import Conflict, Fault, FormatError, NotFound
@@ -20,8 +20,7 @@ PIPELINE = "dvc.yaml"
 _WILDCARD = re.compile(r"[*?\[\\]")  # in Git's patterns
 
 
-@dataclass(frozen=True, slots=True)
-class Tracked:
+class Tracked(NamedTuple):
     """One tracked file or folder.
 
     Attributes:
@@ -108,7 +107,7 @@ def select(found: Sequence[Tracked], targets: Iterable[Path], root: Path, *, par
             raise _untracked(found, target, root)
         for place, tracked in named.items():
             before = chosen.get(place, tracked)
-            chosen[place] = replace(tracked, parts=before.parts | tracked.parts)
+            chosen[place] = tracked._replace(parts=before.parts | tracked.parts)
     return [chosen[place] for place in sorted(chosen)]
 
 
@@ -122,7 +121,7 @@ def _named(found: Sequence[Tracked], target: Path, *, parts: bool) -> dict[int, 
 
 
 def _part(tracked: Tracked, target: Path) -> Tracked:
-    return replace(tracked, parts=Parts(frozenset({target.relative_to(tracked.path).as_posix()})))
+    return tracked._replace(parts=Parts(frozenset({target.relative_to(tracked.path).as_posix()})))
 
 
 def _lies_in(target: Path, tracked: Tracked) -> bool:
@@ -183,7 +182,7 @@ def parse_origin(root: Path, origin: Path, data: bytes, pipeline_data: bytes = b
     if origin.name == LOCK:
         steps = pipeline.outs(data, name, pipeline_data)
         return [
-            replace(_tracked(root, origin, one.out, one.wdir, None), stage=one.stage, kind=one.kind) for one in steps
+            _tracked(root, origin, one.out, one.wdir, None)._replace(stage=one.stage, kind=one.kind) for one in steps
         ]
     parsed = pointer.parse(data, name)
     return [_tracked(root, origin, out, parsed.wdir, parsed) for out in parsed.outs]

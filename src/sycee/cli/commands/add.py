@@ -1,7 +1,6 @@
 """``sycee add``."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -96,5 +95,5 @@ def _brought(
     if not to_remote:
         return [add_copy(repo, request, progress=ctx.progress)]
     remote = ctx.remote(repo, remotes["remote_name"])
-    remote = replace(remote, jobs=remotes["remote_jobs"] or remote.jobs)
+    remote = remote._replace(jobs=remotes["remote_jobs"] or remote.jobs)
     return [add_to_remote(repo, request, remote, progress=ctx.progress)]

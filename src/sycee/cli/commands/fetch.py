@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from sycee.cli.context import Context, pass_context
-from sycee.cli.revisions import meant_for, revision_options, tracked
-from sycee.cli.targets import run_cache, target_options
+from sycee.cli.revisions import revision_options, tracked
+from sycee.cli.targets import meant_for, run_cache, target_options
 from sycee.cli.transfers import jobs_option
 from sycee.cli.words import files
 from sycee.ops.transfer import fetch

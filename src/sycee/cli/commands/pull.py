@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from sycee.cli.context import Context, pass_context
-from sycee.cli.revisions import meant_for, revision_options, tracked
-from sycee.cli.targets import chosen, run_cache, target_options
+from sycee.cli.revisions import revision_options, tracked
+from sycee.cli.targets import chosen, meant_for, run_cache, target_options
 from sycee.cli.transfers import jobs_option
 from sycee.cli.words import changes, pulled, to_track
 from sycee.ops.ahead import ahead

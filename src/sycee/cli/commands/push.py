@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from sycee.cli.context import Context, pass_context
-from sycee.cli.revisions import meant_for, revision_options, tracked
-from sycee.cli.targets import expanded, glob, run_cache, target_options
+from sycee.cli.revisions import revision_options, tracked
+from sycee.cli.targets import expanded, glob, meant_for, run_cache, target_options
 from sycee.cli.transfers import jobs_option, tell_requests
 from sycee.cli.words import files
 from sycee.ops.transfer import push

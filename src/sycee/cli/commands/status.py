@@ -6,10 +6,9 @@ from shlex import quote
 import click
 
 from sycee.cli.context import Context, pass_context
-from sycee.cli.revisions import meant_for
-from sycee.cli.targets import chosen, target_options
+from sycee.cli.targets import chosen, meant_for, target_options
 from sycee.cli.transfers import jobs_option
-from sycee.ops.status import Change, cloud_status, status
+from sycee.ops.status import Change, status
 
 CLEAN = "Data and pipelines are up to date."
 _WIDTH = 20  # DVC's column of states
@@ -44,9 +43,10 @@ def command(
     with ctx.repository() as repo:
         tracked = chosen(ctx, repo, targets, repo.tracked(), with_deps=with_deps)
         if cloud or remote_name:
-            tracked = meant_for(tracked, remote_name)
+            from sycee.ops.cloudstatus import cloud_status  # what talks to remotes is not small
+
             remote = ctx.remote(repo, remote_name)
-            states = cloud_status(repo, tracked, remote)
+            states = cloud_status(repo, meant_for(tracked, remote_name), remote)
             _show_cloud(ctx, states, remote.name, as_json=as_json, indent="\t" * cloud)
             _end(ctx, differing=bool(states))
             return
