@@ -18,6 +18,7 @@ import sycee
 from sycee.cli import exitcodes
 from sycee.cli.context import Context
 from sycee.cli.exitcodes import ExitCodes
+from sycee.cli.leftverbs import instead_of
 from sycee.cli.words import NobodyReads, echo, echo_json
 from sycee.errors import FormatError, InternalError, SyceeError, UsageError
 from sycee.system.locks import DEFAULT_WAIT
@@ -106,7 +107,7 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         args = [ALIASES.get(args[0], args[0]), *args[1:]]
         if args[0] not in VERBS and not ctx.resilient_parsing:
-            raise UsageError(f"there is no verb {args[0]!r}", hint=_suggestion(args[0]))
+            raise _unknown(args[0])
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -137,6 +138,12 @@ def _dressed(command: click.Command) -> click.Command:
 def _hush(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked:
         ctx.obj = replace(ctx.obj, quiet=True)
+
+
+def _unknown(word: str) -> UsageError:
+    if hint := instead_of(word):
+        return UsageError(f"sycee leaves {word!r} to dvc", hint=hint)
+    return UsageError(f"there is no verb {word!r}", hint=_suggestion(word))
 
 
 def _suggestion(word: str) -> str:
