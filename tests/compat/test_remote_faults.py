@@ -4,8 +4,11 @@ Between sycee and a real S3 server stands a proxy that resets, drips, cuts, alte
 """
 
 import os
+import re
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,8 +21,10 @@ import pytest
 from rigs.proxy import Proxy, running_proxy
 from sycee.cli.main import main
 from sycee.digest import md5_hex
+from sycee.storage import objectstore, s3parts
 from sycee.storage.options import RemoteRequest
 from sycee.storage.s3 import open_s3
+from sycee.store import moving
 
 pytestmark = pytest.mark.slow
 
@@ -196,6 +201,78 @@ def test_a_store_that_ignores_conditions_does_not_lose_what_is_there(s3_server, 
         assert backend.write_new("lease", b"first")
         assert not backend.write_new("lease", b"second")
         assert b"".join(backend.read("lease")) == b"first"
+
+
+def test_credentials_that_expire_half_way_cost_nothing_that_was_done(scene, monkeypatch, capsys):
+    for verb, method, folder in (("push", "PUT", scene.repo), ("pull", "GET", scene.clone)):
+        scene.proxy.plan = expiring(method, after=2)
+        assert run(folder, verb, monkeypatch=monkeypatch) == 20
+        said = capsys.readouterr().err
+        assert re.search(r"^ +(model\.pt|data\S*): cannot .*: the session token has expired$", said, re.MULTILINE), said
+        assert "hint: log in again, then run the command again" in said
+        require_whole_objects(scene)
+        require_whole_clone(scene)
+        done = sent(scene, method)[:2]
+        scene.proxy.clear()
+        assert run(folder, verb, monkeypatch=monkeypatch) == 0
+        assert not set(done) & set(sent(scene, method))
+    require_complete_clone(scene)
+
+
+def expiring(method: str, *, after: int):
+    """A plan: when so many objects have gone over the line, nothing is answered any more."""
+    gone: list[str] = []
+
+    def plan(request):
+        if "expired" not in gone and request.method == method and "files/md5" in request.path:
+            gone.append(request.path if len(gone) < after else "expired")
+        return "expired" if "expired" in gone else None
+
+    return plan
+
+
+def sent(scene: Scene, method: str) -> list[str]:
+    """The paths of objects that went over the line."""
+    return [one.path for one, _ in scene.proxy.requests if one.method == method and "files/md5" in one.path]
+
+
+PART = 5 << 20  # S3 takes no smaller ones
+
+
+@pytest.mark.parametrize("fault", ["reset", "lost", "503", "cut"])
+def test_large_objects_meet_the_same(scene, fault, monkeypatch):
+    """Those that are sent in parts and fetched in ranges, each of which may fail."""
+    monkeypatch.setattr(objectstore, "PART", PART)
+    monkeypatch.setattr(moving, "RESUMABLE", PART)
+    monkeypatch.setattr(s3parts, "_PAUSE", 0.01)
+    large = os.urandom(2 * PART + 1000)
+    (scene.repo / "model.pt").write_bytes(large)
+    assert run(scene.repo, "add", "model.pt", monkeypatch=monkeypatch) == 0
+    shutil.copy(scene.repo / "model.pt.dvc", scene.clone)
+    scene.proxy.plan = once(fault, "POST", "PUT", "HEAD", "GET", "DELETE")
+    assert run(scene.repo, "push", monkeypatch=monkeypatch) == 0
+    assert any("partNumber=3" in request.path for request, _ in scene.proxy.requests)
+    require_whole_objects(scene)
+    assert run(scene.clone, "pull", monkeypatch=monkeypatch) == 0
+    assert (scene.clone / "model.pt").read_bytes() == large
+
+
+@pytest.mark.parametrize(("verb", "at"), [("push", 2), ("push", 5), ("push", 8), ("pull", 1), ("pull", 4)])
+def test_killed_at_a_request(scene, verb, at, monkeypatch):
+    folder = scene.repo if verb == "push" else scene.clone
+    if verb == "pull":
+        assert run(scene.repo, "push", monkeypatch=monkeypatch) == 0
+    scene.proxy.requests.clear()
+    scene.proxy.plan = lambda _request: "stop" if len(scene.proxy.requests) >= at else None
+    with subprocess.Popen([sys.executable, "-m", "sycee", verb], cwd=folder, stderr=subprocess.DEVNULL) as process:
+        scene.proxy.stop = process.kill
+        assert process.wait(30) == -signal.SIGKILL
+    require_whole_objects(scene)
+    require_whole_clone(scene)
+    scene.proxy.clear()
+    assert run(folder, verb, monkeypatch=monkeypatch) == 0
+    assert run(scene.clone, "pull", monkeypatch=monkeypatch) == 0
+    require_complete_clone(scene)
 
 
 def md5_key(content: bytes) -> str:

@@ -39,9 +39,11 @@ class Request:
 
 
 # A plan returns one of these, or None for an honest answer:
+# stop          what Proxy.stop does, and then a reset
 # reset         the connection is reset before the request reaches the server
 # lost          the request reaches the server; its answer does not come back
 # 500 503 429   the server is not asked
+# expired       the server is not asked; it is said that the session token was good until now
 # slow          the body drips
 # cut           the connection is reset in the middle of the body of a good answer
 # short         half of the body, with a Content-Length and a status that say it is all
@@ -60,6 +62,7 @@ class Proxy:
         target: ``host:port`` of the server.
         plan: What is done to each request.
         put: Stores a body at the path of a request, for ``unconditional``.
+        stop: Ends the client, for ``stop``.
         requests: All that came, in order, each with the fault it met.
     """
 
@@ -67,6 +70,7 @@ class Proxy:
     target: str
     plan: Plan = lambda _request: None
     put: Callable[[str, bytes], object] = lambda _path, _body: None
+    stop: Callable[[], object] = lambda: None
     requests: list[tuple[Request, str | None]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -112,13 +116,17 @@ class _Handler(BaseHTTPRequestHandler):
         fault = proxy.decide(self.command, self.path, len(body))
         if fault == "half":
             body = body[: len(body) // 2]
-        if fault == "reset":
+        if fault == "stop":
+            proxy.stop()
+        if fault in {"reset", "stop"}:
             self._reset()
         elif fault == "unconditional":
             proxy.put(self.path, body)
             self._answer(200, {"ETag": '"new"'}, b"", fault)
         elif fault in STATUS:
             self._answer(int(fault), {}, b"<Error><Code>InternalError</Code></Error>", fault)
+        elif fault == "expired":
+            self._answer(403, {}, b"<Error><Code>ExpiredToken</Code></Error>", fault)
         else:
             self._answer(*self._forward(proxy.target, body, fault), fault)
 

@@ -279,7 +279,19 @@ class ObjectStoreBackend:
         except (BaseError, OSError, ValueError) as error:
             if not error_code(error):  # no answer: the next call knocks before it waits as long
                 self._knocked = False
-            raise translated(error, action) from error
+            raise translated(self._explained(error), action) from error
+
+    def _explained(self, error: Exception) -> Exception:
+        """Return a failure that says more, if there is one: an answer to HEAD has no body that could say why."""
+        from obstore.exceptions import BaseError
+
+        if error_code(error) == "403":
+            self._knocked = False
+            try:
+                self._knock()
+            except BaseError as reason:
+                return reason
+        return error
 
     def _knock(self) -> None:
         import obstore

@@ -192,8 +192,14 @@ def _unstored(remote: Remote, cache: Cache, items: list[Wanted], outcome: Outcom
 
 
 def _require_kept(remote: Remote, cache: Cache, sent: Sequence[Wanted], outcome: Outcome) -> set[str]:
-    """Ask the remote for the sizes of what it was sent; return the ids of what it does not keep."""
-    sizes = present(remote, sent)
+    """Ask the remote for the sizes of what it was sent; return the ids of what it does not keep, as far as it says."""
+    try:
+        sizes = present(remote, sent)
+    except RemoteError as error:  # after what failed before, which is told first
+        outcome.failures.append(error)
+        for item in sent:
+            outcome.moved.remove(item.label)
+        return {item.oid for item in sent}
     torn = [item for item in sent if item.oid not in sizes or differs(cache, item, sizes[item.oid])]
     for item in torn:
         outcome.moved.remove(item.label)
