@@ -203,6 +203,12 @@ def another_project_that_git_was_not_told_of(repo, git):
     git("rm", "-rq", "--cached", "sub")
 
 
+def another_project_in_a_git_repository_inside(repo, git):
+    another_project_below(repo, git)
+    git("rm", "-rq", "--cached", "sub")
+    subprocess.run(["git", "init", "-q", repo.root / "sub"], check=True)
+
+
 def link_without_a_pointer(repo, _git):
     tracked(repo, "f", "mine")
     path = repo.cache.path(MD5["mine"])
@@ -247,7 +253,12 @@ def output_of_a_pipeline(repo, _git):
             another_project_below,
         ),
         *(link_without_a_pointer, imported, listed_by_the_pointer, output_of_a_pipeline),
-        *(ignored_by_git, in_a_git_repository_inside, another_project_that_git_was_not_told_of),
+        *(
+            another_project_in_a_git_repository_inside,
+            ignored_by_git,
+            in_a_git_repository_inside,
+            another_project_that_git_was_not_told_of,
+        ),
     ],
 )
 def test_what_nobody_may_lose_stays_in_any_scope(history, git, work):
@@ -268,6 +279,17 @@ def test_a_work_tree_on_another_disk_may_need_anything(history, git, tmp_path):
         collect(history, request())
     git("worktree", "unlock", "../beside", rc=None)
     assert collect(history, request()).count
+
+
+def test_a_project_inside_with_stores_of_its_own_is_not_asked(history, git):
+    another_project_in_a_git_repository_inside(history, git)
+    (history.root / "sub/.dvc/config").write_text("")
+    (history.root / "sub/g.dvc").write_text("outs: [")
+    assert collect(history, request(scope=Scope(Revisions(revs=("HEAD",))))).count
+    with (history.root / "sub/.dvc/config").open("a") as file:
+        file.write(f"[cache]\n    dir = {history.cache.root}\n")
+    with pytest.raises(SyceeError, match=r"g\.dvc is not readable YAML"):
+        collect(history, request(scope=Scope(Revisions(revs=("HEAD",)))))
 
 
 def test_an_object_has_one_name_whatever_links_lead_to_it(history):

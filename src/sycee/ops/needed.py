@@ -1,7 +1,7 @@
 """Which objects must stay when garbage is collected: what roots name, and what the folders among them list."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sycee.digest import md5_hex
@@ -14,7 +14,7 @@ from sycee.store.layout import is_directory, md5_of, object_key
 from sycee.store.objects import Remote, Wanted
 from sycee.workspace.repository import Repository
 from sycee.workspace.revisions import Revisions
-from sycee.workspace.roots import Scope, other_projects, roots
+from sycee.workspace.roots import Scope, inner_projects, other_projects, roots, shares_store
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import wanted
 
@@ -70,6 +70,8 @@ class Needed:
 def projects(repo: Repository, request: GcRequest) -> list[Repository]:
     """Return every project whose objects must stay, the repository itself first, each once.
 
+    Those below it are among them if they share a store, whichever Git repository they are in.
+
     Raises:
         FormatError: If the configuration of one is unreadable.
     """
@@ -77,6 +79,9 @@ def projects(repo: Repository, request: GcRequest) -> list[Repository]:
     for root in other_projects(repo):
         if root.resolve() not in found:
             found[root.resolve()] = request.open_project(root)
+    for root in inner_projects(repo):
+        if root.resolve() not in found and shares_store(repo, inner := request.open_project(root)):
+            found[root.resolve()] = inner
     return list(found.values())
 
 
@@ -91,7 +96,7 @@ def needed(repo: Repository, others: Iterable[Repository], request: GcRequest) -
     """
     result = Needed()
     for project in others:
-        found = roots(project, request.scope if project.git else Scope(Revisions()))
+        found = roots(project, _scope(repo, project, request))
         result.skipped += found.unreadable
         if found.unreadable and not request.skip_failed:
             raise _unknown(found.unreadable[0], "it refers to", lost=True)
@@ -102,6 +107,16 @@ def needed(repo: Repository, others: Iterable[Repository], request: GcRequest) -
         else:
             result.always = result.always.union(*by_remote.values())
     return result
+
+
+def _scope(repo: Repository, project: Repository, request: GcRequest) -> Scope:
+    """Return which versions of a project are kept; the revisions that were named are those of its Git repository."""
+    if project.git is None:
+        return Scope(Revisions())
+    is_inner = project.root.is_relative_to(repo.root) and project not in request.projects
+    if is_inner and (repo.git is None or project.git.root != repo.git.root):
+        return replace(request.scope, revisions=replace(request.scope.revisions, revs=()))
+    return request.scope
 
 
 def cached_members(cache: Cache, item: Wanted) -> list[str] | None:

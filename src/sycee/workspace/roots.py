@@ -81,6 +81,26 @@ def other_projects(repo: Repository) -> list[Path]:
     return [root for root in found if (root / DVC_DIR).is_dir() and root.resolve() != repo.root.resolve()]
 
 
+def inner_projects(repo: Repository) -> list[Path]:
+    """Return the roots of all other projects below this one, in whichever Git repository they are: in submodules, say.
+
+    Most have stores of their own; see :func:`shares_store`.
+    """
+    private = {".git", DVC_DIR}
+    entries = scan(repo.root, enter=lambda relpath: relpath.rpartition("/")[2] not in private)
+    found = [repo.root / entry.relpath for entry in entries if entry.relpath.endswith(f"/{DVC_DIR}")]
+    return [folder.parent for folder in found if (folder / "config").is_file()]
+
+
+def shares_store(one: Repository, other: Repository) -> bool:
+    """Tell whether two projects keep objects in one cache, or on remotes with one address."""
+    urls = [
+        {str(options["url"].text) for options in its.config.remotes().values() if "url" in options}
+        for its in (one, other)
+    ]
+    return one.cache.root.resolve() == other.cache.root.resolve() or not urls[0].isdisjoint(urls[1])
+
+
 def _tops(git: Git) -> list[Path]:
     tops = [top for top, _ in _work_trees(git)]
     return [top for top in tops if (top / ".git").exists()]  # a bare repository is listed too, and what was deleted
