@@ -237,7 +237,7 @@ def _plan_file(repo: Repository, tracked: Tracked, item: Wanted, plan: Plan, pro
 
 
 def _plan_folder(repo: Repository, tracked: Tracked, whole: Wanted, plan: Plan, progress: Progress) -> None:
-    if repo.cache.find(whole.oid, legacy=whole.legacy) is None:
+    if not repo.cache.holds(whole.expected, legacy=whole.legacy):
         plan.missing.append(whole.label)
         return
     require_parts(repo.cache, [whole])
@@ -279,8 +279,9 @@ def _is_outdated(repo: Repository, path: Path, part: Wanted, plan: Plan, progres
 
 
 def _place(repo: Repository, placement: Placement, plan: Plan) -> None:
-    if repo.cache.find(placement.item.oid, legacy=placement.item.legacy) is None:
-        plan.missing.append(placement.item.label)
+    item = placement.item
+    if not repo.cache.holds(item.expected, legacy=item.legacy):
+        plan.missing.append(item.label)
     plan.place.append(placement)
 
 

@@ -40,6 +40,6 @@ def _parts(repo: Repository, tracked: Tracked) -> list[Wanted]:
 
 
 def _cloud_state(repo: Repository, item: Wanted, is_stored: bool) -> str | None:
-    is_cached = repo.cache.find(item.oid, legacy=item.legacy) is not None
+    is_cached = repo.cache.holds(item.expected, legacy=item.legacy)
     table = {(True, True): None, (True, False): "new", (False, True): "deleted", (False, False): "missing"}
     return table[is_cached, is_stored]

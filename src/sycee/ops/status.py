@@ -86,7 +86,7 @@ def in_cache(repo: Repository, tracked: Tracked) -> bool:
     whole = wanted(tracked)
     if whole is None:
         return True
-    if repo.cache.find(whole.oid, legacy=whole.legacy) is None:
+    if not repo.cache.holds(whole.expected, legacy=whole.legacy):
         return False
     if not is_directory(whole.oid):
         return True
@@ -94,7 +94,7 @@ def in_cache(repo: Repository, tracked: Tracked) -> bool:
         parts = members_of(repo.cache, whole)
     except SyceeError:  # a damaged directory object: fetch brings it anew
         return False
-    return all(repo.cache.find(part.oid, legacy=part.legacy) for part in parts)
+    return all(repo.cache.holds(part.expected, legacy=part.legacy) for part in parts)
 
 
 def _unvouched(tracked: Tracked) -> bool:

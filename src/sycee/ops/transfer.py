@@ -116,7 +116,7 @@ def have_list(repo: Repository, folder: Tracked, open_remote: OpenRemote | None,
         SyceeError: As :func:`fetch`.
     """
     whole = wanted(folder)
-    if whole and open_remote and repo.cache.find(whole.oid, legacy=whole.legacy) is None:
+    if whole and open_remote and not repo.cache.holds(whole.expected, legacy=whole.legacy):
         remote = open_remote(folder.out.remote)
         transfer.fetch_listings(remote, repo.cache, [whole], progress).require_success("fetch")
 

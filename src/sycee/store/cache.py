@@ -8,6 +8,7 @@ Rules it keeps:
 """
 
 import os
+import stat
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sycee.digest import LEGACY_BLOCK, FileDigests, digest_bytes, legacy_md5, md5_hex
 from sycee.errors import Conflict, DigestMismatch, MissingData
-from sycee.store.expected import Expected, difference
+from sycee.store.expected import Expected, cannot_be, difference
 from sycee.store.layout import PRIVATE, is_object_id, md5_of, object_key
 from sycee.store.partial import Partial, Unfit, partial_of, sweep_partials
 from sycee.store.statcache import Known, StatCache, settle
@@ -80,9 +81,28 @@ class Cache:
         return self.root / object_key(oid, legacy=legacy)
 
     def find(self, oid: str, *, legacy: bool = False) -> Path | None:
-        """Return where an object lies, in either layout of its pointer, or None if it is not here."""
+        """Return where an object lies, in either layout of its pointer, or None if it is not here.
+
+        An empty file is no object but that of no bytes.
+        """
+        return self.path(oid, legacy=legacy) if self.holds(Expected(oid), legacy=legacy) else None
+
+    def holds(self, expected: Expected, *, legacy: bool = False) -> bool:
+        """Tell whether an object is here, as far as its size tells."""
+        size = self._size(self.path(expected.oid, legacy=legacy))
+        return size is not None and not cannot_be(expected, size)
+
+    def _standing(self, oid: str, *, legacy: bool) -> Path | None:
+        """Return where something stands in the place of an object, whatever it is worth."""
         path = self.path(oid, legacy=legacy)
-        return path if os.path.isfile(path) else None  # noqa: PTH113 - asked many times for each object
+        return path if path.is_file() else None
+
+    def _size(self, path: Path) -> int | None:
+        try:
+            status = os.stat(path)  # noqa: PTH116 - asked many times for each object
+        except OSError:
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def read(self, oid: str, *, legacy: bool = False) -> bytes:
         """Return a small object (a directory object), verified; the cache does not change.
@@ -91,7 +111,7 @@ class Cache:
             MissingData: If it is not in the cache.
             DigestMismatch: If its bytes are not those its name says.
         """
-        path = self.find(oid, legacy=legacy)
+        path = self._standing(oid, legacy=legacy)
         if path is None:
             raise MissingData(f"object {oid} is not in the cache", hint="fetch it: sycee fetch", oid=oid)
         data = path.read_bytes()
@@ -101,7 +121,7 @@ class Cache:
 
     def discard_damaged(self, oid: str, *, legacy: bool = False) -> None:
         """Move a small object to quarantine if its bytes are not those its name says."""
-        path = self.find(oid, legacy=legacy)
+        path = self._standing(oid, legacy=legacy)
         if path is not None and md5_hex(path.read_bytes()) != md5_of(oid):
             self._set_aside(path, oid)
 
@@ -294,7 +314,7 @@ class Cache:
             MissingData: If it is not in the cache.
             DigestMismatch: If its bytes are not those its name says; they are moved to quarantine.
         """
-        path = self.find(oid, legacy=legacy)
+        path = self._standing(oid, legacy=legacy)
         if path is None:
             raise MissingData(f"object {oid} is not in the cache", hint="fetch it: sycee fetch", oid=oid)
         digests = self._statcache.digests_of(path, on_bytes=on_bytes)

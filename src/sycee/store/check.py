@@ -13,7 +13,7 @@ from sycee.digest import FileDigests, LegacyMd5
 from sycee.errors import NotFound, SyceeError
 from sycee.formats import dirobject
 from sycee.storage.port import OnBytes
-from sycee.store.expected import difference
+from sycee.store.expected import difference, size_fault
 from sycee.store.moving import stopping, workers
 from sycee.store.objects import Remote, Wanted
 from sycee.store.transfer import present
@@ -149,14 +149,10 @@ def _judged(
 
 
 def _first_look(item: Wanted, size: int | None) -> Finding | None:
-    wanted, most = item.expected.size, item.expected.at_most
     if size is None:
         return _missing(item)
-    if wanted is not None and size != wanted:
-        return Finding("damaged", f"{wanted} bytes", f"{size} bytes")
-    if most is not None and size > most:
-        return Finding("damaged", f"at most {most} bytes", f"{size} bytes")
-    return None
+    fault = size_fault(item.expected, size)
+    return Finding("damaged", *fault) if fault else None
 
 
 def _compare(item: Wanted, found: FileDigests, address: str) -> Finding | None:

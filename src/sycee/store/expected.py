@@ -5,6 +5,8 @@ from typing import NamedTuple
 from sycee.digest import FileDigests
 from sycee.store.layout import md5_of
 
+EMPTY = "d41d8cd98f00b204e9800998ecf8427e"  # md5 of no bytes, before DVC 3.0 too
+
 
 class Expected(NamedTuple):
     """What an object must turn out to be.
@@ -22,6 +24,26 @@ class Expected(NamedTuple):
     sha256: str | None = None
     at_most: int | None = None
     blake3: str | None = None
+
+
+def cannot_be(expected: Expected, size: int) -> bool:
+    """Tell whether an object of this size cannot be what it must be, whatever its bytes are.
+
+    An empty one is what a power cut or a full disk leaves, of other tools too; where no pointer tells a size, only the
+    one object that is made of no bytes may be empty.
+    """
+    return size_fault(expected, size) is not None
+
+
+def size_fault(expected: Expected, size: int) -> tuple[str, str] | None:
+    """Return what was expected and what was found, in words, where already the size is wrong."""
+    if expected.size is not None and size != expected.size:
+        return f"{expected.size} bytes", f"{size} bytes"
+    if expected.at_most is not None and size > expected.at_most:
+        return f"at most {expected.at_most} bytes", f"{size} bytes"
+    if (size == 0) != (expected.oid == EMPTY):
+        return f"md5 {md5_of(expected.oid)}", f"{size} bytes"
+    return None
 
 
 def difference(expected: Expected, found: FileDigests, address: str) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from sycee.errors import NotFound, RemoteError, SyceeError
 from sycee.storage.port import Backend
 from sycee.store import sums
 from sycee.store.cache import Cache
+from sycee.store.expected import cannot_be
 from sycee.store.inventory import Asked, ignore_asked, inventory
 from sycee.store.layout import is_directory
 from sycee.store.members import members_of
@@ -114,10 +115,10 @@ def unstored(remote: Remote, cache: Cache, wanted: Sequence[Wanted], asked: Aske
 
 def differs(cache: Cache, item: Wanted, size: int) -> bool:
     """Tell whether a size is not that of an object, as far as pointer or cache know it."""
-    expected = item.expected.size
-    if expected is None and (path := cache.find(item.oid, legacy=item.legacy)):
-        expected = path.stat().st_size
-    return expected is not None and expected != size
+    if cannot_be(item.expected, size):
+        return True
+    here = cache.find(item.oid, legacy=item.legacy) if item.expected.size is None else None
+    return here is not None and here.stat().st_size != size
 
 
 def require_parts(cache: Cache, wanted: Iterable[Wanted]) -> None:
@@ -183,7 +184,7 @@ def _unique(items: Iterable[Wanted]) -> list[Wanted]:
 
 
 def _absent(cache: Cache, items: Iterable[Wanted]) -> list[Wanted]:
-    return [item for item in items if cache.find(item.oid, legacy=item.legacy) is None]
+    return [item for item in items if not cache.holds(item.expected, legacy=item.legacy)]
 
 
 def _unstored(remote: Remote, cache: Cache, items: list[Wanted], outcome: Outcome) -> list[Wanted]:
