@@ -7,15 +7,18 @@ import os
 import random
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from rigs.crash import Crasher
+from rigs.http import running_http
 from rigs.mounts import disk, failing, power_cut, readonly, small
 from rigs.plugin import KILL_POINTS
 from rigs.scenes import COMMANDS, Scene, check_pointers, check_stores, leftovers, objects, tree, weights
+from sycee.digest import digest_bytes
+from sycee.store.layout import object_key
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +71,34 @@ def test_a_remote_whose_disk_is_not_mounted(crasher, tmp_path):
         answer = crasher.ask(repo, words.split())
         assert (answer["rc"], list(share.iterdir())) == (20, [])
         assert "is gone" in answer["printed"]
+
+
+def test_a_server_that_sends_without_end(run, tmp_path):
+    def endless(handler):
+        if handler.command != "GET" or not handler.path.endswith(key):
+            return False
+        handler.send_response(200)
+        handler.end_headers()
+        with suppress(OSError):
+            for _ in range(200):
+                handler.wfile.write(bytes(1 << 20))
+        return True
+
+    key = object_key(digest_bytes(b"weights").md5)
+    with small(tmp_path / "disk", "40m") as room, running_http(tmp_path / "http") as server:
+        repo = room / "repo"
+        (repo / "data").mkdir(parents=True)
+        (repo / "data/a").write_bytes(b"weights")
+        for words in ("init --no-scm", f"remote add -d far {server.url}", "add data", "push"):
+            run(*words.split(), cwd=repo)
+        shutil.rmtree(repo / ".dvc/cache")
+        pointer = repo / "data.dvc"
+        pointer.write_text(pointer.read_text().partition("meta:")[0])  # as plain dvc writes it: no folder sums
+        server.rules.fault = endless
+        assert "no pointer tells how long it is" in run("fetch", cwd=repo, rc=1).stderr
+        assert shutil.disk_usage(room).used < 1 << 20
+        server.rules.fault = lambda _: False
+        run("fetch", cwd=repo)
 
 
 def test_gc_needs_no_free_space(crasher, tmp_path):

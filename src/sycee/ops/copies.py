@@ -53,8 +53,8 @@ class Copies:
             NotFound: If no store has it whole.
         """
         for store in self._stores():
-            if isinstance(proven(store, item), FileDigests):
-                return b"".join(store.backend.read(item.key))
+            if isinstance(found := proven(store, item), FileDigests):
+                return b"".join(store.backend.read(item.key, length=found.size))
         raise _nowhere(item)
 
     def size(self, item: Wanted) -> int:

@@ -16,6 +16,7 @@ from sycee.store.cache import Cache
 from sycee.store.check import fits, judge
 from sycee.store.layout import PRIVATE, object_key
 from sycee.store.objects import Remote, Wanted
+from sycee.store.unmeasured import believed
 from sycee.system.onepass import digest_chunks
 from sycee.workspace.repository import Repository
 
@@ -58,8 +59,8 @@ class Mender:
             return "the cache"
         self.repo.cache.forget(item.oid, legacy=item.legacy)  # bytes can rot without a trace in times and size
         with self.progress.start(f"restoring {item.label}", item.expected.size) as task:
-            for words, backend, key in self._copies(item, labels, but):
-                if self._taken(item, backend, key, task):
+            for words, store, key in self._copies(item, labels, but):
+                if self._taken(item, store, key, task):
                     return words
         raise self._no_copy(item, but)
 
@@ -112,24 +113,24 @@ class Mender:
         store.backend.write(sums.key_of(sums_id), path, path.stat().st_size)
         return source
 
-    def _copies(self, item: Wanted, labels: Sequence[str], but: str | None) -> Iterator[tuple[str, Backend, str]]:
+    def _copies(self, item: Wanted, labels: Sequence[str], but: str | None) -> Iterator[tuple[str, Remote, str]]:
         """Yield what may be a good copy: (where, store, key); local ones are hashed first, to keep no useless ones."""
         other_layout = object_key(item.oid, legacy=not item.legacy)
         nearby = [("its second copy in the cache", self.repo.cache.root, other_layout)]
         nearby += [(f"the work tree ({label})", self.repo.root, label) for label in labels]
         for words, root, key in nearby:
-            backend = LocalBackend(root)
-            if fits(backend.read(key), item):
-                yield words, backend, key
+            store = Remote(words, LocalBackend(root))
+            if fits(store.backend.read(key), item):
+                yield words, store, key
         for remote in self._remotes(but):
-            yield f"remote {remote.name!r}", remote.backend, item.key
+            yield f"remote {remote.name!r}", remote, item.key
 
     def _remotes(self, but: str | None) -> Iterator[Remote]:
         return (remote for remote in self.others() if remote.name != but)
 
-    def _taken(self, item: Wanted, backend: Backend, key: str, task: Task) -> bool:
+    def _taken(self, item: Wanted, store: Remote, key: str, task: Task) -> bool:
         try:
-            chunks = backend.read(key)
+            chunks = believed(store, item, store.backend.read(key), self.repo.cache.root)
             self.repo.cache.put_stream(item.expected, chunks, on_bytes=task.advance, legacy=item.legacy)
         except (NotFound, DigestMismatch, RemoteError):
             return False
@@ -137,10 +138,10 @@ class Mender:
 
     def _set_aside(self, backend: Backend, key: str, name: str) -> None:
         """Copy what a remote holds under a key to a quarantine key, whose name tells the content."""
-        if backend.size(key) is None:
+        if (size := backend.size(key)) is None:
             return
         with self.repo.cache.incoming() as (temp, fd):
-            found = digest_chunks(backend.read(key), sink=fd)
+            found = digest_chunks(backend.read(key, length=size), sink=fd)
             aside = f"{QUARANTINE}/{name}-{found.sha256[:16]}"
             backend.write(aside, temp, found.size)
         if (kept := backend.size(aside)) != found.size:

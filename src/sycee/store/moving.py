@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from sycee.core.progress import Progress, Task
@@ -15,6 +14,7 @@ from sycee.storage.port import Batching, OnBytes, Pinning, Write
 from sycee.store.cache import Batch, Cache
 from sycee.store.objects import Outcome, Remote, Wanted
 from sycee.store.partial import Unfit
+from sycee.store.unmeasured import believed
 from sycee.system.refusals import refused
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _fetch(way: _Way, item: Wanted, on_bytes: OnBytes) -> Finish | None:
         if second is None:
             keep(first)
         else:
-            whole = chain([first, second], chunks)
+            whole = believed(remote, item, chunks, cache.root, (first, second))
             with _twin(way, item) as twin:
                 cache.put_stream(item.expected, whole, twin=twin, on_bytes=on_bytes, legacy=item.legacy)
     return None
