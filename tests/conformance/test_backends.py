@@ -196,7 +196,7 @@ class TestS3(BackendSuite):
     @pytest.fixture
     def backend(self, s3_server, tmp_path: Path) -> Iterator[Backend]:
         url = f"s3://models/{uuid.uuid4().hex}/é & x"
-        with closing(open_s3(RemoteRequest(url, s3_server.options(), {}, journals=tmp_path / "journals"))) as backend:
+        with closing(open_s3(RemoteRequest(url, s3_server.options(), {}, scratch=tmp_path / "scratch"))) as backend:
             yield backend
 
     def test_pages_are_joined(self, backend: Backend, s3_server, monkeypatch: pytest.MonkeyPatch) -> None:

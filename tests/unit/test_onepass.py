@@ -11,7 +11,8 @@ import pytest
 
 from sycee.errors import Conflict, NotFound
 from sycee.system import onepass
-from sycee.system.onepass import BUFFERS, CHUNK, digest_chunks, digest_fd, digest_file, hash_fd, legacy_md5_file
+from sycee.system.onepass import BUFFERS, digest_chunks, digest_fd, digest_file, hash_fd, legacy_md5_file
+from sycee.system.pouring import CHUNK
 
 SIZES = [0, 1, 4095, 4096, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 4097, (BUFFERS + 2) * CHUNK]
 

@@ -19,7 +19,7 @@ from sycee.store.partial import STALE, sweep_partials
 from sycee.store.statcache import StatCache
 from sycee.store.transfer import fetch
 from sycee.system.atomic import try_hold
-from sycee.system.onepass import CHUNK
+from sycee.system.pouring import CHUNK
 
 DATA = random.Random("partial").randbytes(3 * CHUNK + 5)
 OID = digest_bytes(DATA).md5

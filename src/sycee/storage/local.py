@@ -18,6 +18,7 @@ from sycee.storage.options import RemoteRequest
 from sycee.storage.port import CHUNK, Backend, OnBytes, Source, Stored, Write, check_key, check_prefix, opened, pieces
 from sycee.storage.sighting import Sighting
 from sycee.system.atomic import TEMP_NAME, fsync_dir, replacing, sweep, temp_name, write_all
+from sycee.system.pouring import pouring
 from sycee.system.refusals import HINTS
 from sycee.system.staging import publish, staging
 
@@ -97,9 +98,9 @@ class LocalBackend:
         with opened(source) as file, self._speaking("write", key):
             path = self._place(key)
             self._make_folder(path.parent)
-            with replacing(path, mode=OBJECT_MODE) as fd:
+            with replacing(path, mode=OBJECT_MODE) as fd, pouring(fd) as pour:
                 for piece in pieces(file, size, CHUNK, on_bytes):
-                    write_all(fd, piece)
+                    pour(piece)
 
     @contextmanager
     def batch(self) -> Iterator[Write]:

@@ -17,7 +17,8 @@ from sycee.store.expected import difference, size_fault
 from sycee.store.moving import stopping, workers
 from sycee.store.objects import Remote, Wanted
 from sycee.store.transfer import present
-from sycee.system.onepass import CHUNK, digest_chunks, ignore_bytes
+from sycee.system.onepass import digest_chunks, ignore_bytes
+from sycee.system.pouring import CHUNK
 
 AT_ONCE = 4  # large objects that are hashed at the same time; each holds 24 MiB, a small one what it has
 _BATCH = 1000  # objects that are handed to the threads together, so that a million of them need no memory

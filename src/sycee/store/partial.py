@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sycee.system.atomic import sweep_stale, try_hold
-from sycee.system.onepass import CHUNK
+from sycee.system.pouring import CHUNK
 
 if TYPE_CHECKING:
     from sycee.storage.port import Pin

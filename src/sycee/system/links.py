@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from sycee.errors import SyceeError
 from sycee.system.atomic import temp_name, write_all
-from sycee.system.onepass import CHUNK, OnBytes, ignore_bytes, open_regular
+from sycee.system.onepass import OnBytes, ignore_bytes, open_regular
+from sycee.system.pouring import CHUNK
 from sycee.system.refusals import naming
 
 _FICLONE = 0x40049409  # from linux/fs.h; the same on every architecture Python supports

@@ -7,26 +7,22 @@ final fsync. On two cores the whole costs little more than md5 alone. Buffers ro
 at ``BUFFERS * CHUNK`` whatever the size of the file.
 """
 
-import errno
-import fcntl
 import io
 import mmap
 import os
 import queue
 import stat
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from sycee.digest import LEGACY_BLOCK, Algorithm, FileDigests, Hasher, digest_bytes, hasher, legacy_md5
 from sycee.errors import Conflict, NotFound
 from sycee.system.atomic import write_all
+from sycee.system.pouring import CHUNK, DirectWriter, SpareWriter, Stage
 from sycee.system.refusals import naming
 
-CHUNK = 4 << 20
 BUFFERS = 6
-_BLOCK = 4096  # what O_DIRECT wants lengths and offsets to be a multiple of, on every common disk
 
 OnBytes = Callable[[int], None]
 
@@ -56,99 +52,6 @@ def open_regular(path: Path) -> int:
     return fd
 
 
-Piece = tuple[mmap.mmap, int]
-
-
-class _Stage:
-    """A thread that does one thing to every piece, in order, and passes it on.
-
-    After a failure it passes pieces on without touching them, so that nobody upstream waits for a buffer forever.
-    """
-
-    def __init__(self, name: str, work: Callable[[memoryview], object], pass_on: Callable[[Piece], None]) -> None:
-        self._work = work
-        self._pass_on = pass_on
-        self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def put(self, piece: Piece) -> None:
-        self._queue.put(piece)
-
-    def _run(self) -> None:
-        while (piece := self._queue.get()) is not None:
-            if self._failure is None:
-                self._try(piece)
-            self._pass_on(piece)
-
-    def _try(self, piece: Piece) -> None:
-        buffer, length = piece
-        try:
-            with memoryview(buffer) as view, view[:length] as part:
-                self._work(part)
-        except BaseException as failure:  # noqa: BLE001 - it is raised in the thread that asked
-            self._failure = failure
-
-    def failed(self) -> bool:
-        return self._failure is not None
-
-    def join(self) -> None:
-        self._queue.put(None)
-        self._thread.join()
-
-    def raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
-
-class _DirectWriter:
-    """Writes past the page cache as long as lengths are whole blocks and the file system agrees, else through it."""
-
-    def __init__(self, fd: int, skip: int) -> None:
-        self._fd = fd
-        self._skip = skip
-        self._direct = hasattr(os, "O_DIRECT") and os.lseek(fd, 0, os.SEEK_CUR) % _BLOCK == 0 and self._switch(on=True)
-
-    def write(self, part: memoryview) -> None:
-        if self._skip:
-            self._skip -= len(part)
-            return
-        if self._direct and len(part) % _BLOCK:
-            self._direct = self._switch(on=False)
-        try:
-            write_all(self._fd, part)
-        except OSError as error:
-            if not self._direct or error.errno != errno.EINVAL:
-                raise
-            self._direct = self._switch(on=False)
-            write_all(self._fd, part)
-
-    def _switch(self, *, on: bool) -> bool:
-        flags = fcntl.fcntl(self._fd, fcntl.F_GETFL)
-        try:
-            fcntl.fcntl(self._fd, fcntl.F_SETFL, flags | os.O_DIRECT if on else flags & ~os.O_DIRECT)
-        except OSError:
-            return False
-        return on
-
-
-class _SpareWriter(_DirectWriter):
-    """Writes to a descriptor that may fail: it is empty then, and gets no more."""
-
-    _given_up = False
-
-    def write(self, part: memoryview) -> None:
-        if self._given_up:
-            return
-        try:
-            super().write(part)
-        except OSError:
-            self._given_up = True
-            with suppress(OSError):
-                os.ftruncate(self._fd, 0)
-
-
 def digest_stream(
     fill: Callable[[memoryview], int],
     *,
@@ -171,8 +74,8 @@ def digest_stream(
     """
     buffer = mmap.mmap(-1, CHUNK)
     length = _fill_up(fill, buffer)
-    writers = [] if sink is None else [_DirectWriter(sink, skip)]
-    writers += [] if twin is None else [_SpareWriter(twin, skip)]
+    writers = [] if sink is None else [DirectWriter(sink, skip)]
+    writers += [] if twin is None else [SpareWriter(twin, skip)]
     if length == CHUNK:
         return _digest_long(fill, buffer, writers, on_bytes)
     with memoryview(buffer) as view, view[:length] as small:  # not worth a thread
@@ -183,15 +86,15 @@ def digest_stream(
 
 
 def _digest_long(
-    fill: Callable[[memoryview], int], buffer: mmap.mmap, writers: Sequence[_DirectWriter], on_bytes: OnBytes
+    fill: Callable[[memoryview], int], buffer: mmap.mmap, writers: Sequence[DirectWriter], on_bytes: OnBytes
 ) -> FileDigests:
     free: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
     for _ in range(BUFFERS - 1):
         free.put(mmap.mmap(-1, CHUNK))
     address, hashers = hasher("md5"), (hasher("sha256"), hasher("blake3"))
-    stages = [_Stage("md5", address.update, lambda piece: free.put(piece[0]))]
+    stages = [Stage("md5", address.update, lambda piece: free.put(piece[0]))]
     for writer in writers:
-        stages.append(_Stage("write", writer.write, stages[-1].put))
+        stages.append(Stage("write", writer.write, stages[-1].put))
     size, length = 0, CHUNK
     try:
         while length and not any(stage.failed() for stage in stages):
