@@ -123,7 +123,22 @@ def test_the_hooks_of_both_are_the_same_files(repo_dir, run, tmp_path):
         assert f"exec dvc git-hook {name}" in (other / ".git/hooks" / name).read_text()
         assert f"exec sycee git-hook {name}" in (repo_dir / ".git/hooks" / name).read_text()
     command("dvc", repo_dir)("install", rc=1)
-    assert command("sycee", other)("install", rc=1).stderr.startswith("error: there is a post-checkout hook already")
+
+
+def test_in_a_clone_that_dvc_serves(repo_dir, run, git, dvc):
+    def state():
+        return (repo_dir / ".git/config").read_text().split(), {
+            path.name: (path.stat().st_mode & 0o755, path.read_bytes()) for path in (repo_dir / ".git/hooks").iterdir()
+        }
+
+    dvc("install")
+    before = state()
+    run("install")
+    assert b"sycee" in (repo_dir / ".git/hooks/pre-push").read_bytes()
+    run("install")
+    git("commit", "-qm", "x")  # a hook runs
+    run("install", "--remove")
+    assert state() == before
 
 
 def test_the_day_of_a_clone(repo_dir, run, git, tmp_path):

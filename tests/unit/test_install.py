@@ -202,3 +202,56 @@ def test_a_diff_of_a_pointer_whose_name_looks_like_an_option(repo):
         f"+    md5  {'b' * 32}\n" in shown or f"+- md5: {'b' * 32}\n" in shown
     )  # the latter without sycee on the PATH
     assert "+no pointer, still" in shown
+
+
+DVCS = "#!/usr/bin/sh\nexec dvc git-hook {} $@\n"  # as dvc install writes them; tests/compat has the real one
+
+
+def put_hooks_of_dvc(root, change=""):
+    (root / ".git/hooks").mkdir(exist_ok=True)
+    for name in HOOKS:
+        hook(root, name).write_text(DVCS.format(name) + change)
+        hook(root, name).chmod(0o755)
+
+
+def test_hooks_of_dvc_are_replaced_kept_and_put_back(repo, git, capsys):
+    put_hooks_of_dvc(repo.root)
+    git("config", "merge.dvc.name", "DVC merge driver")
+    git("config", "merge.dvc.driver", "dvc git-hook merge-driver --ancestor %O --our %A --their %B ")
+    before = state(repo.root)
+    assert main(["-C", str(repo.root), "install"]) == 0
+    assert "sycee install --push" in capsys.readouterr().err
+    for name in HOOKS:
+        assert f"exec sycee git-hook {name}" in hook(repo.root, name).read_text()
+        assert hook(repo.root, f"{name}.by-dvc").read_text() == DVCS.format(name)
+    after = state(repo.root)
+    assert install(repo, InstallRequest()) == []
+    assert state(repo.root) == after
+    assert len(uninstall(repo)) == 4
+    assert state(repo.root) == before
+
+
+def test_after_a_kill_between_copy_and_hook_the_next_run_completes(repo):
+    put_hooks_of_dvc(repo.root)
+    hook(repo.root, "pre-push.by-dvc").write_text(DVCS.format("pre-push"))
+    install(repo, InstallRequest())
+    assert "exec sycee" in hook(repo.root, "pre-push").read_text()
+
+
+@pytest.mark.parametrize("spoilt", ["changed", "copy", "link", "project at the root"])
+def test_what_a_person_made_of_a_hook_of_dvc_is_theirs(repo, git, spoilt):
+    put_hooks_of_dvc(repo.root, "make lint\n" if spoilt == "changed" else "")
+    place, asked = hook(repo.root, "pre-push"), repo
+    if spoilt == "copy":
+        hook(repo.root, "pre-push.by-dvc").write_text("mine")
+    elif spoilt == "link":
+        place.rename(repo.root / "mine")
+        place.symlink_to("../../mine")
+    elif spoilt == "project at the root":
+        (repo.root / "below").mkdir()
+        init(InitRequest(repo.root / "below", subdir=True))
+        asked = find_repository(repo.root / "below", environ=os.environ)
+    before = state(repo.root)
+    with pytest.raises(Conflict, match="hook already"):
+        install(asked, InstallRequest())
+    assert state(repo.root) == before

@@ -1,9 +1,11 @@
 """``sycee install``: tell Git to call sycee. Everything stays in this clone's own Git folder.
 
-What other tools or people put there is never overwritten: all of it is looked at before the first write.
+What other tools or people put there is never overwritten: all of it is looked at before the first write. What
+``dvc install`` made is replaced, since sycee does the same work, and kept to be put back by :func:`uninstall`.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,9 @@ HOOKS = ("post-checkout", "pre-commit", "pre-push")
 ATTRIBUTES = b"*.dvc merge=dvc diff=sycee"  # the driver's name is DVC's, so that one committed line serves both tools
 _MARK = "# made by sycee install in"
 _DVCS_DRIVER = "dvc git-hook merge-driver "
+_DVCS_HOOK = re.compile(rb"#![ ]*/[^\n]*\nexec dvc git-hook ([a-z-]+) \$@\n?")
+KEPT = ".by-dvc"  # behind the name of a hook that ours replaced, so that Git does not run it
+_KEPT_SETTING = "-by-dvc"
 
 DRIVERS = {
     "merge.dvc.name": "merge driver of sycee for pointers",
@@ -62,40 +67,37 @@ def install(repo: Repository, request: InstallRequest) -> list[Path]:
     if request.use_pre_commit_tool:
         hooks = [_pre_commit_file(repo, git, request)]
     else:
-        hooks = [
-            (place, data) for name, place in _hook_files(git) for data in _hook_to_write(repo, name, place, request)
-        ]
+        hooks = [wanted for name, place in _hook_files(git) for wanted in _hooks_to_write(repo, name, place, request)]
     _require_free_drivers(git)
     attributes = _git_path(git, "info/attributes")
     wanted = [(attributes, _with_line(_read(attributes))), *hooks]
     for folder in {place.parent for place, _ in wanted}:
         sweep(folder)
+    _keep_drivers(git)
     for key, value in DRIVERS.items():
         git.run("config", "--local", key, value)
-    return [place for place, data in wanted if _write(place, data, executable=place.name in HOOKS)]
+    return [place for place, data in wanted if _write(place, data, executable=place.name.removesuffix(KEPT) in HOOKS)]
 
 
 def uninstall(repo: Repository) -> list[Path]:
-    """Take away what :func:`install` made, and nothing else.
+    """Take away what :func:`install` made, and nothing else; put back what it replaced.
 
     Returns:
-        The files that changed or went.
+        The files that changed, went or came back.
 
     Raises:
         UsageError: If the repository is without Git.
     """
     git = _git(repo)
-    ours = [place for name, place in _hook_files(git) if _is_ours(_read(place))]
-    for place in ours:
-        unlink(place)
-    for key, value in DRIVERS.items():
-        if _setting(git, key) == value:
-            git.run("config", "--local", "--unset-all", key)
+    ours = [(name, place) for name, place in _hook_files(git) if _is_ours(_read(place))]
+    for name, place in ours:
+        _take_away_hook(name, place)
+    _take_away_drivers(git)
     attributes, tool = _git_path(git, "info/attributes"), git.root / precommit.NAME
     lines = _read(attributes).splitlines(keepends=True)
     rest = b"".join(line for line in lines if line.strip() != ATTRIBUTES)
     wanted = [(attributes, rest), (tool, precommit.without_hooks(_read(tool)))]
-    return [*ours, *(place for place, data in wanted if place.exists() and _write(place, data))]
+    return [*(place for _, place in ours), *(place for place, data in wanted if place.exists() and _write(place, data))]
 
 
 def _git(repo: Repository) -> Git:
@@ -130,18 +132,51 @@ def _hook_files(git: Git) -> Iterator[tuple[str, Path]]:
         yield name, folder / name
 
 
-def _hook_to_write(repo: Repository, name: str, place: Path, request: InstallRequest) -> Iterator[bytes]:
-    """Yield the text of a hook, unless somebody has a hook there that calls sycee already."""
+def _hooks_to_write(repo: Repository, name: str, place: Path, request: InstallRequest) -> Iterator[tuple[Path, bytes]]:
+    """Yield a hook and its text, unless somebody has a hook there that calls sycee already; before it, what is kept."""
     wanted = _hook_text(repo, name, request)
     present = _read(place)
     if not (place.is_symlink() or place.exists()) or (_is_ours(present) and _folder(present) == _folder(wanted)):
-        yield wanted
+        yield place, wanted
+    elif not place.is_symlink() and _is_dvcs(present, name) and _serves_nobody_else(repo) and _may_keep(place, name):
+        yield _kept(place), present
+        yield place, wanted
     elif f"sycee git-hook {name}".encode() not in present:
         raise Conflict(
             f"there is a {name} hook already, and it is not this repository's sycee's: {place}",
             hint=f'add this line to it: {_command(repo, name, request)} "$@"; or move it away; then repeat',
             path=str(place),
         )
+
+
+def _is_dvcs(hook: bytes, name: str) -> bool:
+    """Tell whether a hook is byte for byte what ``dvc install`` writes; one that a person has changed is not."""
+    found = _DVCS_HOOK.fullmatch(hook)
+    return found is not None and found[1].decode() == name
+
+
+def _serves_nobody_else(repo: Repository) -> bool:
+    # DVC's hooks serve the project at Git's root; one below gets nothing from them.
+    root = _git(repo).root
+    return repo.root == root or not (root / ".dvc").is_dir()
+
+
+def _kept(place: Path) -> Path:
+    return place.with_name(place.name + KEPT)
+
+
+def _may_keep(place: Path, name: str) -> bool:
+    kept = _kept(place)
+    return not (kept.is_symlink() or kept.exists()) or _is_dvcs(_read(kept), name)
+
+
+def _take_away_hook(name: str, place: Path) -> None:
+    kept = _kept(place)
+    if not _is_dvcs(_read(kept), name):
+        unlink(place)
+        return
+    _write(place, _read(kept), executable=True)
+    unlink(kept)
 
 
 def _hook_text(repo: Repository, name: str, request: InstallRequest) -> bytes:
@@ -189,6 +224,24 @@ def _require_free_drivers(git: Git) -> None:
         if key.endswith(".name") or present in {None, value} or (present or "").startswith(_DVCS_DRIVER):
             continue
         raise Conflict(f"Git's {key} is {present!r} already", hint=f"git config --local --unset {key}; then repeat")
+
+
+def _keep_drivers(git: Git) -> None:
+    if (_setting(git, "merge.dvc.driver") or "").startswith(_DVCS_DRIVER):
+        for key in ("merge.dvc.name", "merge.dvc.driver"):
+            if present := _setting(git, key):
+                git.run("config", "--local", key + _KEPT_SETTING, present)
+
+
+def _take_away_drivers(git: Git) -> None:
+    for key, value in DRIVERS.items():
+        if _setting(git, key) != value:
+            continue
+        if before := _setting(git, key + _KEPT_SETTING):
+            git.run("config", "--local", key, before)
+            git.run("config", "--local", "--unset-all", key + _KEPT_SETTING)
+        else:
+            git.run("config", "--local", "--unset-all", key)
 
 
 def _setting(git: Git, key: str) -> str | None:

@@ -4,7 +4,7 @@ import click
 
 from sycee.cli.context import Context, pass_context
 from sycee.errors import UsageError
-from sycee.ops.install import InstallRequest, install, uninstall
+from sycee.ops.install import KEPT, InstallRequest, install, uninstall
 
 
 @click.command()
@@ -18,7 +18,7 @@ def command(ctx: Context, *, use_pre_commit_tool: bool, push: bool, remove: bool
     git push is stopped while an object that the pushed commits name is on no remote; git checkout of a branch brings
     its files; git commit shows what changed. git diff shows size, digest and metrics of a pointer, and git merge
     joins two sides' changes to a folder. All of it stays in this clone's .git folder; each clone has its own. Hooks
-    of other tools are never overwritten.
+    of other tools are never overwritten; those that dvc install made are replaced, and come back with --remove.
 
     \b
     Examples:
@@ -37,4 +37,6 @@ def command(ctx: Context, *, use_pre_commit_tool: bool, push: bool, remove: bool
         changed = uninstall(repo) if remove else install(repo, request)
     for path in changed:
         ctx.say(f"{'written' if path.exists() else 'removed'}: {ctx.shown(path)}")
+    if any(path.name.endswith(KEPT) for path in changed) and not push:
+        ctx.say("DVC's hooks are kept beside sycee's. Its pre-push stored objects; for that: sycee install --push")
     ctx.say("Git no longer calls sycee." if remove else "Git calls sycee now; take it back: sycee install --remove")
