@@ -40,7 +40,7 @@ def command(ctx: Context, targets: tuple[str, ...], *, as_patterns: bool, **opti
       sycee add models/bert/model.safetensors models/bert/tokenizer.bin
       sycee add --glob 'checkpoints/**/*.pt'
       sycee add /mnt/downloads/llama --out models/llama
-      sycee add /mnt/downloads/llama --out models/llama --to-remote
+      sycee add /mnt/downloads/mixtral --out models/mixtral --to-remote
 
     \b
     Exit codes: 0 done; 1 a target is absent or cannot be tracked: nothing was done; 20 the remote failed.

@@ -41,7 +41,7 @@ def command(ctx: Context, models: tuple[str, ...], *, everything: bool, as_json:
     \b
     Examples:
       sycee adopt --all --dry-run
-      sycee adopt models/bert.dvc --task ner
+      sycee adopt models/t5.dvc --task ner
       git add -A && git commit -m 'adopt models'
 
     \b

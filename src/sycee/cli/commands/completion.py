@@ -15,9 +15,9 @@ def command(ctx: Context, click_context: click.Context, shell: str) -> None:
 
     \b
     Examples:
-      sycee completion bash > ~/.local/share/bash-completion/completions/sycee
-      sycee completion zsh  > ~/.zfunc/_sycee
-      sycee completion fish > ~/.config/fish/completions/sycee.fish
+      echo 'eval "$(sycee completion bash)"' >> ~/.bashrc
+      mkdir -p ~/.zfunc && sycee completion zsh > ~/.zfunc/_sycee
+      mkdir -p ~/.config/fish/completions && sycee completion fish > ~/.config/fish/completions/sycee.fish
 
     \b
     Exit codes: 0 printed; 2 no such shell.

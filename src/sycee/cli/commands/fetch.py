@@ -39,7 +39,7 @@ def command(
     \b
     Examples:
       sycee fetch
-      sycee fetch models/bert.dvc
+      sycee fetch models/bert
       sycee fetch --rev bert@v1.0.0
       sycee fetch --max-size 1000000
 

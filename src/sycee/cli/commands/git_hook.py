@@ -27,8 +27,8 @@ def command() -> None:
 
     \b
     Examples:
+      echo 'sycee git-hook pre-push "$@"' >> .git/hooks/pre-push
       sycee install
-      echo 'sycee git-hook pre-push "$@"' >> .githooks/pre-push
 
     \b
     Exit codes: 0 done, or nothing to do; 1 stopped, or a person has to merge; 20 a remote could not be asked.

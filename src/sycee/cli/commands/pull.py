@@ -36,7 +36,7 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
 
     \b
     Examples:
-      git clone REPO && cd REPO && sycee pull
+      git clone https://git.example.org/nlp/ner && cd ner && sycee pull
       sycee pull models/bert data/conll/dev
 
     \b

@@ -30,7 +30,7 @@ def command(
     \b
     Examples:
       sycee sign models/bert --key release.key
-      sycee sign models/bert -k ci.key --password-file /run/secrets/password
+      sycee sign models/ner -k ci.key --password-file /run/secrets/password
 
     \b
     Exit codes: 0 signed; 1 something in the folder may not be signed; 2 wrong usage, or wrong password;

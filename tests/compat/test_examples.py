@@ -1,0 +1,136 @@
+"""Every line below ``Examples:`` in a ``--help`` works when it is typed; those of a command one after the other."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import click
+import pytest
+
+from rigs.signed import write_model
+from rigs.warm import Done, run_warm
+from sycee.cli.main import VERBS, cli
+
+pytestmark = pytest.mark.slow
+
+_BLOCK = re.compile(r"Examples:\n((?: {2,}\S.*\n?)+)")
+_SHELL = set("&|;<>$*'\"~")
+
+# A repository as the lines take it for granted, with all that they name. Each line runs in the folder ``repo``.
+WORLD = """\
+git init -q --bare ../origin && git init -q && git remote add origin ../origin && git init -q ../ner
+sycee init
+sycee remote add -d shared ../shared
+sycee remote add backup ../backup
+sycee keygen release.key --no-password
+sycee keygen ci.key --password-file ../secrets/password
+sycee add models/bert/model.pt
+sycee sign models/bert --key release.key
+mkdir data data/train data/conll models/t5 && cp models/bert/model{.pt,.pt.sig,_card.yaml} models/t5
+for f in data/train/labels.csv data/conll/dev data/a.tmp; do echo $f > $f; done && echo '*.tmp' > .dvcignore
+mv models/t5/model.pt.sig . && mv models/t5/model_card.yaml draft.yaml && cp models/t5/model.pt .
+sycee add data/train data/conll models/t5 model.pt
+git add -A . ':!models/ner' && git commit -qm one && git tag v1.0 && git tag bert@v1.0.0 && git branch experiment-202405
+echo 2 >> models/bert/model.pt
+sycee add models/bert/model.pt
+sycee sign models/bert --key release.key
+git commit -qam two && git tag v1.1 && git checkout -qb feature && echo more > data/conll/test
+sycee add data/conll
+git commit -qam three && git push -q --all && git push -q --tags && git remote set-head origin main
+sycee push -A
+sycee push -A -r backup
+sycee -C ../ner init
+sycee -C ../ner remote add -d store ROOT/store
+sycee -C ../ner add models/ner/weights.bin
+sycee -C ../ner push
+cd ../ner && git add -A && git commit -qm one && git tag ner@v1.0.0
+"""
+
+# What a person has done before the lines of a command, beyond that.
+BEFORE = {
+    "init": "rm -rf .git .dvc",
+    "add": "mkdir checkpoints && touch checkpoints/1.pt models/bert/model.safetensors models/bert/tokenizer.bin",
+    "keygen": "rm *.key *.key.pub",
+    "git-hook": "mkdir -p .git/hooks && printf '#!/bin/sh\\nmake lint\\n' > .git/hooks/pre-push",
+}
+
+# Where a line cannot be typed here as it is. ROOT is the folder around ``repo``.
+HERE = {
+    "/mnt/": "ROOT/mnt/",
+    "/srv/": "ROOT/srv/",
+    "/run/secrets/": "ROOT/secrets/",
+    "pre-commit install": "true",  # not a tool of this environment
+    "--not-in-remote": "--not-in-remote --force",  # it asks, and here is nobody
+}
+
+
+def examples() -> dict[str, list[str]]:
+    """Return the lines of each command, by the words that call it."""
+
+    def walk(words: tuple[str, ...], command: click.Command) -> Iterator[tuple[str, list[str]]]:
+        for block in _BLOCK.findall(command.help or ""):
+            yield " ".join(words), [line.strip() for line in block.splitlines()]
+        for name, child in getattr(command, "commands", {}).items():
+            yield from walk((*words, name), child)
+
+    context = click.Context(cli)
+    return dict(one for verb in VERBS for one in walk((verb,), cli.get_command(context, verb)))
+
+
+def play(line: str, cwd: Path) -> Done:
+    """Run a line; by a shell if it needs one."""
+    words = shlex.split(line)
+    if words[0] == "sycee" and not _SHELL & set(line):
+        return run_warm("sycee", words[1:], cwd)
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def make_world(root: Path) -> None:
+    for name in ("repo/models/bert", "repo/models/ner", "mnt/downloads/llama", "mnt/downloads/mixtral"):
+        write_model(root / name)
+    (root / "ner/models/ner").mkdir(parents=True)
+    (root / "ner/models/ner/weights.bin").write_text("weights")
+    (root / "srv/shared").mkdir(parents=True)
+    (root / "secrets").mkdir()
+    (root / "secrets/password").write_text("a password\n")
+    for line in WORLD.replace("ROOT", str(root)).splitlines():
+        done = play(line, root / "repo")
+        assert done.rc == 0, (line, done)
+
+
+def failures(world: Path, place: Path, lines: list[str]) -> list[str]:
+    """Return the lines that fail in a copy of the world, and how."""
+    shutil.copytree(world, place, symlinks=True)
+    wrong = []
+    for line in lines:
+        typed = line
+        for name, here in HERE.items():
+            typed = typed.replace(name, here.replace("ROOT", str(place)))
+        done = play(typed, place / "repo")
+        if done.rc:
+            wrong.append(f"{line}\n  exit code {done.rc}: {done.stdout}{done.stderr}")
+    return wrong
+
+
+def test_every_example_works(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYCEE_KEY_PASSWORD", "a password")
+    world = tmp_path / "world"
+    make_world(world)
+    elsewhere = f"url.{world}/ner.insteadOf", "https://git.example.org/nlp/ner"
+    subprocess.run(["git", "config", "--global", *elsewhere], check=True)
+    found = examples()
+    assert {words.split()[0] for words in found} == set(VERBS)
+
+    def told(words: str) -> list[str]:
+        return failures(world, tmp_path / words, [*BEFORE.get(words, "").splitlines(), *found[words]])
+
+    with ThreadPoolExecutor(2) as pool:
+        wrong = [one for each in pool.map(told, found) for one in each]
+    assert not wrong, "\n".join(wrong)
