@@ -38,6 +38,7 @@ def template(tmp_path_factory):
     subprocess.run(["git", "init", "-q", root / "repo"], check=True)
     for words in (["init"], ["remote", "add", "-d", "store", "../store"], ["add", "f", "d"], ["push"]):
         assert run_warm("sycee", words, root / "repo").rc == 0
+    subprocess.run(["git", "add", "-A"], cwd=root / "repo", check=True)
     return root
 
 
@@ -78,6 +79,31 @@ def test_broken_pointers_stop_everything_and_cost_nothing(filled, run, name):
     for words in VERBS[:: 1 if name == "cut off" else 4]:
         refuses(run, words, message, hint)
     assert state(filled) == before
+
+
+def test_the_hint_names_a_version_of_a_broken_pointer_only_where_git_has_a_good_one(filled, run):
+    def git(*words):
+        subprocess.run(["git", "-c", "core.hooksPath=", *words], cwd=filled, check=True)
+
+    message = "is not readable YAML"
+    (filled / "f.dvc").write_text("outs: [")
+    git("rm", "-qf", "--cached", "f.dvc")
+    refuses(run, ["status"], message, "mend it, or remove it, and track what it named again: sycee add")
+    git("commit", "-qm", "without it")
+    git("add", "f.dvc")
+    refuses(run, ["status"], message, "mend it, or remove it, and track what it named again: sycee add")
+    run("add", "d", rc=1)
+    (filled / "f.dvc").unlink()
+    run("add", "f")
+    git("add", "f.dvc")
+    git("commit", "-qm", "with it")
+    (filled / "f.dvc").write_text("outs: [")
+    refuses(run, ["status"], message, "take the last good one: git checkout -- f.dvc")
+    git("add", "f.dvc")
+    refuses(run, ["status"], message, "take the last good one: git checkout HEAD -- f.dvc")
+    (filled / "f.dvc").unlink()
+    (filled / "dvc.lock").write_text("x: [")
+    refuses(run, ["status"], "is not YAML", "mend it, or remove it, and make it anew: dvc repro")
 
 
 def test_a_pointer_without_a_digest_gets_one(filled, run):

@@ -228,7 +228,7 @@ def test_relink_refuses_what_is_stored_nowhere(repo):
     assert (repo.root / "f").read_text() == "mine"
 
 
-def test_the_command_sums_up_and_suggests_git(switched, capsys):
+def test_the_command_sums_up_and_suggests_git_for_what_is_gits(switched, capsys):
     def run(*words):
         code = main(["-C", str(switched.root), "checkout", *words])
         return code, capsys.readouterr()
@@ -238,7 +238,14 @@ def test_the_command_sums_up_and_suggests_git(switched, capsys):
     assert run("--summary")[1].out == "No changes.\n"
     code, said = run("main.py")
     assert code == 1
-    assert "hint: did you mean: git checkout main.py" in said.err
+    assert "hint: see what is: sycee status" in said.err
+    (switched.root / "main.py").touch()
+    switched.git.stage([switched.root / "main.py"])
+    switched.git.run("commit", "-qm", "x")
+    for name in ("main.py", "HEAD"):
+        code, said = run(name)
+        assert code == 1
+        assert f"hint: did you mean: git checkout {name}" in said.err
 
 
 def test_a_note_that_came_with_the_clone_takes_nothing_away(switched):

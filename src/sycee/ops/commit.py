@@ -90,5 +90,5 @@ def _is_due(repo: Repository, tracked: Tracked, confirm: Confirm | None, progres
 
 def _reread(repo: Repository, tracked: Tracked) -> Tracked:
     """Return what the pointer says now, since another out of the same pointer may have changed it."""
-    now = next(one for one in read_origin(repo.root, tracked.origin) if one.path == tracked.path)
+    now = next(one for one in read_origin(repo.root, tracked.origin, repo.git) if one.path == tracked.path)
     return now._replace(parts=tracked.parts)

@@ -129,7 +129,7 @@ def _pointers(repo: Repository) -> tuple[list[Tracked], list[Finding]]:
     findings: list[Finding] = []
     for origin in origins(repo.root, repo.git):
         try:
-            tracked += read_origin(repo.root, origin)
+            tracked += read_origin(repo.root, origin, repo.git)
         except SyceeError as error:
             findings.append(_failed("pointers", error))
     if not findings:

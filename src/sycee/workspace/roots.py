@@ -134,7 +134,7 @@ def _unseen(repo: Repository, scope: Scope) -> Roots:
     seen = set(origins(repo.root, repo.git))
     for origin in (one for one in origins(repo.root, None) if one not in seen):
         try:
-            tracked += read_origin(repo.root, origin)
+            tracked += read_origin(repo.root, origin, repo.git)
         except FormatError as error:
             unreadable.append(error.message)
     return Roots(tuple(tracked), _listed(tracked), tuple(unreadable))

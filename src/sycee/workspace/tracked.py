@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from sycee.core.parts import WHOLE, Parts
@@ -58,7 +59,7 @@ def find_tracked(root: Path, git: Git | None) -> list[Tracked]:
         Conflict: If ``.dvcignore`` names a path that is tracked.
     """
     ignored = Ignored(root)
-    found = [tracked for origin in _origins(root, git, ignored) for tracked in read_origin(root, origin)]
+    found = [tracked for origin in _origins(root, git, ignored) for tracked in read_origin(root, origin, git)]
     _refuse_overlap(found)
     for tracked in found:
         require_seen(ignored, tracked.path, tracked.relpath)
@@ -147,8 +148,13 @@ def _untracked(found: Sequence[Tracked], target: Path, root: Path) -> NotFound:
     return NotFound(f"{shown} is not tracked here", hint="see what is: sycee status; or track it: sycee add")
 
 
-def read_origin(root: Path, origin: Path) -> list[Tracked]:
+def read_origin(root: Path, origin: Path, git: Git | None) -> list[Tracked]:
     """Return the outs that a pointer file or a ``dvc.lock`` names.
+
+    Args:
+        root: The repository's root.
+        origin: The file.
+        git: Its Git work tree, which may have a readable version of a file that is not.
 
     Raises:
         FormatError: If it breaks its format, or names a path outside the repository.
@@ -162,8 +168,29 @@ def read_origin(root: Path, origin: Path) -> list[Tracked]:
         return parse_origin(root, origin, data, _pipeline_beside(origin))
     except FormatError as error:
         if not error.hint:
-            error.advise(f"mend it, or take the last good one: git checkout -- {os.path.relpath(origin, root)}")
+            error.advise(f"mend it, or {_instead(root, origin, git)}")
         raise
+
+
+def _instead(root: Path, origin: Path, git: Git | None) -> str:
+    """Return what there is to do about an unreadable file, other than to mend it; only Git knows of a better one."""
+    if git is not None:
+        name = origin.relative_to(git.root).as_posix()
+        for place, command in ((f":{name}", "git checkout --"), (f"HEAD:{name}", "git checkout HEAD --")):
+            blob = git.run("rev-parse", "--verify", "--quiet", place, ok=(0, 1, 128)).decode().strip()
+            if blob and _is_readable(root, origin, git.blobs([blob]).get(blob, b"")):
+                return f"take the last good one: {command} {quote(os.path.relpath(origin, root))}"
+    if origin.name == LOCK:
+        return "remove it, and make it anew: dvc repro"
+    return "remove it, and track what it named again: sycee add"
+
+
+def _is_readable(root: Path, origin: Path, data: bytes) -> bool:
+    try:
+        parse_origin(root, origin, data)
+    except FormatError:
+        return False
+    return True
 
 
 def parse_origin(root: Path, origin: Path, data: bytes, pipeline_data: bytes = b"") -> list[Tracked]:

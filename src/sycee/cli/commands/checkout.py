@@ -10,6 +10,7 @@ from sycee.cli.targets import chosen, target_options
 from sycee.cli.words import changed, changes
 from sycee.errors import NotFound
 from sycee.ops.checkout import Options, checkout
+from sycee.system.git import Git
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 
@@ -54,5 +55,15 @@ def _chosen(ctx: Context, repo: Repository, targets: tuple[str, ...], *, with_de
     try:
         return chosen(ctx, repo, targets, found, with_deps=with_deps)
     except NotFound as error:
-        error.advise(f"did you mean: git checkout {' '.join(map(quote, targets))}")
+        if repo.git and all(_is_gits(ctx, repo.git, target) for target in targets):
+            error.advise(f"did you mean: git checkout {' '.join(map(quote, targets))}")
         raise
+
+
+def _is_gits(ctx: Context, git: Git, target: str) -> bool:
+    """Tell whether Git could check a target out: a file or folder in its index, or a revision."""
+    path = ctx.path(target)
+    return bool(
+        (git.root in path.parents and git.tracked([path.relative_to(git.root).as_posix()]))
+        or git.run("rev-parse", "--verify", "--quiet", "--end-of-options", target, ok=(0, 1, 128))
+    )
