@@ -19,6 +19,7 @@ from sycee.cli import exitcodes
 from sycee.cli.context import Context
 from sycee.cli.exitcodes import ExitCodes
 from sycee.cli.leftverbs import instead_of
+from sycee.cli.usage import explained
 from sycee.cli.words import NobodyReads, echo, echo_json
 from sycee.errors import FormatError, InternalError, SyceeError, UsageError
 from sycee.system.locks import DEFAULT_WAIT
@@ -85,10 +86,6 @@ sycee.load("models/x", key="release.key.pub").
 Exit codes: 0 done; 1 could not be done; 2 wrong usage; 10 verification failed: 11 digest, 12 signature, 13 policy,
 14 context, 15 replay; 20 remote or network; 70 a bug. With --dvc-exit-codes those of DVC.
 """
-
-
-# Some of these dvc takes behind the verb, so people type them there.
-_BEFORE_THE_VERB = frozenset({"-C", "--cd", "--wait-for-lock", "--lock-timeout", exitcodes.FLAG})
 
 
 class _Verbs(click.Group):
@@ -205,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         done = cli.main(words, prog_name="sycee", standalone_mode=False, obj=codes)
     except click.ClickException as wrong:
-        _report_usage(wrong, as_json=as_json)
+        _report_usage(wrong, codes.verb, as_json=as_json)
         return codes.usage
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; nothing is half done, run the command again to go on", err=True)
@@ -226,15 +223,11 @@ def _in_words(error: Exception) -> SyceeError:
     return refused(error) if isinstance(error, OSError) else _from_bug(error)
 
 
-def _report_usage(wrong: click.ClickException, *, as_json: bool) -> None:
+def _report_usage(wrong: click.ClickException, verb: str | None, *, as_json: bool) -> None:
     if isinstance(wrong, NoArgsIsHelpError):
         click.echo(wrong.format_message(), err=True)
         return
-    asked = wrong.ctx.command_path if isinstance(wrong, click.UsageError) and wrong.ctx else None
-    hint = asked and f"{asked} --help"
-    if isinstance(wrong, click.NoSuchOption) and wrong.option_name in _BEFORE_THE_VERB:
-        hint = f"it stands before the verb: sycee {wrong.option_name} …"
-    _report(UsageError(wrong.format_message(), hint=hint), as_json=as_json)
+    _report(explained(wrong, verb), as_json=as_json)
 
 
 def _report(error: SyceeError, *, as_json: bool) -> None:

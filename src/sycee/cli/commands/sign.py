@@ -12,7 +12,7 @@ from sycee.workspace.repository import find_repository
 
 @click.command()
 @click.argument("model", metavar="MODEL")
-@click.option("--key", "-k", required=True, metavar="FILE", help="The private key, PEM.")
+@click.option("--key", "-k", required=True, metavar="FILE", help="The private key, PEM, as made by sycee keygen.")
 @click.option("--password-file", metavar="FILE", help="Take the key's password from the first line of a file.")
 @click.option("--force", is_flag=True, help="Replace the signature of another signer.")
 @click.option("--allow-insecure-key-permissions", is_flag=True, help="Accept a key file that others may read.")

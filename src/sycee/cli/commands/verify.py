@@ -14,7 +14,13 @@ _VERSION_STEP = 4  # of STEPS; it has nothing to do unless a version was asked f
 
 @click.command()
 @click.argument("model", metavar="MODEL")
-@click.option("--key", "-k", required=True, metavar="FILE", help="The public key that must have signed, PEM.")
+@click.option(
+    "--key",
+    "-k",
+    required=True,
+    metavar="FILE",
+    help="The public key that must have signed, PEM: the .pub that keygen made, from the signer.",
+)
 @click.option("--expect", metavar="NAME@VERSION", help="Demand this version.")
 @click.option("--identity", metavar="HEX", help="Demand this identity.")
 @click.option(
