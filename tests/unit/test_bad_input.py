@@ -174,6 +174,34 @@ def test_a_cache_that_is_a_file(filled, run):
     assert state(filled) == before
 
 
+STRANGE = {
+    "a folder for an object": (lambda path: path.mkdir(), "Is a directory", "look at it, then move it away"),
+    "a link for an object": (lambda path: path.symlink_to("/etc/passwd"), "is a symbolic link", "look where it leads"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_stands_where_an_object_belongs_is_named(filled, run, name):
+    make, message, hint = STRANGE[name]
+    digest = md5_hex(b"f")
+    path = filled / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+    path.unlink()
+    make(path)
+    before = state(filled)
+    refuses(run, ["add", "f"], rf"{path.name}.*{message}", hint)
+    (filled / "f").unlink()
+    refuses(run, ["pull"], rf"{path.name}.*{message}", hint)
+    assert {*before} - {*state(filled)} == {filled / "f"}
+    path.rmdir() if path.is_dir() else path.unlink()
+    assert "A       f" in run("pull").stdout
+
+
+def test_a_file_where_notes_belong(filled, run):
+    (filled / ".dvc/tmp").rename(filled / "kept")
+    (filled / ".dvc/tmp").write_text("mine")
+    refuses(run, ["add", "f"], r"\.dvc/tmp: File exists", "look at it, then move it away")
+
+
 @contextmanager
 def read_only(folder):
     """Give the folder as it is seen through a read-only mount; without root, through its modes."""

@@ -44,7 +44,10 @@ def open_regular(path: Path) -> int:
         raise NotFound(f"{path} does not exist", path=str(path)) from None
     except OSError as error:
         if path.is_symlink():
-            raise Conflict(f"{path} is a symbolic link, where a regular file is needed", path=str(path)) from None
+            hint = "look where it leads; then put a file in its place, or nothing"
+            raise Conflict(
+                f"{path} is a symbolic link, where a regular file is needed", hint=hint, path=str(path)
+            ) from None
         raise Conflict(f"{path} cannot be read: {error.strerror}", path=str(path)) from error
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)

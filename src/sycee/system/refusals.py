@@ -16,6 +16,9 @@ HINTS: Mapping[int, str] = {
     errno.EACCES: _OWNER,
     errno.EPERM: _OWNER,
     errno.EROFS: "the file system is mounted read-only: mount it for writing, or choose another one",
+    errno.EISDIR: "a folder stands where a file belongs: look at it, then move it away",
+    errno.ENOTDIR: "a file stands where a folder belongs: look at it, then move it away",
+    errno.EEXIST: "something else stands there: look at it, then move it away",
     errno.EIO: "the disk fails: copy away what you need, and look at the system's log",
     errno.ESTALE: "the network share has gone away: mount it again",
     errno.EMFILE: "too many files are open: raise `ulimit -n`",
@@ -24,7 +27,8 @@ HINTS: Mapping[int, str] = {
 
 def refused(error: OSError) -> SyceeError:
     """Return a refusal in words: the file, what the system said, and what to do."""
-    where = f"{error.filename}: " if error.filename else ""
+    name = error.filename2 or error.filename  # of a rename the target: the other name may be a temporary one
+    where = f"{name}: " if name else ""
     return SyceeError(f"{where}{error.strerror or error}", hint=HINTS.get(error.errno or 0, _OWNER))
 
 

@@ -58,8 +58,8 @@ def command(ctx: Context, **given: Any) -> None:
 
     A scope is mandatory: it says which versions stay. What work trees refer to stays in any case, and so does what is
     staged or stashed, what symbolic links lead to, and what other projects and work trees of the same Git repository
-    refer to, and projects inside of this one that share its cache or a remote. If not all that has to stay can be known, nothing is removed. Only objects go: quarantine, the run cache
-    and files of other programs stay.
+    refer to, and projects inside of this one that share its cache or a remote. If not all that has to stay can be
+    known, nothing is removed. Only objects go: quarantine, the run cache and files of other programs stay.
 
     \b
     Examples:
