@@ -75,10 +75,13 @@ def test_what_changed_or_is_gone_is_told_and_left_alone(versions, name):
     tracked = name.partition("/")[0]
     changed.write_text("mine")
     assert [(one.relpath, one.state) for one in status(versions, versions.tracked()).changes] == [(tracked, "modified")]
-    for act in (lambda: fetch(versions, versions.tracked(), no_remote), lambda: checkout(versions, versions.tracked())):
-        with pytest.raises(NotFound, match=f"{tracked} is kept as versions") as raised:
-            act()
-        assert raised.value.hint == f"bring it with dvc: dvc pull {tracked}.dvc"
+    with pytest.raises(NotFound, match=f"{tracked}: it is kept as versions") as raised:
+        checkout(versions, versions.tracked())
+    hints = {"d": "bring it with dvc: dvc pull d.dvc", "w.bin": "bring it: sycee pull w.bin.dvc"}  # d has one without
+    assert raised.value.hint == hints[tracked]
+    told = {"d": "d: it is kept as versions", "w.bin": "w.bin: there is no remote 'vr'"}
+    with pytest.raises(NotFound, match=told[tracked]):
+        fetch(versions, versions.tracked(), no_remote)
     with pytest.raises(NotFound):
         checkout(versions, versions.tracked(), Options(force=True))
     assert changed.read_text() == "mine"

@@ -14,6 +14,7 @@ from sycee.formats import dirobject, yamldialect, yamlsubset
 from sycee.formats.origin import RepoImport, UrlImport, repo_import, url_import
 from sycee.formats.pointerschema import faults_of
 from sycee.formats.stagesum import stage_checksum
+from sycee.formats.versions import FileVersion, versions_of
 
 SUFFIX = ".dvc"
 MAX_BYTES = 1 << 20
@@ -49,6 +50,7 @@ class Out(NamedTuple):
         push: False for what is never pushed: it says so, or it comes from another repository.
         remote: The only remote it lives on, or None.
         versioned: Whether it names versions of a cloud bucket (``files:`` or ``cloud:``).
+        versions: All of them, or none where not each is named whole.
     """
 
     path: str
@@ -61,6 +63,7 @@ class Out(NamedTuple):
     push: bool = True
     remote: str | None = None
     versioned: bool = False
+    versions: tuple[FileVersion, ...] = ()
 
     @property
     def is_legacy(self) -> bool:
@@ -332,6 +335,7 @@ def _out(entry: Mapping[str, Any]) -> Out:
         push=entry.get("push", True),
         remote=entry.get("remote"),
         versioned="files" in entry or "cloud" in entry,
+        versions=versions_of(entry) if "files" in entry or "cloud" in entry else (),
     )
 
 

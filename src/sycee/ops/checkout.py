@@ -17,7 +17,7 @@ from sycee.core.progress import SILENT, Progress, Task, within
 from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
 from sycee.ops.ahead import Ahead
-from sycee.ops.elsewhere import absent
+from sycee.ops.elsewhere import absent, is_cached
 from sycee.ops.vanished import Vanished, vanished
 from sycee.store.expected import Expected
 from sycee.store.layout import is_directory
@@ -31,7 +31,7 @@ from sycee.workspace.content import cached_by_symlink, file_id, is_executable, i
 from sycee.workspace.placed import going, placed, remember
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
-from sycee.workspace.wanted import wanted
+from sycee.workspace.wanted import kept_as, wanted
 
 Mark = Literal["A", "M", "D"]
 NOTHING = Expected("")  # what no file can be
@@ -207,7 +207,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _plan(repo: Repository, tracked: Tracked, plan: Plan, progress: Progress) -> None:
-    whole = wanted(tracked)
+    whole = kept_as(tracked) if tracked.out.versions and is_cached(repo, tracked) else wanted(tracked)
     if whole is None:
         _require_address(tracked)
         return

@@ -131,7 +131,7 @@ def required(tracked: Tracked) -> Wanted:
     if tracked.out.versioned:
         raise SyceeError(
             f"{tracked.relpath} is kept as versions of files in a bucket, not as objects by digest",
-            hint="`dvc get` reads such a source, and `dvc pull` such a pointer",
+            hint="`dvc get` and `dvc list` read such a source",
         )
     item = wanted(tracked)
     if item is None:

@@ -8,12 +8,13 @@ from sycee.errors import NotFound
 from sycee.ops.addressed import fetch_addressed, is_addressed
 from sycee.ops.elsewhere import absent
 from sycee.ops.importing import fetch_imports, is_import
+from sycee.ops.versions import fetch_versions
 from sycee.store import transfer
 from sycee.store.moving import Twin, no_twin
 from sycee.store.objects import Outcome, Remote, Wanted
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
-from sycee.workspace.wanted import wanted
+from sycee.workspace.wanted import kept_as, wanted
 
 OpenRemote = Callable[[str | None], Remote]
 
@@ -68,7 +69,8 @@ def fetch(
     """Bring into the cache all objects that the pointers name and it lacks, each verified on its way in.
 
     Nothing is asked of a remote when nothing is lacking. What was imported from another repository comes from there;
-    what was imported from a url, from a remote or, if it has it not, from there.
+    what was imported from a url, from a remote or, if it has it not, from there. What a remote keeps as versions of
+    files comes by their names.
 
     Args:
         repo: The repository.
@@ -94,9 +96,10 @@ def fetch(
     with repo.locked():
         outcome = from_remotes(own)
         outcome.extend(fetch_addressed(repo, addressed, from_remotes, progress=progress))
-        transfer.require_parts(repo.cache, filter(None, map(wanted, [*own, *addressed])))
         outcome.extend(fetch_imports(repo, filter(is_import, tracked), progress=progress))
-        outcome.failures += absent(repo, own)
+        outcome.extend(fetch_versions(repo, [one for one in own if one.out.versions], progress=progress))
+        transfer.require_parts(repo.cache, filter(None, map(kept_as, [*own, *addressed])))
+        outcome.failures += absent(repo, [one for one in own if not one.out.versions])
     if how.allow_missing:
         outcome.failures = [error for error in outcome.failures if not isinstance(error, NotFound)]
     outcome.require_success("fetch")

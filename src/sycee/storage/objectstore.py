@@ -130,6 +130,30 @@ class ObjectStoreBackend:
         """See :meth:`sycee.storage.port.Pinning.read_pinned`."""
         return self._rest(check_key(key), start, pin.size, pin.tag)
 
+    def read_version(self, key: str, version: str) -> Iterator[bytes]:
+        """See :meth:`sycee.storage.port.Versioning.read_version`."""
+        position, total = 0, 1
+        while position < total:
+            data, total = self._part_of_version(check_key(key), version, position)
+            position += len(data)
+            yield data
+
+    def _part_of_version(self, key: str, version: str, start: int) -> tuple[bytes, int]:
+        """Return the bytes of a version from an offset on, as many as are read at once, and its size."""
+        import obstore
+
+        with self._speaking("read", key):
+            options: Any = {"range": (start, start + MAX_CHUNK), "version": version}
+            try:
+                answer = obstore.get(self._clients.reader, key, options=options)
+            except obstore.exceptions.BaseError as error:
+                if not beyond_the_end(error):
+                    raise
+                return b"", 0  # it has no bytes
+            total = int(answer.meta["size"])
+            data = _body(answer, MAX_CHUNK)
+        return self._complete(key, data, min(MAX_CHUNK, total - start)), total
+
     def _first(self, key: str, start: int, length: int) -> tuple[bytes, int, str]:
         """Return the first bytes of a range, and size and tag of the whole object, by one request."""
         import obstore

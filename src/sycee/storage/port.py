@@ -185,6 +185,18 @@ class Tagging(Protocol):
 
 
 @runtime_checkable
+class Versioning(Backend, Protocol):
+    """What a backend can do beside the port if its store keeps all versions of an object."""
+
+    def read_version(self, key: str, version: str) -> Iterator[bytes]:
+        """Yield the bytes of a version, as :meth:`Backend.read` does.
+
+        Raises:
+            NotFound: If there is no such object, or no such version of it.
+        """
+
+
+@runtime_checkable
 class Batching(Protocol):
     """What a backend can do beside the port if durability costs less for many objects together."""
 

@@ -69,7 +69,12 @@ class OpenedRemote:
 
 
 def open_backend(
-    config: Config, name: str | None = None, *, environ: Mapping[str, str], scratch: Path | None = None
+    config: Config,
+    name: str | None = None,
+    *,
+    environ: Mapping[str, str],
+    scratch: Path | None = None,
+    by_name: bool = False,
 ) -> OpenedRemote:
     """Open a remote. Nothing is sent yet.
 
@@ -79,6 +84,7 @@ def open_backend(
         environ: The environment of the process, for credentials.
         scratch: Where what continues an interrupted transfer is kept, and which folders were there; None to keep
             nothing.
+        by_name: Whether files are looked for by name and version, as version-aware remotes keep them.
 
     Raises:
         NotFound: If there is no such remote, or no default.
@@ -89,7 +95,7 @@ def open_backend(
     settings = remote_settings(config, name)
     opener = _opener(settings)
     for option in ("version_aware", "worktree"):
-        if settings.flag(option):
+        if settings.flag(option) and not by_name:
             raise SyceeError(
                 f"the remote {settings.name!r} is set to {option}: it keeps files by name, not objects by digest",
                 hint=f"use `dvc push -r {settings.name}` and `dvc pull -r {settings.name}`, or another remote",

@@ -186,6 +186,7 @@ def _listed(tracked: tuple[Tracked, ...] | list[Tracked]) -> frozenset[str]:
     """Return the keys of all objects in pointers that list a folder's files themselves (``files:``)."""
     raw = {one.pointer.raw for one in tracked if one.out.versioned and one.pointer}
     oids = {match.decode() for data in raw for match in _MD5.findall(data)}
+    oids |= {one.out.md5 for one in tracked if one.out.versioned and one.out.md5}  # of a folder, its list as an object
     return frozenset(key for oid in oids for key in (f"files/md5/{oid[:2]}/{oid[2:]}", f"{oid[:2]}/{oid[2:]}"))
 
 

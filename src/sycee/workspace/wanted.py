@@ -24,3 +24,10 @@ def wanted(tracked: Tracked) -> Wanted | None:
     evidence = {"sha256": strong.sha256, "blake3": strong.blake3} if strong else {}
     expected = Expected(out.md5, size, at_most=at_most, **evidence)
     return Wanted(tracked.relpath, expected, legacy, sums, tracked.parts)
+
+
+def kept_as(tracked: Tracked) -> Wanted | None:
+    """Return the object that a cache may hold for a tracked path, also where remotes keep it as versions of files."""
+    if not tracked.out.versions:
+        return wanted(tracked)
+    return wanted(tracked._replace(out=tracked.out._replace(versioned=False)))
