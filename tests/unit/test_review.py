@@ -106,6 +106,22 @@ def test_only_what_differs(repo, git, base, capsys):
     ]
 
 
+def test_a_pointer_that_became_unreadable_is_no_pointer_that_has_everything(repo, git, base, capsys, tmp_path):
+    for words in (["remote", "add", "-d", "store", str(tmp_path / "store")], ["push"]):
+        assert main(["-C", str(repo.root), *words]) == 0
+    assert "✓ Every object" in page(repo, capsys, base)
+    (repo.root / "data.dvc").write_text("outs: [")
+    broken = commit(git)
+    assert main(["-C", str(repo.root), "review", base, "--markdown"]) == 1
+    said = capsys.readouterr()
+    assert "✗ Not every pointer can be read" in said.out
+    assert "data.dvc is not readable YAML" in said.err
+    (repo.root / "plain").write_text("x")
+    commit(git)
+    assert "✗" in page(repo, capsys, base, rc=1)
+    assert "Note: data.dvc" in page(repo, capsys, broken)  # it was so before
+
+
 def test_added_removed_and_nothing(repo, git, base, capsys):
     assert "No model and nothing tracked changed." in page(repo, capsys, base, "--no-remote")
     shutil.rmtree(repo.root / "models/bert")

@@ -88,6 +88,7 @@ class Review:
         models: What happened to models.
         others: What happened to tracked files and folders outside of models.
         notes: What a reader has to know about the comparison itself.
+        broken: One message for each pointer that these commits made unreadable: which objects it needs is not known.
         stored: Whether the remotes have everything; None if they were not asked.
         failure: Why the remotes could not be asked.
     """
@@ -97,6 +98,7 @@ class Review:
     models: tuple[ModelChange, ...] = ()
     others: tuple[WeightsChange, ...] = ()
     notes: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
     stored: Stored | None = None
     failure: SyceeError | None = field(default=None, compare=False)
 
@@ -123,7 +125,8 @@ def review(repo: Repository, base: str, head: str, open_remote: OpenRemote | Non
     notes += [f"{message}; left out" for message in dict.fromkeys((*old.unreadable, *new.unreadable))]
     stored, failure = _stored(repo, new, open_remote) if open_remote else (None, None)
     models, others = _changes(git, old, new)
-    return Review(old.commit, new.commit, models, others, tuple(notes), stored, failure)
+    broken = tuple(message for message in new.unreadable if message not in old.unreadable)
+    return Review(old.commit, new.commit, models, others, tuple(notes), broken, stored, failure)
 
 
 def _commit(git: Git, rev: str, *, shallow: bool) -> str:

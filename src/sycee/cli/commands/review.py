@@ -9,7 +9,7 @@ import click
 from sycee.cli.context import Context, pass_context
 from sycee.cli.page import Block, Bullets, Heading, Paragraph, Quoted, Table, Words, as_markdown, as_text
 from sycee.core.fields import Field
-from sycee.errors import NotFound, UsageError
+from sycee.errors import FormatError, NotFound, UsageError
 from sycee.ops.modelstate import Signature, Weights
 from sycee.ops.review import ModelChange, Review, WeightsChange, review
 
@@ -40,8 +40,9 @@ def command(ctx: Context, revisions: str, *, as_md: bool, as_json: bool, no_remo
       sycee review v1.0..v1.1 --json --no-remote
 
     \b
-    Exit codes: 0 all objects are stored, or not asked for; 1 objects are missing, or unknown revision; 2 no Git; 20 a
-    remote could not be asked. The page is printed in any case but the two of the revisions.
+    Exit codes: 0 all objects are stored, or not asked for; 1 objects are missing, a pointer became unreadable, or
+    unknown revision; 2 no Git; 20 a remote could not be asked. The page is printed in any case but the two of the
+    revisions.
     """
     if as_md and as_json:
         raise UsageError("--markdown and --json exclude each other", hint="leave one out")
@@ -63,6 +64,11 @@ def command(ctx: Context, revisions: str, *, as_md: bool, as_json: bool, no_remo
         raise NotFound(
             f"not on their remote: {count} object{'s' * (count > 1)} of commit {found.head[:_DIGITS]}",
             hint=f"whoever made them has to push: sycee push --rev {found.head[:_DIGITS]}",
+        )
+    if found.stored and found.broken:
+        raise FormatError(
+            f"which objects commit {found.head[:_DIGITS]} needs is not known: {'; '.join(found.broken)}",
+            hint="mend it in a new commit",
         )
 
 
@@ -98,6 +104,8 @@ def _stored(found: Review) -> Words:
         return ["Remotes were not asked whether they have the objects."]
     if found.stored.missing:
         return [f"✗ {len(found.stored.missing)} of the objects that the pointers need are not on their remote:"]
+    if found.broken:
+        return [f"✗ Not every pointer can be read; what the others need ({found.stored.asked}) is on its remote."]
     return [f"✓ Every object is on its remote ({found.stored.asked} pointers asked for)."]
 
 
@@ -198,6 +206,7 @@ def _machine_readable(found: Review) -> dict[str, Any]:
         "models": [_model_json(model) for model in found.models],
         "others": [_weights_json(one) for one in found.others],
         "notes": list(found.notes),
+        "unreadable": list(found.broken),
         "objects": {"asked": stored.asked, "missing": missing} if stored else None,
         "failure": failure.message if failure else None,
     }
