@@ -58,7 +58,7 @@ URLS = {
     "azure": "azure://c",
 }
 KINDS = {scheme: URLS.get(scheme, f"{scheme}://host/x") for scheme in REMOTE_OPTIONS}
-VALUES = {"flag": "true", "count": "3", "seconds": "7", "links": "copy", "group": "group"}
+VALUES = {"flag": "true", "count": "3", "seconds": "7", "links": "copy", "group": "group", "auth": "basic"}
 
 
 @pytest.mark.parametrize("scheme", KINDS)
@@ -73,8 +73,47 @@ def test_every_option_of_every_kind_is_taken_and_given_back(repo: Path, scheme: 
         assert option == "url" or f"remote.store.{option}={shown}\n" in listed
     failing(UsageError, "remote", "modify", "--local", "store", "no_such_option", "x")
     for option in REMOTE_OPTIONS[scheme]:
-        done("remote", "modify", "--local", "--unset", "store", option)
-    assert (repo / ".dvc/config.local").read_text() == "['remote \"store\"']\n"
+        if option != "url":
+            done("remote", "modify", "--local", "--unset", "store", option)
+    assert (repo / ".dvc/config.local").read_text().startswith("['remote \"store\"']\n    url = ")
+    assert (repo / ".dvc/config.local").read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("remote", "modify", "--unset", "store", "url"), "would have no url"),
+        (("config", "--unset", "remote.store.url"), "would have no url"),
+        (("config", "remote.other.jobs", "3"), "would have no url"),
+        (("remote", "modify", "store", "url", "../folder"), "would have the option region"),
+        (("remote", "add", "--force", "store", "https://h/x"), "would have the option access_key_id"),
+    ],
+)
+def test_no_remote_is_left_that_dvc_would_refuse(repo: Path, words: tuple[str, ...], what: str) -> None:
+    done("remote", "add", "-d", "store", "s3://bucket/models")
+    done("remote", "modify", "store", "region", "eu")
+    done("remote", "modify", "--local", "store", "access_key_id", "AK")
+    before = (repo / ".dvc/config").read_bytes()
+    told = failing(UsageError, *words)
+    assert what in told.message
+    assert told.message.endswith("nothing was changed")
+    assert (repo / ".dvc/config").read_bytes() == before
+
+
+def test_what_does_not_fit_together_is_mended_one_by_one(repo: Path) -> None:
+    (repo / ".dvc/config").write_text("['remote \"store\"']\n    url = /x\n    region = eu\n    profile = me\n")
+    done("remote", "modify", "--unset", "store", "region")
+    done("remote", "modify", "store", "jobs", "3")
+    done("remote", "modify", "--unset", "store", "profile")
+    assert (repo / ".dvc/config").read_text() == "['remote \"store\"']\n    url = /x\n    jobs = 3\n"
+
+
+def test_a_way_to_sign_in_that_dvc_does_not_know_is_refused(repo: Path) -> None:
+    done("remote", "add", "web", "https://h/x")
+    told = failing(UsageError, "remote", "modify", "web", "auth", "bearer")
+    assert told.message == "auth: 'bearer' is not basic, digest or custom"
+    (repo / ".dvc/config").write_text("['remote \"web\"']\n    url = https://h/x\n    auth = bearer\n")
+    assert "bearer" in failing(FormatError, "remote", "list").message
 
 
 @pytest.mark.parametrize(

@@ -168,3 +168,17 @@ def test_a_repository_whose_settings_are_another_ones_is_refused(tmp_path, repo_
     (tmp_path / "clone" / ".dvc").symlink_to(repo_dir / ".dvc")
     with pytest.raises(Conflict, match=r"\.dvc is a symbolic link"):
         find_repository(tmp_path / "clone", environ=os.environ)
+
+
+def test_where_pointers_are_named_no_other_one_is_read(repo, put):
+    put("a.dvc", pointer("a"))
+    put("b.dvc", pointer("b"))
+    put("broken.dvc", "<<<<<<< HEAD\nouts:\n")
+    named = [repo.root / "a.dvc"]
+    assert [one.relpath for one in repo.tracked_among(named)] == ["a"]
+    assert [one.relpath for one in repo.tracked(named)] == ["a"]
+    for whole in ([], [repo.root / "b"], [*named, repo.root / "b"], [*named, repo.root / "broken.dvc"]):
+        with pytest.raises(FormatError, match=r"broken\.dvc"):
+            repo.tracked_among(whole)
+    with pytest.raises(FormatError, match=r"broken\.dvc"):
+        repo.tracked()

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from sycee.cli.context import Context
-from sycee.cli.targets import chosen
+from sycee.cli.targets import chosen, found_for
 from sycee.errors import UsageError
 from sycee.workspace.repository import Repository
 from sycee.workspace.revisions import Revisions, read_history
@@ -48,7 +48,7 @@ def tracked(ctx: Context, repo: Repository, targets: Sequence[str], **revisions:
         commits=revisions["all_commits"],
         revs=revisions["revs"],
     )
-    found = repo.tracked()
+    found = found_for(ctx, repo, targets, with_deps=revisions.get("with_deps", False))
     if versions:
         if repo.git is None:
             raise UsageError("revisions need Git, and this repository is without it", hint="leave the option out")

@@ -43,6 +43,15 @@ def run_cache(command: _Command) -> _Command:
     return click.option(names, default=None, expose_value=False, callback=tell, help=words)(command)
 
 
+def found_for(ctx: Context, repo: Repository, targets: Sequence[str], *, with_deps: bool) -> list[Tracked]:
+    """Return what the work tree tracks, as far as it has to be known for the targets.
+
+    Raises:
+        FormatError: If a pointer that is read is unreadable.
+    """
+    return repo.tracked() if with_deps else repo.tracked_among([ctx.path(target) for target in targets])
+
+
 def chosen(
     ctx: Context, repo: Repository, targets: Sequence[str], found: Sequence[Tracked], *, with_deps: bool
 ) -> list[Tracked]:
@@ -53,6 +62,16 @@ def chosen(
     """
     paths = named(ctx, repo, targets, found, with_deps=with_deps)
     return select(found, paths, repo.root, parts=True) if paths else list(found)
+
+
+def chosen_here(ctx: Context, repo: Repository, targets: Sequence[str], *, with_deps: bool) -> list[Tracked]:
+    """Return what the targets name, of all that the work tree tracks; everything if there are none.
+
+    Raises:
+        NotFound: If a target names nothing.
+        FormatError: If a pointer that is read is unreadable.
+    """
+    return chosen(ctx, repo, targets, found_for(ctx, repo, targets, with_deps=with_deps), with_deps=with_deps)
 
 
 def named(

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-Kind = Literal["text", "path", "flag", "count", "seconds", "flag or path", "links", "group", "name"]
+Kind = Literal["text", "path", "flag", "count", "seconds", "flag or path", "links", "group", "auth", "name"]
 
 _NAMED = re.compile(r'(remote|machine|db)\s*"(.*)"', re.DOTALL)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
@@ -40,7 +40,7 @@ def _table(**kinds: str) -> dict[str, Kind]:
 _EVERY_REMOTE = {**_table(path="url", count="jobs checksum_jobs", flag="worktree version_aware no_traverse verify")}
 _LINKED = _table(links="type", group="shared", flag="slow_link_warning protected verify")
 _HTTP: Mapping[str, Kind] = {
-    **_table(text="auth custom_auth_header user password method", flag="ask_password"),
+    **_table(auth="auth", text="custom_auth_header user password method", flag="ask_password"),
     **_table(seconds="connect_timeout read_timeout"),
     "ssl_verify": "flag or path",
 }
@@ -175,4 +175,5 @@ _CHECKS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
         lambda value: {way.strip() for way in value.split(",")} <= _LINKS,
     ),
     "group": ("'group'", lambda value: value.lower() == "group"),
+    "auth": ("basic, digest or custom", lambda value: value.lower() in {"basic", "digest", "custom"}),
 }

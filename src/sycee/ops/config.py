@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from urllib.parse import urlsplit
 
 from sycee.errors import Conflict, NoRepository, NotFound, NotSet, SyceeError, UsageError
 from sycee.formats import dvcconfig
-from sycee.formats.dvcoptions import SECRETS, named_section, split_section
+from sycee.formats.dvcoptions import SECRETS, known_options, named_section, split_section
 from sycee.system.atomic import sweep, write_file
 from sycee.system.refusals import refused
 from sycee.workspace.config import (
@@ -154,10 +155,20 @@ def set_option(place: Place, key: tuple[str, str], value: str) -> None:
         UsageError: If DVC has no such option, or a secret would get into Git.
         NotFound: If there is no repository.
     """
-    _refuse_secret(place, key, value)
-    _, file = place.target()
-    written = _relative(place, file, key, value)
-    edit_file(place, lambda data, name: dvcconfig.set_option(data, name, key, written))
+    written = _written(place, key, value)
+    _edit_section(place, key[0], lambda data, name: dvcconfig.set_option(data, name, key, written))
+
+
+def set_remote(place: Place, name: str, url: str) -> None:
+    """Give a remote this url, and in this file no other option, in one step.
+
+    Raises:
+        UsageError: If its options in other files do not belong to such a url, or a password would get into Git.
+        NotFound: If there is no repository.
+    """
+    section = named_section("remote", name)
+    written = _written(place, (section, "url"), url)
+    _edit_section(place, section, lambda data, file: dvcconfig.add_remote(data, file, name, written))
 
 
 def unset_option(place: Place, key: tuple[str, str]) -> None:
@@ -165,11 +176,12 @@ def unset_option(place: Place, key: tuple[str, str]) -> None:
 
     Raises:
         NotFound: If it is not set in that file, or there is no repository.
+        UsageError: If a remote would be without a url.
     """
     _, file = place.target()
     if dvcconfig.get(dvcconfig.parse_lenient(read_file(file), str(file)), *key) is None:
         raise NotFound(f"{key[1]} is not set in the section {key[0]} of {file}", hint="see `sycee config --list`")
-    edit_file(place, lambda data, name: dvcconfig.unset_option(data, name, key))
+    _edit_section(place, key[0], lambda data, name: dvcconfig.unset_option(data, name, key))
 
 
 def edit_file(place: Place, edit: Edit) -> None:
@@ -196,6 +208,38 @@ def edit_file(place: Place, edit: Edit) -> None:
         raise SyceeError(f"cannot write {file}: {error.strerror}", hint=refused(error).hint) from error
 
 
+def _edit_section(place: Place, section: str, edit: Edit) -> None:
+    """Change a section, unless a remote would come of it that DVC refuses, and all that it is asked with it.
+
+    What was wrong before may stay: several commands mend it one by one.
+    """
+    kind, name = split_section(section)
+    if kind == "remote" and name is not None:
+        before = _faults_of_remote(place, section, lambda data, _: data)
+        new = [fault for fault in _faults_of_remote(place, section, edit) if fault not in before]
+        if new:
+            hint = f"change its other options first, or forget it: sycee remote remove {quote(name)}"
+            raise UsageError(f"the remote {name!r} {new[0]}; nothing was changed", hint=hint)
+    edit_file(place, edit)
+
+
+def _faults_of_remote(place: Place, section: str, edit: Edit) -> list[str]:
+    """Say what would be wrong with the options that all files together have for a remote, after an edit of one."""
+    _, target = place.target()
+    options: dict[str, dvcconfig.Value] = {}
+    there = False
+    for file in place.files().values():
+        data = read_file(file)
+        sections = dvcconfig.parse_lenient(edit(data, str(file)) if file == target else data, str(file))
+        there = there or section in sections
+        options |= sections.get(section, {})
+    url = options.get("url")
+    if not isinstance(url, str):
+        return ["would have no url"] if there else []
+    of_kind = known_options(section, url) or {}
+    return [f"would have the option {one}, which {url} does not take" for one in options if one not in of_kind]
+
+
 def _refuse_secret(place: Place, key: tuple[str, str], value: str) -> None:
     level, file = place.target()
     section, option = key
@@ -211,8 +255,10 @@ def _refuse_secret(place: Place, key: tuple[str, str], value: str) -> None:
     )
 
 
-def _relative(place: Place, file: Path, key: tuple[str, str], value: str) -> str:
-    """Return a path as DVC writes it: relative to the folder of the configuration file."""
+def _written(place: Place, key: tuple[str, str], value: str) -> str:
+    """Return a value as DVC writes it: a path is relative to the folder of the configuration file."""
+    _refuse_secret(place, key, value)
+    _, file = place.target()
     if not is_path(*key, value) or value.startswith(("/", "~")):
         return value
     return Path(os.path.relpath(place.cwd / value, file.parent)).as_posix()

@@ -7,7 +7,7 @@ from shlex import quote
 from sycee.errors import Conflict, NotFound, NotSet, UsageError
 from sycee.formats import dvcconfig
 from sycee.formats.dvcoptions import REMOTE_OPTIONS, known_options, option_fault, scheme_of
-from sycee.ops.config import Place, edit_file, set_option, unset_option
+from sycee.ops.config import Place, edit_file, set_option, set_remote, unset_option
 from sycee.workspace.config import LEVELS, Config, find_dvc_dir, load_config, load_level, read_file, remote_title
 
 _DEFAULT = ("core", "remote")
@@ -40,7 +40,8 @@ def add_remote(place: Place, name: str, url: str, *, default: bool = False, forc
 
     Raises:
         Conflict: If the name is taken in that file.
-        UsageError: If name or url mean nothing, or the url holds a password and the file is tracked by Git.
+        UsageError: If name or url mean nothing, another file has options for it that do not belong to the url, or the
+            url holds a password and the file is tracked by Git.
         NotFound: If there is no repository.
     """
     title = _title(name)
@@ -53,11 +54,7 @@ def add_remote(place: Place, name: str, url: str, *, default: bool = False, forc
         raise Conflict(
             f"there is a remote {name!r} already", hint="use --force to replace it, or `sycee remote modify`"
         )
-    options = _sections(place).get(title, {})
-    set_option(place, (title, "url"), url)
-    for option in options:
-        if option != "url":
-            unset_option(place, (title, option))
+    set_remote(place, name, url)
     if default:
         set_option(place, _DEFAULT, name.lower())
 

@@ -51,9 +51,9 @@ def remove(repo: Repository, request: RemoveRequest, *, progress: Progress = SIL
         NotFound: If a target is no pointer; nothing is done then.
         Conflict: If bytes would go that are stored nowhere, and ``force`` is not set; nothing is done then.
     """
-    named = [one.path for one in repo.tracked() if one.origin in request.pointers]
+    named = [one.path for one in repo.tracked_among(request.pointers) if one.origin in request.pointers]
     with repo.locked(writes=named):
-        found = repo.tracked()
+        found = repo.tracked_among(request.pointers)
         chosen = {target: _outs_of(repo, target, found) for target in request.pointers}
         outs = [one for several in chosen.values() for one in several]
         for one in outs:

@@ -17,7 +17,7 @@ from sycee.system.locks import DEFAULT_WAIT, Notify, Waiting, ignore_words
 from sycee.system.pathlocks import Uses, working
 from sycee.system.tree import kind_at
 from sycee.workspace.config import Config, load_config
-from sycee.workspace.tracked import Tracked, find_tracked, select
+from sycee.workspace.tracked import SUFFIX, Tracked, find_tracked, select
 
 DVC_DIR = ".dvc"
 
@@ -95,8 +95,23 @@ class Repository:
             NotFound: If a target names nothing that is tracked.
             FormatError: If a pointer is unreadable.
         """
-        found = find_tracked(self.root, self.git)
+        found = self.tracked_among(targets)
         return select(found, targets, self.root, parts=parts) if targets else found
+
+    def tracked_among(self, targets: Sequence[Path]) -> list[Tracked]:
+        """Return what is tracked, as far as it has to be known for the targets.
+
+        Where all of them are pointers no other one is read, so that one that is broken, or in the middle of a merge,
+        stops nobody who works on the others.
+
+        Args:
+            targets: Absolute paths; none for everything.
+
+        Raises:
+            FormatError: If a pointer that is read is unreadable.
+        """
+        alone = all(target.name.endswith(SUFFIX) and target.is_file() for target in targets)
+        return find_tracked(self.root, self.git, only=targets if alone else ())
 
     def sweep(self, paths: Iterable[Path]) -> None:
         """Remove what killed commands left beside and below tracked files and folders; the lock must be held.

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
@@ -47,19 +47,21 @@ class Tracked(NamedTuple):
     parts: Parts = WHOLE
 
 
-def find_tracked(root: Path, git: Git | None) -> list[Tracked]:
+def find_tracked(root: Path, git: Git | None, only: Collection[Path] = ()) -> list[Tracked]:
     """Return everything the work tree tracks, in the order of the files that name it.
 
     Args:
         root: The repository's root.
         git: Its Git work tree, which knows which folders need not be searched; None to search all.
+        only: The pointers to read, if not all.
 
     Raises:
         FormatError: If a pointer or lock file is unreadable, or two of them claim the same path.
         Conflict: If ``.dvcignore`` names a path that is tracked.
     """
     ignored = Ignored(root)
-    found = [tracked for origin in _origins(root, git, ignored) for tracked in read_origin(root, origin, git)]
+    named = (origin for origin in _origins(root, git, ignored) if not only or origin in only)
+    found = [tracked for origin in named for tracked in read_origin(root, origin, git)]
     _refuse_overlap(found)
     for tracked in found:
         require_seen(ignored, tracked.path, tracked.relpath)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from sycee.cli.context import Context, pass_context
-from sycee.cli.targets import chosen, target_options
+from sycee.cli.targets import chosen_here, target_options
 from sycee.cli.words import changed, changes
 from sycee.errors import NotFound
 from sycee.ops.checkout import Options, checkout
@@ -51,9 +51,8 @@ def command(ctx: Context, targets: tuple[str, ...], *, summary: bool, with_deps:
 
 
 def _chosen(ctx: Context, repo: Repository, targets: tuple[str, ...], *, with_deps: bool) -> list[Tracked]:
-    found = repo.tracked()
     try:
-        return chosen(ctx, repo, targets, found, with_deps=with_deps)
+        return chosen_here(ctx, repo, targets, with_deps=with_deps)
     except NotFound as error:
         if repo.git and all(_is_gits(ctx, repo.git, target) for target in targets):
             error.advise(f"did you mean: git checkout {' '.join(map(quote, targets))}")

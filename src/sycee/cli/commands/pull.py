@@ -6,7 +6,7 @@ import click
 
 from sycee.cli.context import Context, pass_context
 from sycee.cli.revisions import revision_options, tracked
-from sycee.cli.targets import chosen, meant_for, run_cache, target_options
+from sycee.cli.targets import chosen_here, meant_for, run_cache, target_options
 from sycee.cli.transfers import jobs_option
 from sycee.cli.words import changes, pulled, to_track
 from sycee.ops.ahead import ahead
@@ -45,10 +45,10 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
     """
     with ctx.repository() as repo:
         how = {name: given.pop(name) for name in ("force", "allow_missing")}
-        here = chosen(ctx, repo, targets, repo.tracked(), with_deps=given["with_deps"])
+        here = chosen_here(ctx, repo, targets, with_deps=given["with_deps"])
         filled = fill(repo, here, progress=ctx.progress)
         wanted = meant_for(tracked(ctx, repo, targets, **given), remote_name)
-        here = chosen(ctx, repo, targets, repo.tracked(), with_deps=given["with_deps"])
+        here = chosen_here(ctx, repo, targets, with_deps=given["with_deps"])
         with ahead(repo, here) as copies:
             outcome = fetch(
                 repo,

@@ -6,7 +6,7 @@ from shlex import quote
 import click
 
 from sycee.cli.context import Context, pass_context
-from sycee.cli.targets import chosen, meant_for, target_options
+from sycee.cli.targets import chosen_here, meant_for, target_options
 from sycee.cli.transfers import jobs_option
 from sycee.ops.status import Change, status
 
@@ -41,7 +41,7 @@ def command(
     Exit codes: 0 told, whatever it is; 1 unreadable pointer, or unknown target; 20 the remote failed.
     """
     with ctx.repository() as repo:
-        tracked = chosen(ctx, repo, targets, repo.tracked(), with_deps=with_deps)
+        tracked = chosen_here(ctx, repo, targets, with_deps=with_deps)
         if cloud or remote_name:
             from sycee.ops.cloudstatus import cloud_status  # what talks to remotes is not small
 
