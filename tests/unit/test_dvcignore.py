@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from sycee.errors import Conflict, FormatError
+from sycee.cli.main import cli
+from sycee.errors import Conflict, FormatError, UsageError
 from sycee.formats.dvcignore import MAX_BYTES, Matcher, parse
 from sycee.ops.add import add
 from sycee.ops.checkout import Options, checkout
@@ -177,3 +179,19 @@ def test_check_ignore_prints_what_scripts_match(repo_dir, run):
     assert run("check-ignore", "-d", "..", ".", rc=1).stdout == ""
     assert "add --details" in run("check-ignore", "-n", "b", rc=2).stderr
     assert "add --details" in run("check-ignore", "-a", "b", rc=2).stderr
+
+
+def test_check_ignore_reads_paths_from_standard_input(repo_dir, monkeypatch):
+    monkeypatch.chdir(repo_dir)
+    (repo_dir / ".dvcignore").write_text("*.tmp\n")
+
+    def piped(text, *words):
+        done = CliRunner().invoke(cli, ["check-ignore", "--stdin", *words], input=text)
+        return done.exit_code, done.stdout
+
+    assert piped("a.tmp\nb\na b.tmp") == (0, "a.tmp\na b.tmp\n")
+    assert piped("a.tmp\nb\n", "-d", "-n") == (0, ".dvcignore:1:*.tmp\ta.tmp\n::\tb\n")
+    assert piped("b\n") == piped("") == (1, "")
+    for words in (["--stdin", "a.tmp"], []):
+        with pytest.raises(UsageError, match=r"which paths\?"):
+            CliRunner().invoke(cli, ["check-ignore", *words], catch_exceptions=False)

@@ -147,6 +147,12 @@ def test_remove_leaves_pipelines_to_dvc(repo):
     write(repo.root, {"dvc.yaml": b"stages: {}\n", "dvc.lock": b"schema: '2.0'\nstages: {}\n"})
     with pytest.raises(Conflict, match="belongs to a pipeline"):
         removal(repo, "dvc.lock")
+    lock = b"schema: '2.0'\nstages:\n  train:\n    cmd: x\n    outs:\n    - path: m\n      hash: md5\n      md5: "
+    lock += b"acbd18db4cc2f85cedef654fccc4a4d8\n      size: 3\n"
+    write(repo.root, {"dvc.yaml": b"stages:\n  train:\n    cmd: x\n    outs: [m]\n", "dvc.lock": lock})
+    with pytest.raises(Conflict, match="train is a step of a pipeline") as caught:
+        removal(repo, "train")
+    assert caught.value.hint == "it is dvc's to remove: dvc remove train"
 
 
 def test_remove_tells_what_git_has_to_know(repo_dir, run, git):

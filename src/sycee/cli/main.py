@@ -124,7 +124,7 @@ def _dressed(command: click.Command) -> click.Command:
     if isinstance(command, click.Group):
         for child in command.commands.values():
             _dressed(child)
-    elif not any(option.name == "quiet" for option in command.params):
+    if not any(option.name == "quiet" for option in command.params):
         command.params += [
             click.Option(["-q", "--quiet"], is_flag=True, hidden=True, expose_value=False, callback=_hush),
             click.Option(["-v", "--verbose"], count=True, hidden=True, expose_value=False),
@@ -158,6 +158,7 @@ def _suggestion(word: str) -> str:
 )
 @click.option("-C", "--cd", "folder", metavar="DIR", type=click.Path(), help="Run as if started in DIR.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no messages, only data and errors. Behind the verb too.")
+@click.option("-v", "--verbose", count=True, hidden=True, expose_value=False)
 @click.option("--wait-for-lock", "endless", is_flag=True, help="Wait for other commands as long as they take.")
 @click.option(
     "--lock-timeout",

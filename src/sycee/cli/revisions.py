@@ -9,7 +9,6 @@ from sycee.cli.context import Context
 from sycee.cli.targets import chosen, found_for
 from sycee.errors import UsageError
 from sycee.workspace.repository import Repository
-from sycee.workspace.revisions import Revisions, read_history
 from sycee.workspace.tracked import Tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -42,6 +41,8 @@ def tracked(ctx: Context, repo: Repository, targets: Sequence[str], **revisions:
         NotFound: If a target names nothing, or a revision does not exist.
         UsageError: If there is no Git to ask for revisions.
     """
+    from sycee.workspace.revisions import Revisions, read_history  # what reads history is not small
+
     versions = Revisions(
         branches=revisions["all_branches"],
         tags=revisions["all_tags"],

@@ -84,6 +84,10 @@ def _outs_of(repo: Repository, target: Path, found: Sequence[Tracked]) -> list[T
         raise NotFound(f"{relpath} is no pointer", hint=f"name its pointer: sycee remove {quote(beside)}")
     if kind_at(target) == "file" and target.name.endswith(SUFFIX):
         raise NotFound(f"{relpath} tracks nothing here", hint=f"if nobody needs it: rm {quote(relpath)}")
+    if kind_at(target) is None and any(
+        one.stage == target.name and one.origin.parent == target.parent for one in found
+    ):
+        raise Conflict(f"{relpath} is a step of a pipeline", hint=f"it is dvc's to remove: dvc remove {quote(relpath)}")
     raise NotFound(f"{relpath} does not exist or is no pointer", hint="see what is tracked: git ls-files '*.dvc'")
 
 

@@ -1,5 +1,7 @@
 """``sycee check-ignore``."""
 
+import sys
+
 import click
 
 from sycee.cli.context import Context, pass_context
@@ -9,12 +11,13 @@ from sycee.ops.check_ignore import check_ignore
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
+@click.argument("targets", nargs=-1, metavar="[TARGET…]")
 @click.option("-d", "--details", is_flag=True, help="Print the deciding rule, its file and line before each path.")
 @click.option("-n", "--non-matching", is_flag=True, help="With -d: print :: before paths of which no rule speaks.")
 @click.option("-a", "--all", "every", is_flag=True, help="With -d: taken as DVC takes it; one rule decides.")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the paths from standard input, one a line.")
 @pass_context
-def command(ctx: Context, targets: tuple[str, ...], *, details: bool, non_matching: bool, every: bool) -> None:
+def command(ctx: Context, targets: tuple[str, ...], *, from_stdin: bool, **look: bool) -> None:
     r"""Show which paths .dvcignore leaves out, and why.
 
     An ignored path cannot be added; in a tracked folder it is neither added nor removed. A rule that begins with !
@@ -24,13 +27,19 @@ def command(ctx: Context, targets: tuple[str, ...], *, details: bool, non_matchi
     Examples:
       sycee check-ignore data/a.tmp
       sycee check-ignore -d data/*
+      find data | sycee check-ignore --stdin
 
     \b
     Exit codes: 0 a rule matches at least one of the paths; 1 none.
     """
-    if not details and (non_matching or every):
+    details, non_matching = look["details"], look["non_matching"]
+    if not details and (non_matching or look["every"]):
         option = "--non-matching" if non_matching else "--all"
         raise UsageError(f"{option} says how details look", hint="add --details")
+    if from_stdin == bool(targets):
+        raise UsageError("which paths?", hint="name them, or give --stdin and nothing else")
+    if from_stdin:
+        targets = tuple(line for line in sys.stdin.read().splitlines() if line)
     matched = False
     with ctx.repository() as repo:
         verdicts = check_ignore(repo, [ctx.path(target) for target in targets])

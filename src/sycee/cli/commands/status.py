@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from shlex import quote
+from typing import Any
 
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.targets import chosen_here, meant_for, target_options
 from sycee.cli.transfers import jobs_option
+from sycee.errors import UsageError
 from sycee.ops.status import Change, status
 
 CLEAN = "Data and pipelines are up to date."
@@ -20,16 +23,18 @@ _WIDTH = 20  # DVC's column of states
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="Which remote; implies --cloud.")
 @jobs_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as `dvc status --json` does.")
+@revision_options
+@click.option("--no-updates", is_flag=True, expose_value=False, help="As without: sources of imports are never asked.")
 @target_options
 @pass_context
 def command(
-    ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, cloud: bool, as_json: bool, with_deps: bool
+    ctx: Context, targets: tuple[str, ...], remote_name: str | None, *, cloud: bool, as_json: bool, **chosen: Any
 ) -> None:
     r"""Show what differs from the pointers.
 
     A TARGET is a tracked file or folder, a file or folder in a tracked one, a pointer, a folder with tracked files in
     it, or a step of a pipeline. States are DVC's words:
-    modified, deleted, new, not in cache. Reads only.
+    modified, deleted, new, not in cache. Reads only. With --cloud it also speaks of other revisions.
 
     \b
     Examples:
@@ -41,16 +46,19 @@ def command(
     Exit codes: 0 told, whatever it is; 1 unreadable pointer, or unknown target; 20 the remote failed.
     """
     with ctx.repository() as repo:
-        tracked = chosen_here(ctx, repo, targets, with_deps=with_deps)
         if cloud or remote_name:
             from sycee.ops.cloudstatus import cloud_status  # what talks to remotes is not small
 
+            wanted = meant_for(tracked(ctx, repo, targets, **chosen), remote_name)
             remote = ctx.remote(repo, remote_name)
-            states = cloud_status(repo, meant_for(tracked, remote_name), remote)
+            states = cloud_status(repo, wanted, remote)
             _show_cloud(ctx, states, remote.name, as_json=as_json, indent="\t" * cloud)
             _end(ctx, differing=bool(states))
             return
-        found = status(repo, tracked, progress=ctx.progress)
+        if chosen["all_branches"] or chosen["all_tags"] or chosen["all_commits"] or chosen["revs"]:
+            raise UsageError("the files are those of one revision", hint="add --cloud to compare cache and remote")
+        here = chosen_here(ctx, repo, targets, with_deps=chosen["with_deps"])
+        found = status(repo, here, progress=ctx.progress)
     if as_json:
         ctx.json(_as_dvc({c.origin: [x for x in found.changes if x.origin == c.origin] for c in found.changes}))
     else:
