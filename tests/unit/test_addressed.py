@@ -294,3 +294,11 @@ class TestHttp:
         refused = run("pull", rc=20)
         assert "w.bin: cannot" in refused.stderr
         assert not any("authorization" in headers for _, _, headers in http_server.seen[-1:])
+
+
+def test_a_fetch_of_what_was_left_out_is_done_once(repo, source):
+    place = imported(repo, f"{source}/w.bin", LOCAL)
+    before = the_pointer(place).read_bytes()
+    assert fetch(repo, repo.tracked(), no_remote).moved == ["in/w.bin"]
+    assert not fetch(repo, repo.tracked(), no_remote).moved
+    assert the_pointer(place).read_bytes() == before

@@ -21,7 +21,7 @@ from sycee.ops.made import as_out
 from sycee.storage.port import Tagging
 from sycee.store import transfer
 from sycee.store.expected import Expected
-from sycee.store.objects import Outcome
+from sycee.store.objects import Outcome, Wanted
 from sycee.system.atomic import hidden_folder
 from sycee.workspace.address import Around, Place, open_place
 from sycee.workspace.content import files_below, is_executable
@@ -61,7 +61,10 @@ def fetch_addressed(
 
 
 def _lacks(repo: Repository, tracked: Tracked) -> bool:
-    item = wanted(tracked)
+    """Tell whether the cache lacks an out; one that was left out counts as what its source was noted to be."""
+    address = tracked.pointer.address if tracked.pointer else None
+    noted = Wanted(tracked.relpath, Expected(address.md5)) if address and address.md5 else None
+    item = wanted(tracked) or noted
     return item is None or transfer.lacking(repo.cache, [item])
 
 
