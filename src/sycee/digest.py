@@ -135,12 +135,8 @@ def _is_text(head: bytes) -> bool:
 
 def digest_bytes(data: Buffer) -> FileDigests:
     """Return all digests of bytes in memory."""
-    values = []
-    for algorithm in ALGORITHMS:
-        h = hasher(algorithm)
-        h.update(data)
-        values.append(h.hexdigest())
-    return FileDigests(memoryview(data).nbytes, *values)
+    size = memoryview(data).nbytes
+    return FileDigests(size, md5_hex(data), sha256_hex(data), _blake3.blake3(data).hexdigest())
 
 
 def sha256_hex(data: Buffer) -> str:

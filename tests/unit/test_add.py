@@ -107,6 +107,10 @@ def test_linked_files_stay_what_they_are(repo, put, way):
     assert (repo.root / "tool").stat().st_mode & stat.S_IXUSR  # an executable cannot share an inode with an object
     assert "isexec: true" in (repo.root / "tool.dvc").read_text()
     assert not any(one.changed for one in add(linked, [repo.root / name for name in ("f", "tool", "d")]))
+    add(repo, [repo.root / "f", repo.root / "d"])  # where copies are asked for, links become copies again
+    for name in ("f", "d/x"):
+        assert (repo.root / name).lstat().st_ino != repo.cache.path(WEIGHTS.md5).stat().st_ino
+        assert not (repo.root / name).is_symlink()
 
 
 def _config(repo):

@@ -3,6 +3,7 @@
 import itertools
 import os
 import stat
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -12,7 +13,7 @@ from sycee.errors import Conflict, DigestMismatch, FormatError, NotFound
 from sycee.store.cache import Cache
 from sycee.store.expected import Expected
 from sycee.store.layout import object_key
-from sycee.store.statcache import StatCache
+from sycee.store.statcache import StatCache, settle
 
 FOO = digest_bytes(b"foo")
 
@@ -146,8 +147,8 @@ def test_two_small_files_with_one_md5_cannot_replace_each_other_before_either_is
     (tmp_path / "b").write_bytes(COLLISION_B)
     with ExitStack() as stack:
         batch = stack.enter_context(cache.batch())
-        cache.ingest_small(batch, tmp_path / "a")
-        cache.ingest_small(batch, tmp_path / "b")
+        cache.ingest_small(batch, str(tmp_path / "a"))
+        cache.ingest_small(batch, str(tmp_path / "b"))
         with pytest.raises(Conflict, match="two different files have the md5"):
             stack.close()
     assert not list((cache.root / "files").rglob("*.*"))
@@ -158,11 +159,34 @@ def test_a_batch_does_not_replace_what_was_stored_while_it_was_filled(cache, tmp
     (tmp_path / "b").write_bytes(COLLISION_B)
     with ExitStack() as stack:
         batch = stack.enter_context(cache.batch())
-        cache.ingest_small(batch, tmp_path / "a")
+        cache.ingest_small(batch, str(tmp_path / "a"))
         oid = cache.ingest(tmp_path / "b").md5
         with pytest.raises(Conflict, match="two different files have the md5"):
             stack.close()
     assert cache.path(oid).read_bytes() == COLLISION_B
+
+
+def test_what_is_ingested_is_known_as_long_as_file_and_object_are_as_they_were(cache, tmp_path):
+    paths = [tmp_path / name for name in ("kept", "rewritten", "lost", "new")]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+        settle(path)
+    time.sleep(0.06)  # so that their change times have settled too
+    with cache.batch() as batch:
+        taken = {path: cache.ingest_small(batch, str(path)) for path in paths[:3]}
+    paths[1].write_bytes(b"REWRITTEN")
+    cache.path(taken[paths[2]].md5).unlink()
+    found = cache.ingested({str(path): path.lstat() for path in paths})
+    assert found == {str(paths[0]): taken[paths[0]]}
+
+
+def test_an_object_that_is_known_no_more_is_not_believed(cache, tmp_path):
+    (path := tmp_path / "a").write_bytes(b"abc")
+    time.sleep(0.06)
+    digests = cache.ingest(path)
+    assert cache.ingested({str(path): path.lstat()}) == {str(path): digests}
+    cache.forget(digests.md5)
+    assert cache.ingested({str(path): path.lstat()}) == {}
 
 
 def test_two_directory_objects_with_one_md5_cannot_replace_each_other(cache):

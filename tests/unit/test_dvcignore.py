@@ -98,7 +98,18 @@ def test_a_deeper_file_overrides(tmp_path):
 def test_another_project_is_no_part_of_a_folder(repo):
     write(repo.root, **{"data/a": "a", "data/p/.dvc/config": "", "data/p/x": "x", "data/.hg": "a file"})
     assert names(repo, "data") == [".hg", "a"]
-    assert Ignored(repo.root).verdict("data/p/x").rule.source == "in sub_repo:p"
+    write(repo.root, **{"data/p/q/.dvc/config": ""})
+    for paths in (["data/p/x", "data/p/q/x", "data/p/q/r/x"], ["data/p/q/r/x", "data/p/q/x", "data/p/x"]):
+        ignored = Ignored(repo.root)
+        assert {ignored.verdict(path).rule.source for path in paths} == {"in sub_repo:p"}
+        assert not ignored.ignores("data/a")
+
+
+def test_what_lies_in_an_ignored_folder_is_ignored_by_the_rule_of_that_folder():
+    matcher = Matcher(parse(b"lost/\n!lost/in/\n", ""))
+    for paths in (["lost/in/deep/x", "lost/in/x", "lost/x"], ["lost/x", "lost/in/x", "lost/in/deep/x"]):
+        assert {matcher.match(path, is_dir=False).rule.pattern for path in paths} == {"lost/"}
+    assert not matcher.match("in/x", is_dir=False).ignored
 
 
 def test_a_file_deeper_than_the_stack_is_judged(tmp_path):

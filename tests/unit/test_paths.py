@@ -1,9 +1,14 @@
 """The judge of relative paths: a corpus of hostile ones, and ordinary ones that must pass."""
 
+import re
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from rigs.escapes import REFUSED
 from sycee.errors import FormatError
+from sycee.formats import paths as module
 from sycee.formats.paths import check_path, colliding, path_fault, portability_fault
 
 
@@ -88,3 +93,22 @@ def test_portable(path):
 )
 def test_colliding(paths, pair):
     assert colliding(paths) == pair
+
+
+@given(
+    st.lists(st.text(st.sampled_from("aZ09_-.~:/\\ \u200cg") | st.sampled_from("it"), max_size=8), max_size=5).map(
+        "/".join
+    )
+)
+@example("a" * 255)
+@example("a" * 256)
+@example("a/" * 127 + "a")
+@example("a/" * 300 + "a")
+@example("git~1")
+@example("x/.git")
+@example("a\n")
+def test_a_plain_name_is_judged_as_any_other(path):
+    quick = path_fault(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_PLAIN", re.compile("(?!)"))
+        assert path_fault(path) == quick

@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from sycee.digest import digest_bytes
+from sycee.errors import NotFound
 from sycee.store import statcache
 from sycee.store.statcache import SETTLED, StatCache
 
@@ -63,6 +64,47 @@ def test_a_file_written_this_instant_is_not_remembered(tmp_path):
     cache.digests_of(path)
     assert cache.get(path) is None
     cache.close()
+
+
+def test_of_many_files_each_is_judged_when_it_is_read(tmp_path):
+    """At the end of many, the times of the first have settled, but it may have been written again in the meantime."""
+    paths = [tmp_path / name for name in "ab"]
+    for path in paths:
+        path.write_bytes(b"abc")
+    clock = iter([SETTLED - 1, *[9 * SETTLED] * 9])
+    cache = StatCache(tmp_path / "db.sqlite", clock=lambda: paths[0].stat().st_ctime_ns + next(clock))
+    files = {str(path): path.lstat() for path in paths}
+    assert cache.digests_of_all(files) == dict.fromkeys(files, digest_bytes(b"abc"))
+    assert [*cache.get_all(files)] == [str(paths[1])]
+    cache.close()
+
+
+def test_many_files_are_read_once(tmp_path, late, monkeypatch):
+    paths = [tmp_path / f"f{number}" for number in range(statcache.AT_ONCE + 5)]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    files = {str(path): path.lstat() for path in paths}
+    told = []
+    first = late.digests_of_all(files, on_bytes=told.append)
+    assert first == {str(path): digest_bytes(path.name.encode()) for path in paths}
+    paths[3].write_bytes(b"xyz")
+    files[str(paths[3])] = paths[3].lstat()
+    read = []
+    real = statcache.read_regular
+    monkeypatch.setattr(statcache, "read_regular", lambda path: (read.append(path), real(path))[1])
+    assert late.digests_of_all(files) == first | {str(paths[3]): digest_bytes(b"xyz")}
+    assert read == [str(paths[3])]
+    assert sum(told) == sum(len(path.name) for path in paths)
+
+
+def test_what_was_read_before_a_refusal_is_kept(tmp_path, late):
+    (tmp_path / "a").write_bytes(b"abc")
+    (tmp_path / "b").write_bytes(b"abc")
+    files = {str(tmp_path / name): (tmp_path / name).lstat() for name in "ab"}
+    (tmp_path / "b").unlink()
+    with pytest.raises(NotFound):
+        late.digests_of_all(files)
+    assert [*late.get_all(files)] == [str(tmp_path / "a")]
 
 
 @pytest.mark.parametrize("back", [SETTLED, 3600 * 10**9], ids=["a moment", "an hour"])

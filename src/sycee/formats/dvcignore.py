@@ -43,6 +43,7 @@ class Verdict(NamedTuple):
 
 BUILT_IN = tuple(Rule(pattern, "", f":{pattern}") for pattern in (".hg/", ".git/", ".git", ".dvc/"))
 UNTOUCHED = Verdict()
+_BUILT_IN = {rule.pattern: Verdict(True, rule) for rule in BUILT_IN}
 
 
 def parse(data: bytes, folder: str) -> tuple[Rule, ...]:
@@ -77,7 +78,7 @@ class Matcher:
         """
         self.rules = tuple(rules)
         self._groups = _groups([*BUILT_IN, *self.rules]) if rules else []
-        self._folders: dict[str, Verdict] = {}
+        self._folders: dict[str, Verdict] = {"": UNTOUCHED}
 
     def match(self, path: str, *, is_dir: bool) -> Verdict:
         """Judge a path: it is ignored if it, or a folder on the way to it, is.
@@ -86,16 +87,20 @@ class Matcher:
             path: Relative to the root, with ``/``.
             is_dir: Whether it is a folder.
         """
-        parts = path.split("/")
-        for depth in range(1, len(parts)):
-            verdict = self._folder("/".join(parts[:depth]))
-            if verdict.ignored:
-                return verdict
-        return self._folder(path) if is_dir else self._decide(path, is_dir=False)
+        if is_dir:
+            return self._folder(path)
+        above = self._folder(path.rpartition("/")[0])
+        return above if above.ignored else self._decide(path, is_dir=False)
 
     def _folder(self, path: str) -> Verdict:
+        """Judge a folder, once: by the first folder on the way down to it that is ignored, or by what is said of it."""
         if path not in self._folders:
-            self._folders[path] = self._decide(path, is_dir=True)
+            parts = path.split("/")
+            verdict = UNTOUCHED
+            for folder in ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1)):
+                if not verdict.ignored:
+                    verdict = self._folders.get(folder) or self._decide(folder, is_dir=True)
+                self._folders[folder] = verdict
         return self._folders[path]
 
     def _decide(self, path: str, *, is_dir: bool) -> Verdict:
@@ -111,7 +116,7 @@ class Matcher:
 def _built_in(path: str, *, is_dir: bool) -> Verdict:
     name = path.rpartition("/")[2]
     wanted = f"{name}/" if is_dir and name != ".git" else name
-    return next((Verdict(True, rule) for rule in BUILT_IN if rule.pattern == wanted), UNTOUCHED)
+    return _BUILT_IN.get(wanted, UNTOUCHED)
 
 
 class _Group(NamedTuple):

@@ -17,7 +17,7 @@ from sycee.ops.taking import take
 from sycee.ops.transfer import OpenRemote, have_list
 from sycee.system.git import Git
 from sycee.system.tree import kind_at
-from sycee.workspace.content import cached_by_symlink, is_executable, listed, members, require_utf8
+from sycee.workspace.content import Member, cached_by_symlink, is_executable, listed, members, require_utf8
 from sycee.workspace.gitside import in_git, stage_if_wanted
 from sycee.workspace.ignored import Ignored
 from sycee.workspace.placed import remember
@@ -75,7 +75,8 @@ def _take_together(
     """Put the files among the targets into the cache at once; who then stores them one by one finds them there."""
     files = [path for path in targets if kind_at(path) == "file" and not is_legacy(known.get(path))]
     if manner.keep and len(files) > 1:
-        take(repo, {path: path.stat().st_size for path in files}, f"adding {len(files)} files", progress=progress)
+        found = [Member(path.name, str(path), path.lstat()) for path in files]
+        take(repo, found, f"adding {len(files)} files", progress=progress)
 
 
 def _owner(target: Path, known: Mapping[Path, Tracked]) -> Tracked | None:

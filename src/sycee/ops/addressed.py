@@ -167,7 +167,7 @@ class _Bringing:
             raise self._gone()
         found = files_below(path)
         self._require_size(sum(one.size for one in found))
-        return {one.relpath: one.path for one in found}
+        return {one.relpath: Path(one.path) for one in found}
 
     def _stored_files(self, folder: Path) -> dict[str, Path]:
         backend, key = self.place.backend, self.place.key

@@ -98,7 +98,7 @@ def add_to_remote(repo: Repository, request: Bringing, remote: Remote, *, progre
     with repo.locked(writes=[request.target]):
         _require_possible(repo, request)
     source = request.source.resolve()
-    found = files_below(source) if source.is_dir() else [Member(source.name, source, source.stat().st_size)]
+    found = files_below(source) if source.is_dir() else [Member(source.name, str(source), source.lstat())]
     digests = _sent(remote, found, progress)
     with repo.locked(writes=[request.target]):
         before = _require_possible(repo, request)
@@ -112,9 +112,9 @@ def add_to_remote(repo: Repository, request: Bringing, remote: Remote, *, progre
 
 
 def _sent(remote: Remote, found: Sequence[Member], progress: Progress) -> list[FileDigests]:
-    label = found[0].path.name if len(found) == 1 else f"{len(found)} files"
+    label = found[0].relpath.rpartition("/")[2] if len(found) == 1 else f"{len(found)} files"
     with progress.start(f"sending {label}", 2 * sum(one.size for one in found)) as task, workers(remote) as pool:
-        return [*pool.map(lambda one: send(remote, one.path, task.advance), found)]
+        return [*pool.map(lambda one: send(remote, Path(one.path), task.advance), found)]
 
 
 def _sent_lists(

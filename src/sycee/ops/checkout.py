@@ -249,7 +249,7 @@ def _plan_folder(repo: Repository, tracked: Tracked, whole: Wanted, plan: Plan, 
     if existed not in {None, "dir"}:
         extra.append(tracked.path)
     _require_ways(repo, {tracked.path / relpath for relpath in parts}, extra)
-    with progress.start(f"hashing {tracked.path.name}/", sum(member.size for member in found)) as task:
+    with progress.start(f"hashing {tracked.path.name}/", sum(one.size for one in found)) as task:
         for path in extra:
             _saved_id(repo, path, whole, plan, within(task))
         changed = [p for name, p in parts.items() if _is_outdated(repo, tracked.path / name, p, plan, within(task))]
@@ -397,7 +397,7 @@ def _put(repo: Repository, ready: Sequence[tuple[Placement, Prepared, FileDigest
     for placement, prepared, _ in ready:
         prepared.temp.replace(placement.path)
     own = [(made.path, digests) for made, prepared, digests in ready if prepared.way not in SHARED_INODE]
-    repo.statcache.put_all(((path, digests, path.lstat()) for path, digests in own), settled=True)
+    repo.statcache.put_all(((str(path), digests, path.lstat()) for path, digests in own), settled=True)
 
 
 def _prune_empty(plan: Plan) -> None:

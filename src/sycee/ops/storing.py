@@ -182,11 +182,12 @@ def _keep_lists(repo: Repository, listing: bytes, files: Sequence[FileSums] | No
 def _add_members(
     repo: Repository, folder: Path, found: Sequence[Member], progress: Progress, manner: Manner
 ) -> list[FileSums]:
-    sizes = {member.path: member.size for member in found}
-    taken = take(repo, sizes, f"adding {folder.name}/", keep=manner.keep, progress=progress)
-    for member in found:
-        _relink(repo, folder / member.relpath, taken[member.path].md5, manner)
-    return [_sums(member.relpath, taken[member.path]) for member in found]
+    taken = take(repo, found, f"adding {folder.name}/", keep=manner.keep, progress=progress)
+    are_links = repo.link_ways[0] in SHARED_INODE
+    for one in found:
+        if are_links or one.is_shared:
+            _relink(repo, folder / one.relpath, taken[one.path].md5, manner)
+    return [_sums(one.relpath, taken[one.path]) for one in found]
 
 
 def _sums(relpath: str, digests: FileDigests) -> FileSums:

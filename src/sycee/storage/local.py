@@ -106,7 +106,7 @@ class LocalBackend:
     def batch(self) -> Iterator[Write]:
         """See :meth:`sycee.storage.port.Batching.batch`."""
         folders: dict[str, Path] = {}
-        moves: list[tuple[Path, Path]] = []
+        moves: list[tuple[str, str]] = []
 
         def place_of(key: str) -> Path:
             parent, _, name = check_key(key).rpartition("/")
@@ -122,7 +122,7 @@ class LocalBackend:
                 return
             with opened(source) as file, self._speaking("write", key):
                 data = b"".join(pieces(file, size, CHUNK, on_bytes))
-                moves.append((place.write(data, mode=OBJECT_MODE), place_of(key)))
+                moves.append((place.write(data, mode=OBJECT_MODE), str(place_of(key))))
 
         with self._speaking("write", ""):
             temporary = self._inside(self._root / TEMPORARY)

@@ -22,7 +22,7 @@ from sycee.errors import Conflict, DigestMismatch, MissingData
 from sycee.store.expected import Expected, cannot_be, difference
 from sycee.store.layout import PRIVATE, is_object_id, md5_of, object_key
 from sycee.store.partial import Partial, Unfit, partial_of, sweep_partials
-from sycee.store.statcache import Known, StatCache, settle
+from sycee.store.statcache import Files, Known, StatCache, settle
 from sycee.system.atomic import fsync, fsync_dir, open_temp, sweep, write_file
 from sycee.system.links import prepare
 from sycee.system.onepass import (
@@ -33,7 +33,6 @@ from sycee.system.onepass import (
     legacy_md5_fd,
     legacy_md5_file,
     open_regular,
-    read_regular,
     require_unchanged,
 )
 from sycee.system.refusals import FULL, naming
@@ -56,7 +55,7 @@ class Batch:
     """
 
     place: Staging
-    waiting: list[tuple[Path, Path, FileDigests]] = field(default_factory=list)
+    waiting: list[tuple[str, str, FileDigests]] = field(default_factory=list)
     sources: list[Known] = field(default_factory=list)
 
 
@@ -71,6 +70,7 @@ class Cache:
 
     def __init__(self, root: Path, statcache: StatCache, *, shared: bool = False) -> None:
         self.root = root
+        self._base = str(root.absolute())
         self._statcache = statcache
         self._shared = shared
         self._swept = False
@@ -89,7 +89,7 @@ class Cache:
 
     def holds(self, expected: Expected, *, legacy: bool = False) -> bool:
         """Tell whether an object is here, as far as its size tells."""
-        size = self._size(self.path(expected.oid, legacy=legacy))
+        size = self._size(self._place(expected.oid, legacy=legacy))
         return size is not None and not cannot_be(expected, size)
 
     def _standing(self, oid: str, *, legacy: bool) -> Path | None:
@@ -97,7 +97,11 @@ class Cache:
         path = self.path(oid, legacy=legacy)
         return path if path.is_file() else None
 
-    def _size(self, path: Path) -> int | None:
+    def _place(self, oid: str, *, legacy: bool = False) -> str:
+        """Return :meth:`path` as absolute text: where objects are many, making Path objects is most of the work."""
+        return f"{self._base}/{object_key(oid, legacy=legacy)}"
+
+    def _size(self, path: str) -> int | None:
         try:
             status = os.stat(path)  # noqa: PTH116 - asked many times for each object
         except OSError:
@@ -238,42 +242,50 @@ class Cache:
         address = legacy_md5(blocks) if legacy else digests.md5
         if fault := difference(expected, digests, address):
             kept = batch.place.write(data, mode=0o600)
-            raise self._quarantine(kept, expected.oid, expected=fault[0], found=fault[1])
-        self._stage(batch, self.path(expected.oid, legacy=legacy), data, digests)
+            raise self._quarantine(Path(kept), expected.oid, expected=fault[0], found=fault[1])
+        self._stage(batch, self._place(expected.oid, legacy=legacy), data, digests)
 
-    def ingest_small(self, batch: Batch, source: Path) -> FileDigests:
+    def ingested(self, files: Files) -> dict[str, FileDigests]:
+        """Return the digests of those files that are unchanged since they were read, and whose objects are here.
+
+        Args:
+            files: Regular files, and what ``lstat`` says of each now.
+        """
+        known = self._statcache.get_all(files)
+        objects = {path: self._place(digests.md5) for path, digests in known.items()}
+        present = {path: os.lstat(path) for path in objects.values() if _is_file(path)}
+        held = self._statcache.get_all(present)
+        return {path: digests for path, digests in known.items() if held.get(objects[path]) == digests}
+
+    def ingest_small(self, batch: Batch, source: str) -> FileDigests:
         """Store a small file of the workspace together with others.
 
         Args:
             batch: With which it becomes durable.
-            source: A regular file.
+            source: A regular file, absolute.
 
         Raises:
             NotFound: If it is absent.
             Conflict: If it is no regular file, changes meanwhile, or has the md5 but not the bytes of a stored object.
         """
-        if (known := self._statcache.get(source)) and self._holds(known):
-            return known
-        data, status = read_regular(source)
-        digests = digest_bytes(data)
-        self._stage(batch, self.path(digests.md5), data, digests)
-        batch.sources.append((source, digests, status))
+        data, digests = self._statcache.read_small(source, batch.sources)
+        self._stage(batch, self._place(digests.md5), data, digests)
         return digests
 
-    def _stage(self, batch: Batch, path: Path, data: bytes, digests: FileDigests) -> None:
-        if not (path.is_file() and self._keep_present(path, digests)):
+    def _stage(self, batch: Batch, path: str, data: bytes, digests: FileDigests) -> None:
+        if not (_is_file(path) and self._keep_present(Path(path), digests)):
             batch.waiting.append((batch.place.write(data, mode=OBJECT_MODE, finish=settle), path, digests))
 
-    def _publish_all(self, waiting: Sequence[tuple[Path, Path, FileDigests]]) -> None:
-        named: dict[Path, FileDigests] = {}
+    def _publish_all(self, waiting: Sequence[tuple[str, str, FileDigests]]) -> None:
+        named: dict[str, FileDigests] = {}
         for _, path, digests in waiting:
             if named.setdefault(path, digests) != digests:
                 raise _two_contents(named[path], digests)
-        self._make_dirs({path.parent for path in named})
+        self._make_dirs(map(Path, {path.rpartition("/")[0] for path in named}))
         with self._naming:
-            absent = [one for one in waiting if not (one[1].is_file() and self._keep_present(one[1], one[2]))]
+            absent = [one for one in waiting if not (_is_file(one[1]) and self._keep_present(Path(one[1]), one[2]))]
             publish([(temp, path) for temp, path, _ in absent])
-        self._statcache.put_all([(path, digests, path.lstat()) for _, path, digests in absent], settled=True)
+        self._statcache.put_all([(path, digests, os.lstat(path)) for _, path, digests in absent], settled=True)
 
     def ingest(self, source: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         """Store a file of the workspace: read once, hashed by all algorithms, copied on the way.
@@ -456,6 +468,10 @@ class Cache:
         aside = self._set_aside(path, oid)
         hint = f"the bytes are kept in {aside}; bring a good copy from wherever there is one: sycee check --repair"
         return _damaged(oid, expected, found, hint=hint, kept=str(aside))
+
+
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - asked many times for each object
 
 
 def _two_contents(stored: FileDigests, found: FileDigests) -> Conflict:

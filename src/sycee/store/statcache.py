@@ -21,21 +21,25 @@ so a database that is reached through a link, or holds anything but our one tabl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from sycee.digest import FileDigests
+from sycee.digest import FileDigests, digest_bytes
 from sycee.errors import Conflict
-from sycee.system.onepass import OnBytes, digest_file, ignore_bytes
+from sycee.system.onepass import OnBytes, digest_file, ignore_bytes, read_regular
 from sycee.system.tree import kind_of
 
 SETTLED = 50_000_000  # nanoseconds; kernels tick every 1 to 10 ms
+SMALL = 1 << 20  # bytes: a file of so many is read at once
+AT_ONCE = 500  # rows of one query; every SQLite takes as many parameters
 
 _TABLE = """CREATE TABLE digests (
   path TEXT PRIMARY KEY, state TEXT NOT NULL, size INTEGER NOT NULL,
   md5 TEXT NOT NULL, sha256 TEXT NOT NULL, blake3 TEXT NOT NULL
 ) WITHOUT ROWID"""
+_GET = "SELECT path, state, size, md5, sha256, blake3 FROM digests WHERE path IN"
 _PUT = "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)"
 _BESIDE = ("", "-wal", "-shm", "-journal")  # the files that SQLite opens
 
@@ -46,7 +50,8 @@ def settle(file: int | Path) -> None:
     os.utime(file, ns=(moment, moment))
 
 
-Known = tuple[Path, FileDigests, os.stat_result]
+Known = tuple[str, FileDigests, os.stat_result]  # absolute path; many paths are text, for an object of each is slow
+Files = Mapping[str, os.stat_result]  # what lstat says of regular files, by absolute path
 
 
 class StatCache:
@@ -68,15 +73,27 @@ class StatCache:
             status = path.lstat()
             if kind_of(status) != "file" or not (self._connection or self._path.exists()):
                 return None
-            row = (
-                self._open()
-                .execute(
-                    "SELECT size, md5, sha256, blake3 FROM digests WHERE path = ? AND state = ?", _key(path, status)
-                )
-                .fetchone()
-            )
-            return FileDigests(*row) if row else None
+            return self.get_all({(text := str(path.absolute())): status}).get(text)
         return None
+
+    def get_all(self, files: Files) -> dict[str, FileDigests]:
+        """Return the digests of those files that are unchanged since they were taken, by path.
+
+        Args:
+            files: Regular files, and what ``lstat`` says of each now.
+        """
+        found: dict[str, FileDigests] = {}
+        with suppress(OSError, sqlite3.Error):
+            if files and (self._connection or self._path.exists()):
+                for path, state, *values in self._selected([*files]):
+                    if state == _state(files[path]):
+                        found[path] = FileDigests(*values)
+        return found
+
+    def _selected(self, paths: list[str]) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(paths), AT_ONCE):
+            some = paths[start : start + AT_ONCE]
+            yield from self._open().execute(f"{_GET} ({', '.join('?' * len(some))})", some)
 
     def put(self, path: Path, digests: FileDigests, status: os.stat_result, *, settled: bool = False) -> None:
         """Remember digests, if the file's times have settled.
@@ -87,7 +104,7 @@ class StatCache:
             status: Its ``lstat`` or ``fstat``, taken after that pass.
             settled: Whether sycee made the file and called :func:`settle`: its ctime is then new, and no matter.
         """
-        if rows := self._rows([(path, digests, status)], settled=settled):
+        if rows := self._rows([(str(path.absolute()), digests, status)], settled=settled):
             with suppress(OSError, sqlite3.Error):
                 self._open().execute(_PUT, rows[0])
 
@@ -95,6 +112,8 @@ class StatCache:
         """Remember digests of many files, in one transaction; see :meth:`put`."""
         rows = self._rows(known, settled=settled)
         with suppress(OSError, sqlite3.Error):
+            if not rows:
+                return
             connection = self._open()
             connection.execute("BEGIN")
             try:
@@ -103,12 +122,14 @@ class StatCache:
                 connection.execute("COMMIT")
 
     def _rows(self, known: Iterable[Known], *, settled: bool) -> list[tuple[str | int, ...]]:
-        now = self._clock()
         return [
-            (*_key(path, status), digests.size, digests.md5, digests.sha256, digests.blake3)
+            (path, _state(status), digests.size, digests.md5, digests.sha256, digests.blake3)
             for path, digests, status in known
-            if now - (status.st_mtime_ns if settled else max(status.st_mtime_ns, status.st_ctime_ns)) >= SETTLED
+            if self._has_settled(status.st_mtime_ns if settled else max(status.st_mtime_ns, status.st_ctime_ns))
         ]
+
+    def _has_settled(self, moment: int) -> bool:
+        return self._clock() - moment >= SETTLED
 
     def digests_of(self, path: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         """Return the digests of a regular file, reading it only if it is not known to be unchanged.
@@ -126,6 +147,51 @@ class StatCache:
             raise Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
         self.put(path, digests, status)
         return digests
+
+    def digests_of_all(self, files: Files, *, on_bytes: OnBytes = ignore_bytes) -> dict[str, FileDigests]:
+        """Return the digests of many regular files by path, reading those that are not known to be unchanged.
+
+        Args:
+            files: What ``lstat`` says of each now.
+            on_bytes: Called with the number of bytes of each step.
+
+        Raises:
+            NotFound, Conflict: As :meth:`digests_of`.
+        """
+        found = self.get_all(files)
+        on_bytes(sum(digests.size for digests in found.values()))
+        read: list[Known] = []
+        try:
+            for path, status in files.items():
+                if path not in found:
+                    found[path] = self._digested(path, status.st_size, read, on_bytes)
+        finally:
+            self.put_all(read)
+        return found
+
+    def _digested(self, path: str, size: int, read: list[Known], on_bytes: OnBytes) -> FileDigests:
+        if size > SMALL:
+            return self.digests_of(Path(path), on_bytes=on_bytes)
+        digests = self.read_small(path, read)[1]
+        on_bytes(digests.size)
+        return digests
+
+    def read_small(self, path: str, read: list[Known]) -> tuple[bytes, FileDigests]:
+        """Return a small regular file and its digests.
+
+        Args:
+            path: Where it is, absolute.
+            read: Gets what may be remembered by :meth:`put_all`. That the times have settled is judged here: when all
+                of many files are read, it is too late for the first of them.
+
+        Raises:
+            NotFound, Conflict: As :meth:`digests_of`.
+        """
+        data, status = read_regular(path)
+        digests = digest_bytes(data)
+        if self._has_settled(max(status.st_mtime_ns, status.st_ctime_ns)):
+            read.append((path, digests, status))
+        return data, digests
 
     def forget(self, path: Path) -> None:
         """Remember nothing of a file."""
@@ -181,6 +247,6 @@ def _require_own(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("holds something that sycee did not make")
 
 
-def _key(path: Path, status: os.stat_result) -> tuple[str, str]:
+def _state(status: os.stat_result) -> str:
     times = f"{status.st_mtime_ns}:{status.st_ctime_ns}"
-    return str(path.absolute()), f"{status.st_dev}:{status.st_ino}:{status.st_size}:{times}"
+    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{times}"

@@ -7,20 +7,17 @@ final fsync. On two cores the whole costs little more than md5 alone. Buffers ro
 at ``BUFFERS * CHUNK`` whatever the size of the file.
 """
 
-import io
 import mmap
 import os
 import queue
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from sycee.digest import LEGACY_BLOCK, Algorithm, FileDigests, Hasher, digest_bytes, hasher, legacy_md5
 from sycee.errors import Conflict, NotFound
 from sycee.system.atomic import write_all
 from sycee.system.pouring import CHUNK, DirectWriter, SpareWriter, Stage
-from sycee.system.refusals import naming
 
 BUFFERS = 6
 
@@ -38,21 +35,27 @@ def open_regular(path: Path) -> int:
         NotFound: If it is absent.
         Conflict: If it is something else than a regular file.
     """
+    return _opened(path)[0]
+
+
+def _opened(path: str | Path) -> tuple[int, os.stat_result]:
+    """Return a descriptor as :func:`open_regular` does, and what it is of."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise NotFound(f"{path} does not exist", path=str(path)) from None
     except OSError as error:
-        if path.is_symlink():
+        if Path(path).is_symlink():
             hint = "look where it leads; then put a file in its place, or nothing"
             raise Conflict(
                 f"{path} is a symbolic link, where a regular file is needed", hint=hint, path=str(path)
             ) from None
         raise Conflict(f"{path} cannot be read: {error.strerror}", path=str(path)) from error
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
         os.close(fd)
         raise Conflict(f"{path} is not a regular file", path=str(path))
-    return fd
+    return fd, status
 
 
 def digest_stream(
@@ -145,46 +148,57 @@ def digest_file(path: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         NotFound: If it is absent.
         Conflict: If it is not a regular file, or changed while it was read.
     """
-    with _reading(path) as fd:
-        return digest_fd(fd, on_bytes=on_bytes)
+    fd, before = _opened(path)
+    try:
+        digests = digest_fd(fd, on_bytes=on_bytes)
+        require_unchanged(path, before, os.fstat(fd))
+    finally:
+        os.close(fd)
+    return digests
 
 
-def read_regular(path: Path) -> tuple[bytes, os.stat_result]:
+def read_regular(path: str | Path) -> tuple[bytes, os.stat_result]:
     """Return the bytes of a small regular file, and its status after they were read.
 
     Raises:
         NotFound: If it is absent.
         Conflict: If it is not a regular file, or changed while it was read.
     """
-    with _reading(path) as fd:
-        with naming(path):
-            data = io.FileIO(fd, closefd=False).readall()
-        status = os.fstat(fd)
-    if len(data) != status.st_size:
-        raise Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
-    return data, status
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[int]:
-    """Give a regular file open for reading; refuse what was read if somebody wrote to it meanwhile."""
-    fd = open_regular(path)
+    fd, before = _opened(path)
     try:
-        before = os.fstat(fd)
-        yield fd
-        require_unchanged(path, before, os.fstat(fd))
+        data = _read_whole(fd, before.st_size)
+        after = os.fstat(fd)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         os.close(fd)
+    require_unchanged(path, before, after)
+    if len(data) != after.st_size:
+        raise _changed(path)
+    return data, after
 
 
-def require_unchanged(path: Path, before: os.stat_result, after: os.stat_result) -> None:
+def _read_whole(fd: int, size: int) -> bytes:
+    """Return the bytes of a file that had this size, and one more if it has grown."""
+    data = os.read(fd, size + 1)
+    while len(data) < size and (more := os.read(fd, size + 1 - len(data))):  # on some file systems it may be less
+        data += more
+    return data
+
+
+def require_unchanged(path: str | Path, before: os.stat_result, after: os.stat_result) -> None:
     """Refuse digests of a file that somebody wrote to meanwhile.
 
     Raises:
         Conflict: If size or times differ between the two looks.
     """
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
+        raise _changed(path)
+
+
+def _changed(path: str | Path) -> Conflict:
+    return Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
 
 
 def digest_chunks(

@@ -30,15 +30,15 @@ class Staging:
     folder: Path
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def write(self, data: bytes, *, mode: int, finish: Finish | None = None) -> Path:
-        """Write a file and return its temporary path.
+    def write(self, data: bytes, *, mode: int, finish: Finish | None = None) -> str:
+        """Write a file and return its temporary path; as text, like all paths here, for they are many.
 
         Args:
             data: All of its bytes.
             mode: Permission bits.
             finish: Called with the descriptor before it is closed.
         """
-        temp = self.folder / str(next(self._numbers))
+        temp = f"{self.folder}/{next(self._numbers)}"
         fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             write_all(fd, data)
@@ -50,7 +50,7 @@ class Staging:
         return temp
 
 
-def publish(moves: Sequence[tuple[Path, Path]]) -> None:
+def publish(moves: Sequence[tuple[str, str]]) -> None:
     """Give files their names, durably.
 
     Args:
@@ -60,15 +60,15 @@ def publish(moves: Sequence[tuple[Path, Path]]) -> None:
         return
     _flush([temp for temp, _ in moves])
     for temp, path in moves:
-        temp.replace(path)
-    folders = {path.parent for _, path in moves}
-    if not (len(folders) >= FEW and flush_file_system(moves[0][1].parent)):
+        os.replace(temp, path)  # noqa: PTH105 - as everywhere here, no object is made for a path
+    folders = {os.path.dirname(path) for _, path in moves}  # noqa: PTH120
+    if not (len(folders) >= FEW and flush_file_system(min(folders))):
         for folder in folders:
-            fsync_dir(folder)
+            fsync_dir(Path(folder))
 
 
-def _flush(files: Sequence[Path]) -> None:
-    if len(files) >= FEW and flush_file_system(files[0].parent):
+def _flush(files: Sequence[str]) -> None:
+    if len(files) >= FEW and flush_file_system(os.path.dirname(files[0])):  # noqa: PTH120
         return
     for file in files:
         fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
@@ -104,7 +104,7 @@ def _locked_folder(parent: Path) -> tuple[Path, int]:
         os.close(fd)
 
 
-def flush_file_system(folder: Path) -> bool:
+def flush_file_system(folder: str | Path) -> bool:
     """Make everything durable that was written to a file system; tell whether this system can.
 
     Raises:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sycee.core.parts import WHOLE, Parts
-from sycee.core.progress import SILENT, Progress, within
+from sycee.core.progress import SILENT, Progress
 from sycee.digest import FileDigests
 from sycee.errors import Conflict, DigestMismatch, SyceeError
 from sycee.formats import dirobject, dvcignore
 from sycee.formats.dirobject import Entry
-from sycee.store.layout import is_object_id, md5_of
+from sycee.store.layout import is_object_id
 from sycee.system.onepass import legacy_md5_file
-from sycee.system.tree import kind_at, scan
+from sycee.system.tree import TreeEntry, kind_at, scan
 from sycee.workspace.ignored import Ignored
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
@@ -25,13 +25,25 @@ class Member(NamedTuple):
 
     Attributes:
         relpath: Below the folder, with ``/``.
-        path: Absolute.
-        size: In bytes.
+        path: Where its bytes are, absolute: behind a link, if it is one. Text, since there may be very many.
+        status: What ``lstat`` says of that.
+        is_link: Whether it is a symbolic link.
     """
 
     relpath: str
-    path: Path
-    size: int
+    path: str
+    status: os.stat_result
+    is_link: bool = False
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it may be one file with another name, such as that of its object."""
+        return self.is_link or self.status.st_nlink > 1
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+        return self.status.st_size
 
 
 def members(
@@ -79,20 +91,22 @@ def files_below(
     for entry in scan(folder, enter=enter):
         if entry.kind == "dir" or not holds(entry.relpath):
             continue
-        path = folder / entry.relpath
-        if path.name == dvcignore.NAME:
-            raise Conflict(f"{path} lies in a tracked folder", hint="move its rules to .dvcignore in the root")
+        if entry.relpath.rpartition("/")[2] == dvcignore.NAME:
+            place = folder / entry.relpath
+            raise Conflict(f"{place} lies in a tracked folder", hint="move its rules to .dvcignore in the root")
         require_utf8(entry.relpath)
         if entry.kind == "file":
-            found.append(Member(entry.relpath, path, entry.stat.st_size))
-            continue
-        if entry.kind == "symlink" and path.is_dir():
-            continue
-        path = path.resolve()
-        if entry.kind != "symlink" or kind_at(path) != "file":
-            raise Conflict(f"{folder / entry.relpath} is not a file", hint="move it out of the folder, then repeat")
-        found.append(Member(entry.relpath, path, path.stat().st_size))
+            found.append(Member(entry.relpath, f"{folder}/{entry.relpath}", entry.stat))
+        elif entry.kind != "symlink" or not (folder / entry.relpath).is_dir():
+            found.append(_linked(folder, entry))
     return found
+
+
+def _linked(folder: Path, entry: TreeEntry) -> Member:
+    path = (folder / entry.relpath).resolve()
+    if entry.kind != "symlink" or kind_at(path) != "file":
+        raise Conflict(f"{folder / entry.relpath} is not a file", hint="move it out of the folder, then repeat")
+    return Member(entry.relpath, str(path), path.lstat(), is_link=True)
 
 
 def require_utf8(relpath: str) -> None:
@@ -208,9 +222,13 @@ def is_lost_link(path: Path) -> bool:
 def _current_folder(repo: Repository, tracked: Tracked, progress: Progress) -> Current:
     legacy = tracked.out.is_legacy
     found = members(repo, tracked.path, tracked.parts)
-    with progress.start(f"hashing {tracked.path.name}/", sum(member.size for member in found)) as task:
-        ids = [file_id(repo, member.path, legacy=legacy, progress=within(task)) for member in found]
-    entries = tuple(Entry(member.relpath, md5_of(oid)) for member, oid in zip(found, ids, strict=True))
+    with progress.start(f"hashing {tracked.path.name}/", sum(one.size for one in found)) as task:
+        if legacy:
+            md5s = {one.path: legacy_md5_file(Path(one.path)) for one in found}
+        else:
+            known = repo.statcache.digests_of_all({one.path: one.status for one in found}, on_bytes=task.advance)
+            md5s = {path: digests.md5 for path, digests in known.items()}
+    entries = tuple(Entry(one.relpath, md5s[one.path]) for one in found)
     if tracked.parts:
         entries = tuple(tracked.parts.replaced(listed(repo, tracked), entries))
     return Current(dirobject.object_id(dirobject.render(entries)), entries)

@@ -20,7 +20,7 @@ class Ignored:
         """
         self._root = root
         self._matchers: dict[str, Matcher] = {}
-        self._projects: dict[str, bool] = {}
+        self._projects: dict[str, str | None] = {"": None}
 
     def ignores(self, relpath: str, *, is_dir: bool = False) -> bool:
         """Tell whether DVC walks past a path.
@@ -36,7 +36,7 @@ class Ignored:
 
     def verdict(self, relpath: str, *, is_dir: bool = False) -> Verdict:
         """Judge a path as :meth:`ignores` does, and name the rule that decided."""
-        project = self._project_on_the_way(relpath, is_dir=is_dir)
+        project = self._project_on_the_way(relpath if is_dir else relpath.rpartition("/")[0])
         if project is None:
             return self.by_rules(relpath, is_dir=is_dir)
         above, _, name = project.rpartition("/")
@@ -69,12 +69,12 @@ class Ignored:
             rules = dvcignore.parse(file.read(dvcignore.MAX_BYTES + 1), folder)
         return Matcher((*above.rules, *rules)) if rules else above
 
-    def _project_on_the_way(self, relpath: str, *, is_dir: bool) -> str | None:
-        parts = relpath.split("/")
-        depths = range(1, len(parts) + is_dir)
-        return next((one for one in ("/".join(parts[:depth]) for depth in depths) if self._is_project(one)), None)
-
-    def _is_project(self, folder: str) -> bool:
+    def _project_on_the_way(self, folder: str) -> str | None:
+        """Return the first folder on the way down to this one, or this one, that is a project of its own."""
         if folder not in self._projects:
-            self._projects[folder] = (self._root / folder / ".dvc").exists()
+            parts, project = folder.split("/"), None
+            for one in ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1)):
+                if project is None and one not in self._projects:
+                    self._projects[one] = one if (self._root / one / ".dvc").exists() else None
+                project = self._projects.setdefault(one, project)
         return self._projects[folder]

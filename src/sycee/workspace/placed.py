@@ -7,7 +7,7 @@ needs bytes that are unchanged and stored (``ops/vanished.py``). Losing it costs
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -83,18 +83,22 @@ def going(repo: Repository, relpaths: Iterable[str]) -> None:
 def token(path: Path) -> str:
     """Return what changes when a file, or any file of a folder, is written or replaced, or comes or goes."""
     digest = blake2b(digest_size=16)
-    for file in files(path):
-        status = file.lstat()
-        digest.update(os.fsencode(f"{os.path.relpath(file, path)}\0{status.st_size}\0{status.st_mtime_ns}\0"))
+    for name, status in _looked_at(path):
+        digest.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"))
     return digest.hexdigest()
 
 
 def files(path: Path) -> list[Path]:
     """Return the file at a path, or all that a folder there holds and that are no folders."""
+    return [path / name for name, _ in _looked_at(path)]
+
+
+def _looked_at(path: Path) -> Iterator[tuple[str, os.stat_result]]:
     kind = kind_at(path)
     if kind == "dir":
-        return [path / entry.relpath for entry in scan(path) if entry.kind != "dir"]
-    return [] if kind is None else [path]
+        yield from ((entry.relpath, entry.stat) for entry in scan(path) if entry.kind != "dir")
+    elif kind is not None:
+        yield ".", path.lstat()
 
 
 def _is_of(row: Placed, out: Out) -> bool:
