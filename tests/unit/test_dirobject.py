@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sycee.errors import FormatError
 from sycee.formats import dirobject
@@ -98,3 +100,40 @@ def test_a_folder_brings_no_settings_and_no_endless_path(relpath):
     data = json.dumps([{"md5": "0" * 32, "relpath": relpath}]).encode()
     with pytest.raises(FormatError):
         dirobject.parse(data)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"md5": st.sampled_from(["a" * 32, "0123456789abcdef" * 2, "A" * 32, "", 5, None])},
+            optional={
+                "relpath": st.text('ab/.\\é\n"', max_size=5) | st.sampled_from(["a/b", "a", ".dvc/x", ".git", 7, []]),
+                "size": st.just(1),
+            },
+        )
+        | st.sampled_from([5, "a", None, []]),
+        max_size=4,
+    ).map(json.dumps)
+    | st.sampled_from(["[", "{}", "null", "[" * 5000, "[NaN]", "5", '""']),
+    st.sampled_from(["utf-8", "utf-16", "utf-8-sig"]),
+    st.booleans(),
+)
+def test_bytes_as_they_are_written_are_read_as_any_others(text, encoding, twice):
+    data = (text.replace('"md5": "', '"md5": "x", "md5": "', 1) if twice else text).encode(encoding)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dirobject, "_rendered", lambda _data: None)
+        slow = outcome(data)
+    assert outcome(data) == slow
+
+
+def outcome(data):
+    try:
+        return dirobject.parse.__wrapped__(data)
+    except FormatError as error:
+        return error.message, error.faults
+
+
+def test_what_is_written_is_read_without_being_taken_apart(monkeypatch):
+    monkeypatch.setattr(dirobject, "_judged", None)
+    entries = (Entry("a b/é", "a" * 32), Entry("a/b", "b" * 32))
+    assert dirobject.parse(dirobject.render(entries)) == entries

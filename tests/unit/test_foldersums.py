@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sycee.digest import digest_bytes, sha256_hex
 from sycee.errors import FormatError
+from sycee.formats import foldersums
 from sycee.formats.foldersums import FileSums, parse, render
 from sycee.formats.paths import path_fault
 
@@ -67,3 +68,17 @@ def test_what_is_not_canonical_is_refused(text):
 def test_bytes_that_are_not_text_are_refused():
     with pytest.raises(FormatError, match="UTF-8"):
         parse(GOOD + b"\xff\n")
+
+
+@given(
+    st.sampled_from(["a" * 64, "A" * 64, "a" * 63, ""]),
+    st.sampled_from(["0", "7", "07", "1" * 20, "1" * 21, "-1", "\u0663", ""]),
+    st.sampled_from(["a/b", "a b", " ", "", ".git", "../x", "e\u0301"]),
+    st.sampled_from([" ", "  "]),
+)
+def test_plain_lines_are_judged_as_any_others(digest, size, relpath, gap):
+    line = f"{digest} {'b' * 64}{gap}{digest[:32]} {size} {relpath}"
+    quick = foldersums._line(line)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(foldersums, "is_plain", lambda _path: False)
+        assert foldersums._line(line) == quick

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple, NoReturn
 
 from sycee.digest import is_hex, md5_hex
 from sycee.errors import Fault, FormatError
-from sycee.formats.paths import path_fault
+from sycee.formats.paths import is_plain, path_fault
 
 SUFFIX = ".dir"
 MAX_BYTES = 256 << 20  # some two million files
 MAX_FAULTS = 100  # a hostile list of millions of faults helps nobody
 
 _KEYS = {"md5", "relpath"}
+_quoted = json.JSONEncoder().encode
 
 
 class Entry(NamedTuple):
@@ -46,6 +47,19 @@ def parse(data: bytes) -> tuple[Entry, ...]:
     """
     if len(data) > MAX_BYTES:
         raise FormatError(f"the directory object is larger than {MAX_BYTES} bytes")
+    return _rendered(data) or _judged(data)
+
+
+def _rendered(data: bytes) -> tuple[Entry, ...] | None:
+    """Return the entries if the bytes are just what :func:`render` makes of them, as nearly all are; else None."""
+    try:
+        entries = [Entry(item["relpath"], item["md5"]) for item in json.loads(data)]
+        return tuple(entries) if render(entries) == data else None
+    except (FormatError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        return None
+
+
+def _judged(data: bytes) -> tuple[Entry, ...]:
     value = _json(data)
     if not isinstance(value, list):
         raise FormatError("the directory object is not a JSON list", faults=[Fault("$", "must be a list")])
@@ -73,9 +87,11 @@ def render(entries: Iterable[Entry]) -> bytes:
     items = list(entries)
     faults: list[Fault] = []
     for index, entry in enumerate(items):
-        faults += _entry_faults(entry.md5, entry.relpath, f"$[{index}]")
+        if not (is_hex(entry.md5, "md5") and is_plain(entry.relpath)):
+            faults += _entry_faults(entry.md5, entry.relpath, f"$[{index}]")
     ordered = _canonical(items, faults)
-    return json.dumps([{"md5": entry.md5, "relpath": entry.relpath} for entry in ordered]).encode("ascii")
+    listed = (f'{{"md5": "{entry.md5}", "relpath": {_quoted(entry.relpath)}}}' for entry in ordered)
+    return f"[{', '.join(listed)}]".encode("ascii")
 
 
 def object_id(data: bytes) -> str:
@@ -147,10 +163,15 @@ def _collisions(ordered: list[Entry]) -> Iterator[Fault]:
         if entry.relpath in files:
             yield Fault("$", f"{entry.relpath!r} is listed twice")
         files.add(entry.relpath)
+    folders = {""}  # and those above each of them are no files
     for entry in ordered:
+        way = []
         parent = entry.relpath.rpartition("/")[0]
-        while parent:
+        while parent not in folders:
             if parent in files:
                 yield Fault("$", f"{parent!r} is both a file and the folder of {entry.relpath!r}")
                 break
+            way.append(parent)
             parent = parent.rpartition("/")[0]
+        else:
+            folders.update(way)

@@ -4,15 +4,17 @@ Specification: docs/spec/folder-sums.md. A pointer names the sums of its folder 
 belong to; they lie in sycee's private corner of cache and remote.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sycee.digest import is_hex
 from sycee.errors import Fault, FormatError
-from sycee.formats.paths import path_fault
+from sycee.formats.paths import is_plain, path_fault
 
 HEADER = "sycee-folder-sums 1"
 MAX_BYTES = 256 << 20  # some one million files
+_SOUND = re.compile(r"[0-9a-f]{64} [0-9a-f]{64} [0-9a-f]{32} (0|[1-9][0-9]{0,19}) ")
 MAX_FAULTS = 100  # more help nobody
 
 
@@ -83,6 +85,8 @@ def _files(lines: Iterable[str]) -> Mapping[str, FileSums]:
 
 def _line(line: str) -> FileSums | str:
     fields = line.split(" ", 4)
+    if len(fields) == 5 and _SOUND.match(line) and is_plain(fields[4]):  # as nearly all lines of very many
+        return FileSums(fields[4], int(fields[3]), fields[2], fields[0], fields[1])
     if len(fields) != 5:
         return "must have five fields"
     sha256, blake3, md5, size, relpath = fields

@@ -37,6 +37,7 @@ from sycee.system.onepass import (
 )
 from sycee.system.refusals import FULL, naming
 from sycee.system.staging import Staging, publish, staging
+from sycee.system.tree import is_file
 
 if TYPE_CHECKING:
     from sycee.storage.port import Pin
@@ -253,8 +254,7 @@ class Cache:
         """
         known = self._statcache.get_all(files)
         objects = {path: self._place(digests.md5) for path, digests in known.items()}
-        present = {path: os.lstat(path) for path in objects.values() if _is_file(path)}
-        held = self._statcache.get_all(present)
+        held = self._statcache.get_all({path: os.lstat(path) for path in objects.values() if is_file(path)})
         return {path: digests for path, digests in known.items() if held.get(objects[path]) == digests}
 
     def ingest_small(self, batch: Batch, source: str) -> FileDigests:
@@ -273,7 +273,7 @@ class Cache:
         return digests
 
     def _stage(self, batch: Batch, path: str, data: bytes, digests: FileDigests) -> None:
-        if not (_is_file(path) and self._keep_present(Path(path), digests)):
+        if not (is_file(path) and self._keep_present(Path(path), digests)):
             batch.waiting.append((batch.place.write(data, mode=OBJECT_MODE, finish=settle), path, digests))
 
     def _publish_all(self, waiting: Sequence[tuple[str, str, FileDigests]]) -> None:
@@ -283,7 +283,7 @@ class Cache:
                 raise _two_contents(named[path], digests)
         self._make_dirs(map(Path, {path.rpartition("/")[0] for path in named}))
         with self._naming:
-            absent = [one for one in waiting if not (_is_file(one[1]) and self._keep_present(Path(one[1]), one[2]))]
+            absent = [one for one in waiting if not (is_file(one[1]) and self._keep_present(Path(one[1]), one[2]))]
             publish([(temp, path) for temp, path, _ in absent])
         self._statcache.put_all([(path, digests, os.lstat(path)) for _, path, digests in absent], settled=True)
 
@@ -468,10 +468,6 @@ class Cache:
         aside = self._set_aside(path, oid)
         hint = f"the bytes are kept in {aside}; bring a good copy from wherever there is one: sycee check --repair"
         return _damaged(oid, expected, found, hint=hint, kept=str(aside))
-
-
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113 - asked many times for each object
 
 
 def _two_contents(stored: FileDigests, found: FileDigests) -> Conflict:

@@ -40,6 +40,11 @@ def kind_at(path: Path) -> Kind | None:
         return None
 
 
+def is_file(path: str) -> bool:
+    """Tell whether a path leads to a regular file; of text, where so many are asked for that objects would be slow."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def scan(root: Path, *, enter: Callable[[str], bool] = lambda _relpath: True) -> Iterator[TreeEntry]:
     """Yield every name below ``root``, folders before what they hold, names in code point order.
 

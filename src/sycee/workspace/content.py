@@ -47,7 +47,7 @@ class Member(NamedTuple):
 
 
 def members(
-    repo: Repository, folder: Path, parts: Parts = WHOLE, *, leave: Callable[[Path], bool] = lambda _: False
+    repo: Repository, folder: Path, parts: Parts = WHOLE, *, leave: Callable[[Path], bool] | None = None
 ) -> list[Member]:
     """Return the files that belong to a tracked folder, as DVC sees them: links to files count, links to folders not.
 
@@ -69,7 +69,9 @@ def members(
         return (relpath in ways or parts.hold(relpath)) and not ignored.ignores(f"{above}/{relpath}", is_dir=True)
 
     def holds(relpath: str) -> bool:
-        return parts.hold(relpath) and not ignored.ignores(f"{above}/{relpath}") and not leave(folder / relpath)
+        if not parts.hold(relpath) or ignored.ignores(f"{above}/{relpath}"):
+            return False
+        return leave is None or not leave(folder / relpath)
 
     return files_below(folder, enter=enter, holds=holds)
 
