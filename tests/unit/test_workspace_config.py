@@ -1,12 +1,15 @@
+import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sycee.errors import FormatError, NotFound, SyceeError
+from sycee.errors import FormatError, NotFound, SyceeError, UsageError
 from sycee.storage.local import LocalBackend
 from sycee.storage.memory import MemoryBackend
 from sycee.storage.readonly import ReadOnlyBackend
+from sycee.system.ownership import is_anothers
 from sycee.workspace.config import Config, find_dvc_dir, load_config
 from sycee.workspace.remotes import open_backend, remote_settings
 
@@ -147,6 +150,49 @@ def test_local_settings_that_come_with_the_clone_are_not_mine(tmp_path: Path) ->
     merged = config(tmp_path, **{"global": MINE})
     assert merged.get('remote "store"', "secret_access_key") is None
     assert "not used for it: access_key_id, secret_access_key" in merged.warnings[0]
+
+
+@pytest.fixture
+def anothers(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Give a file to another user; who may not do that becomes another one."""
+    if os.geteuid() == 0:
+        return lambda path: os.chown(path, 12345, 12345, follow_symlinks=False)
+    return lambda path: monkeypatch.setattr(os, "geteuid", lambda: path.lstat().st_uid + 1)
+
+
+def test_local_settings_of_another_user_are_not_mine(tmp_path: Path, anothers: Callable[[Path], None]) -> None:
+    theirs = section("store", url="gs://evil/models", endpointurl="https://evil.example")
+    mine = config(tmp_path, **{"global": MINE}, local=theirs)
+    assert mine.warnings == ()
+    assert mine.get('remote "store"', "secret_access_key") == "SK"
+    local = tmp_path / FILES["local"]
+    anothers(local)
+    merged = config(tmp_path)
+    assert merged.get('remote "store"', "secret_access_key") is None
+    assert merged.warnings[0].startswith(f"{local} belongs to another user: ")
+    assert "not used for it: access_key_id, secret_access_key" in merged.warnings[1]
+
+
+def test_they_send_no_token_to_a_stranger(tmp_path: Path, anothers: Callable[[Path], None]) -> None:
+    config(tmp_path, local=section("store", url="gs://evil/models", endpointurl="https://evil.example"))
+    anothers(tmp_path / FILES["local"])
+    with pytest.raises(UsageError, match="the repository's configuration aims the remote 'store' at https://evil"):
+        open_backend(config(tmp_path), "store", environ={"HOME": str(tmp_path)})
+
+
+def test_another_users_link_leads_to_no_secrets_of_mine(tmp_path: Path, anothers: Callable[[Path], None]) -> None:
+    (tmp_path / "other").write_text(section("store", secret_access_key="SK"))
+    config(tmp_path, repo=section("store", url="s3://evil/models"))
+    link = tmp_path / FILES["local"]
+    link.symlink_to("../../other")
+    anothers(link)
+    assert config(tmp_path).get('remote "store"', "secret_access_key") is None
+
+
+def test_what_is_roots_is_nobodys_trap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    assert not is_anothers(Path("/"))
+    assert not is_anothers(Path("/none"))
 
 
 def test_a_clone_does_not_reach_for_the_local_settings_of_another_repository(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ folder of that file.
 
 A repository is written by others. It may name remotes, but it may not aim at another host the credentials that the
 user or the system keeps for a remote: those are dropped then, with a warning. ``.dvc/config.local`` is the user's own
-only as long as it does not come with the clone: if Git tracks it, it may no more than ``.dvc/config``.
+only as long as it does not come with the clone: if Git tracks it, or if the file belongs to another user of the machine,
+it may no more than ``.dvc/config``.
 """
 
 import os
@@ -22,6 +23,7 @@ from sycee.errors import SyceeError
 from sycee.formats import dvcconfig
 from sycee.formats.dvcoptions import CREDENTIALS, known_options, named_section, scheme_of, split_section
 from sycee.system.git import Git, toplevel
+from sycee.system.ownership import is_anothers
 
 Level = Literal["system", "global", "repo", "local"]
 LEVELS: tuple[Level, ...] = ("system", "global", "repo", "local")  # the later one wins
@@ -108,7 +110,11 @@ def load_config(dvc_dir: Path | None, *, environ: Mapping[str, str]) -> Config:
     levels = {level: load_level(level, path, environ=environ) for level, path in files.items()}
     if levels.get("local"):
         levels["local"] = _trusted(levels["local"], files["local"], sole=not any(levels[one] for one in OWN_LEVELS))
-    return _merged(levels, files)
+    merged = _merged(levels, files)
+    if levels.get("local") and is_anothers(files["local"]):
+        warning = f"{files['local']} belongs to another user: what it says counts as the repository's, not as your own"
+        return replace(merged, warnings=(warning, *merged.warnings))
+    return merged
 
 
 def config_of(data: bytes, folder: Path, *, environ: Mapping[str, str]) -> Config:
@@ -160,6 +166,8 @@ def is_own(setting: Setting) -> bool:
 
 
 def _comes_with_the_clone(file: Path) -> bool:
+    if is_anothers(file):
+        return True
     root = toplevel(file.parent)
     if root is None:
         return False
