@@ -515,3 +515,40 @@ def test_a_missing_directory_object_is_made_known_to_the_row(sycee, repo_dir):
     oid = dirobject.object_id(dirobject.render([entry]))
     (repo_dir / "gone.dvc").write_text(f"outs:\n- md5: {oid}\n  hash: md5\n  path: gone\n")
     assert report(sycee("check", "--json", rc=1))["artifacts"]["gone"] == {"objects": 0, "size": 0, "missing": 1}
+
+
+def test_the_sizes_are_those_after_the_repair(sycee, repo_dir, tmp_path):
+    for root, words in ((repo_dir / ".dvc/cache", "check"), (tmp_path / "store", "check --remote")):
+        for content in (b"weights", b"first"):
+            place(root, content).unlink()
+        sizes = json.loads(sycee(*words.split(), "--json", rc=1).out)["stores"][0]["artifacts"]
+        assert sizes["model.pt"]["size"] == 0
+        mended = json.loads(sycee(*words.split(), "--repair", "--json").out)["stores"][0]["artifacts"]
+        whole = json.loads(sycee(*words.split(), "--json").out)["stores"][0]["artifacts"]
+        assert mended == whole
+        assert whole["model.pt"]["size"] == len(b"weights")
+
+
+IMPORT = """\
+frozen: true
+deps:
+- path: x
+  repo:
+    url: https://example.org/r.git
+    rev_lock: a123456789012345678901234567890123456789
+outs:
+- md5: 0123456789abcdef0123456789abcdef
+  size: 3
+  hash: md5
+  path: x
+"""
+
+
+def test_of_imports_it_says_that_no_remote_was_asked(sycee, repo_dir):
+    (repo_dir / "x.dvc").write_text(IMPORT)
+    note = "note: x is imported from another repository and stays there, so no remote was asked for it\n"
+    for words in ("check --remote", "check --remote --quick", "check -r backup", "check --remote x.dvc"):
+        shown = sycee(*words.split())
+        assert shown.err == note
+    assert shown.out == "remote 'store': nothing to check\n"
+    assert note not in sycee("check", rc=1).err  # in the cache it is looked for

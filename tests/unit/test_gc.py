@@ -1,6 +1,7 @@
 """What gc keeps: everything that somebody could still ask for. What it removes: the rest, in an order that is safe."""
 
 import datetime as dt
+import io
 import json
 import os
 import subprocess
@@ -378,6 +379,19 @@ def test_a_directory_object_is_read_from_the_remote_where_the_cache_lacks_it(rep
     assert names(repo.cache.root) == {"a", "b"}
     assert not path.exists()
     assert repo.cache.find(MD5["a"])
+
+
+def test_a_damaged_directory_object_of_a_remote_is_called_so_as_everywhere(repo, store):
+    path, _ = without_directory_object(repo)
+    push(repo, repo.tracked(), lambda _name: Remote("store", store))
+    key = path.relative_to(repo.cache.root).as_posix()
+    store.write(key, io.BytesIO(b"[]"), 2)
+    path.unlink()
+    words = (
+        r"cannot be read \(object .*dir is damaged on remote 'store': expected md5 .*, found md5 .*\): what it lists"
+    )
+    with pytest.raises(Conflict, match=words):
+        collect(repo, request(store, cloud=True))
 
 
 def test_a_remote_is_not_touched_while_a_folder_is_unknown(repo, store, tmp_path):

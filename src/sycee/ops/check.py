@@ -137,12 +137,17 @@ def check_cache(
 def check_remote(
     repo: Repository, tracked: Sequence[Tracked], store: Remote, request: CheckRequest, *, progress: Progress = SILENT
 ) -> Report:
-    """Look at all objects on a remote that the pointers name; ``push: false`` and imports are left out.
+    """Look at all objects on a remote that the pointers name; ``push: false`` and, with a note, imports are left out.
 
     Raises:
         RemoteError: If the remote cannot even be asked what it holds.
     """
-    return _Check(repo, store, request, progress).run(_kept_on_remotes(tracked))
+    report = _Check(repo, store, request, progress).run(_kept_on_remotes(tracked))
+    report.notes += [
+        f"{relpath} is imported from another repository and stays there, so no remote was asked for it"
+        for relpath in dict.fromkeys(one.relpath for one in tracked if is_import(one))
+    ]
+    return report
 
 
 @dataclass(slots=True)
@@ -271,10 +276,13 @@ class _Check:
         seen = survey(self._store, items, quick=self._request.quick, progress=self._progress)
         self._report.hashed += seen.hashed
         for need in files:
-            self._count(need, seen.sizes.get(need.item.key, 0))
+            size = seen.sizes.get(need.item.key, 0)
             if finding := seen.findings.get(need.item.key):
                 fault = self._fault(need, finding)
                 self._mend(fault, partial(self._mend_file, need=need))
+                if fault.mended_from:
+                    size = self._store.backend.size(need.item.key) or 0
+            self._count(need, size)
 
     def _mend_file(self, mender: Mender, *, need: _Need) -> str:
         if self._report.is_cache:
@@ -327,18 +335,24 @@ class _Check:
 
 
 def by_remote(
-    tracked: Iterable[Tracked], open_remote: Callable[[str | None], Remote]
+    tracked: Sequence[Tracked], open_remote: Callable[[str | None], Remote]
 ) -> list[tuple[Remote, list[Tracked]]]:
-    """Group what is tracked by the remote it belongs to: the one its out is bound to, or the one the user chose."""
+    """Group what is tracked by the remote it belongs to: the one its out is bound to, or the one the user chose.
+
+    Imports, which belong to none, are in the first group.
+    """
     groups: dict[str | None, list[Tracked]] = {}
     for one in _kept_on_remotes(tracked):
         groups.setdefault(one.out.remote, []).append(one)
     opened = {name: open_remote(name) for name in groups}
     stores = {store.name: store for store in opened.values()}
-    return [
+    found = [
         (store, list(chain.from_iterable(groups[name] for name, one in opened.items() if one.name == title)))
         for title, store in stores.items()
     ]
+    if found:
+        found[0][1].extend(filter(is_import, tracked))
+    return found
 
 
 def _kept_on_remotes(tracked: Iterable[Tracked]) -> list[Tracked]:

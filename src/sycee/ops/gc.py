@@ -19,6 +19,8 @@ from sycee.storage.port import Backend
 from sycee.store import sums
 from sycee.store.garbage import FOLDERS, Item, garbage, stages
 from sycee.store.layout import is_directory
+from sycee.store.moving import workers
+from sycee.store.objects import Remote
 from sycee.system.atomic import sweep
 from sycee.workspace.repository import Repository
 from sycee.workspace.revisions import Revisions, is_shallow
@@ -198,17 +200,13 @@ def _remove(store: Garbage, progress: Progress) -> None:
 @contextmanager
 def _workers(store: Garbage) -> Iterator[Run]:
     """Give threads; the first failure stops them. What the cache refuses is not a remote's fault."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    pool = ThreadPoolExecutor(store.jobs)
     try:
-        yield lambda act, items: list(pool.map(act, items))
+        with workers(Remote(store.remote or "", store.backend, store.jobs), patient=True) as pool:
+            yield lambda act, items: list(pool.map(act, items))
     except RemoteError as error:
         if store.remote is None:
             raise SyceeError(error.message, hint=error.hint) from error
         raise
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _sweep(repo: Repository) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sycee.digest import md5_hex
-from sycee.errors import Conflict, DigestMismatch, RemoteError, SyceeError
+from sycee.errors import Conflict, RemoteError, SyceeError
 from sycee.formats import dirobject
 from sycee.store import sums
 from sycee.store.cache import Cache
+from sycee.store.check import require_folder
 from sycee.store.garbage import reachable
-from sycee.store.layout import is_directory, md5_of, object_key
+from sycee.store.layout import is_directory, object_key
 from sycee.store.objects import Remote, Wanted
 from sycee.workspace.repository import Repository
 from sycee.workspace.revisions import Revisions
@@ -122,7 +122,7 @@ def _scope(repo: Repository, project: Repository, request: GcRequest) -> Scope:
 def cached_members(cache: Cache, item: Wanted) -> list[str] | None:
     """Return the keys of what a directory object lists; None if the cache does not hold it, whole and well-formed."""
     try:
-        return _listed(item, cache.read(item.oid, legacy=item.legacy))
+        return _keys(item, cache.read(item.oid, legacy=item.legacy))
     except SyceeError:
         return None
 
@@ -157,7 +157,7 @@ class _Reader:
         try:
             chosen = self.request.remote if self.project is self.repo else None
             opened = self.request.open_remote(self.project, remote or chosen)
-            return _listed(item, b"".join(opened.backend.read(item.key, length=dirobject.MAX_BYTES)))
+            return _keys(item, require_folder(opened, item))
         except RemoteError as error:
             raise error.about(f"{item.label}, whose directory object {item.oid} is not in the cache") from None
         except SyceeError as error:
@@ -168,9 +168,7 @@ class _Reader:
             return []
 
 
-def _listed(item: Wanted, data: bytes) -> list[str]:
-    if (found := md5_hex(data)) != md5_of(item.oid):
-        raise DigestMismatch(f"it is damaged: expected md5 {md5_of(item.oid)}, found md5 {found}")
+def _keys(item: Wanted, data: bytes) -> list[str]:
     return [object_key(entry.md5, legacy=item.legacy) for entry in dirobject.parse(data)]
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from sycee.core.progress import Progress
 from sycee.digest import FileDigests, LegacyMd5
-from sycee.errors import NotFound, SyceeError
+from sycee.errors import DigestMismatch, NotFound, SyceeError
 from sycee.formats import dirobject
 from sycee.storage.port import OnBytes
 from sycee.store.expected import difference, size_fault
@@ -110,12 +110,32 @@ def _read(store: Remote, item: Wanted, size: int, on_bytes: OnBytes) -> FileDige
 def read_folder(store: Remote, item: Wanted) -> bytes | Finding:
     """Return the bytes of a directory object that is what it should be, or say what is wrong with it."""
     try:
-        data = b"".join(store.backend.read(item.key, length=dirobject.MAX_BYTES + 1))
+        return require_folder(store, item)
     except NotFound:
         return _missing(item)
+    except DigestMismatch as error:
+        return Finding("damaged", error.details["expected"], error.details["found"])
     except SyceeError as error:
         return Finding("unreadable", _words(item), error.message)
-    return _compare(item, *_digests([data], legacy=item.legacy)) or data
+
+
+def require_folder(store: Remote, item: Wanted) -> bytes:
+    """Return the bytes of a directory object.
+
+    Raises:
+        NotFound: If it is not there.
+        DigestMismatch: If it is not what it should be.
+        RemoteError: If the store does not give it.
+    """
+    data = b"".join(store.backend.read(item.key, length=dirobject.MAX_BYTES + 1))
+    if fault := _compare(item, *_digests([data], legacy=item.legacy)):
+        raise DigestMismatch(
+            f"object {item.oid} is damaged on remote {store.name!r}: expected {fault.expected}, found {fault.found}",
+            hint=f"mend it there, from a clone that has it: sycee check -r {store.name} --repair",
+            expected=fault.expected,
+            found=fault.found,
+        )
+    return data
 
 
 def fits(chunks: Iterable[bytes], item: Wanted) -> bool:

@@ -26,15 +26,20 @@ TOGETHER = 1_000  # so many objects at most become durable, and visible, togethe
 
 
 @contextmanager
-def workers(remote: Remote) -> "Iterator[ThreadPoolExecutor]":
-    """Give threads; after Ctrl-C nobody waits for them, for the server they talk to may never answer."""
+def workers(remote: Remote, *, patient: bool = False) -> "Iterator[ThreadPoolExecutor]":
+    """Give threads; after Ctrl-C nobody waits for them, for the server they talk to may never answer.
+
+    Args:
+        remote: To which they talk, and how many there are.
+        patient: Whether what is under way is waited for in any case, as where it must end within a lock.
+    """
     from concurrent.futures import ThreadPoolExecutor  # a tenth of the time `sycee status` takes to start
 
     pool = ThreadPoolExecutor(remote.jobs)
     try:
         yield pool
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=patient, cancel_futures=True)
         raise
     pool.shutdown()
 

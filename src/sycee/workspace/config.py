@@ -6,8 +6,8 @@ folder of that file.
 
 A repository is written by others. It may name remotes, but it may not aim at another host the credentials that the
 user or the system keeps for a remote: those are dropped then, with a warning. ``.dvc/config.local`` is the user's own
-only as long as it does not come with the clone: if Git tracks it, or if the file belongs to another user of the machine,
-it may no more than ``.dvc/config``.
+only as long as it does not come with the clone: if Git tracks it, or it belongs to another user of the machine, it may
+no more than ``.dvc/config``.
 """
 
 import os

@@ -84,7 +84,7 @@ def _reports(ctx: Context, repo: Repository, found: list[Tracked], **options: An
         yield check_cache(repo, found, request, progress=ctx.progress)
         return
     groups = by_remote(found, lambda bound: remotes.open(bound or name))
-    for store, group in groups or [(remotes.open(name), [])]:
+    for store, group in groups or [(remotes.open(name), found)]:
         yield check_remote(repo, group, store, request, progress=ctx.progress)
 
 
