@@ -8,7 +8,7 @@ from sycee.digest import digest_bytes
 from sycee.errors import Conflict, FormatError, NotFound
 from sycee.formats import pointer
 from sycee.ops import storing
-from sycee.ops.add import add
+from sycee.ops.add import add, require_addable
 from sycee.store import sums
 
 WEIGHTS = digest_bytes(b"weights")
@@ -240,3 +240,23 @@ def test_a_linked_ignore_file_does_not_draw_a_secret_into_the_repository(repo, p
         add(repo, [put("f")])
     assert (repo.root / ".gitignore").is_symlink()
     assert not (repo.root / "f.dvc").exists()
+
+
+def test_git_is_asked_once_whether_it_has_any_of_many_targets(repo, put, monkeypatch):
+    targets = [put(f"f{number}", b"%d" % number) for number in range(5)]
+    asked = []
+    real = type(repo.git).run
+    monkeypatch.setattr(
+        type(repo.git), "run", lambda git, *words, **how: (asked.append(words), real(git, *words, **how))[1]
+    )
+    monkeypatch.setattr("sycee.system.git.ARGUMENTS", 3)
+    require_addable(repo, targets, {})
+    assert [words[0] for words in asked] == ["ls-files", "ls-files", "check-ignore"]
+
+
+def test_a_folder_of_which_git_has_a_file_is_named(repo, put):
+    put("data/in/f")
+    repo.git.stage([put("data/in/g")])
+    with pytest.raises(Conflict, match=r"^data is tracked by Git"):
+        add(repo, [put("other"), repo.root / "data"])
+    assert not (repo.root / "other.dvc").exists()

@@ -27,15 +27,15 @@ class Parts:
 
     def hold(self, relpath: str) -> bool:
         """Tell whether a file below the folder is meant."""
-        return not self.names or not self.names.isdisjoint(_upwards(relpath))
+        return not self.names or not self.names.isdisjoint(upwards(relpath))
 
     def ways(self) -> frozenset[str]:
         """Return the folders that lead to what is meant."""
-        return frozenset(above for name in self.names for above in _upwards(name) if above != name)
+        return frozenset(above for name in self.names for above in upwards(name) if above != name)
 
     def missing(self, relpaths: Iterable[str]) -> list[str]:
         """Return those of the names that no file has, and none below it; sorted."""
-        return sorted(self.names.difference(one for relpath in relpaths for one in _upwards(relpath)))
+        return sorted(self.names.difference(one for relpath in relpaths for one in upwards(relpath)))
 
     def replaced(self, entries: Iterable[Entry], present: Iterable[Entry]) -> list[Entry]:
         """Return a folder's files with those that are meant replaced.
@@ -52,7 +52,8 @@ class Parts:
 WHOLE = Parts()
 
 
-def _upwards(relpath: str) -> Iterator[str]:
+def upwards(relpath: str) -> Iterator[str]:
+    """Yield a path and those of the folders above it, from it to the top."""
     while relpath:
         yield relpath
         relpath = relpath.rpartition("/")[0]

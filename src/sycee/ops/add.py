@@ -1,11 +1,11 @@
 """``sycee add``: put files and folders under version control by digest; a path in a tracked folder updates that one."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
-from sycee.core.parts import Parts
+from sycee.core.parts import Parts, upwards
 from sycee.core.progress import SILENT, Progress
 from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
@@ -56,8 +56,7 @@ def add(
         wholes = [target for target in dict.fromkeys(targets) if not _owner(target, known)]
         updates = _updates(targets, known, frozenset(wholes))
         _require_apart(repo, wholes)
-        for target in wholes:
-            require_addable(repo, target, known)
+        require_addable(repo, wholes, known)
         for folder in updates:
             require_updatable(repo, folder, open_remote, progress)
         repo.sweep(targets)
@@ -144,7 +143,7 @@ def _require_part(repo: Repository, target: Path) -> None:
     _require_fit(repo, target, relpath, kind_at(target))
     require_seen(Ignored(repo.root), target, relpath)
     if repo.git:
-        _require_not_in_git(repo.git, target, relpath)
+        _require_not_in_git(repo, repo.git, [target])
 
 
 def track(
@@ -168,57 +167,67 @@ def track(
         Conflict: If the file cannot be tracked.
     """
     known = {one.path: one for one in (repo.tracked() if tracked is None else tracked)}
-    require_addable(repo, path, known)
+    require_addable(repo, [path], known)
     out = Out(path.name, digests.md5, digests.size, isexec=is_executable(path))
     record = strong(digests) | ({"card": card_sha256} if card_sha256 else {})
     return write(repo, Artifact(path, out, record, digests), known.get(path))
 
 
-def require_addable(repo: Repository, target: Path, known: Mapping[Path, Tracked]) -> None:
-    """Refuse a path that cannot be tracked.
+def require_addable(repo: Repository, targets: Iterable[Path], known: Mapping[Path, Tracked]) -> None:
+    """Refuse paths that cannot be tracked.
 
     Args:
         repo: The repository.
-        target: The path, absolute.
+        targets: The paths, absolute.
         known: What is tracked, by its path.
 
     Raises:
-        NotFound: If nothing is there.
-        Conflict: See :func:`require_place`.
+        NotFound: If nothing is at one.
+        Conflict: See :func:`require_places`.
     """
-    relpath = repo.relpath(target)
-    kind = kind_at(target)
-    if kind is None and target not in known:
-        raise NotFound(f"{relpath} does not exist", hint="look for a misspelt path", path=relpath)
-    if kind is None:
-        hint = f"get it: sycee checkout {quote(relpath)}"
-        raise NotFound(f"{relpath} is tracked but not here", hint=hint, path=relpath)
-    require_place(repo, target, kind, known)
+    kinds: dict[Path, str] = {}
+    for target in targets:
+        relpath = repo.relpath(target)
+        kind = kind_at(target)
+        if kind is None and target not in known:
+            raise NotFound(f"{relpath} does not exist", hint="look for a misspelt path", path=relpath)
+        if kind is None:
+            hint = f"get it: sycee checkout {quote(relpath)}"
+            raise NotFound(f"{relpath} is tracked but not here", hint=hint, path=relpath)
+        kinds[target] = kind
+    require_places(repo, kinds, known)
 
 
-def require_place(repo: Repository, target: Path, kind: str, known: Mapping[Path, Tracked]) -> None:
-    """Refuse a path that no artifact may have.
+def require_places(repo: Repository, kinds: Mapping[Path, str], known: Mapping[Path, Tracked]) -> None:
+    """Refuse paths that no artifact may have; Git is asked once for all of them.
 
     Args:
         repo: The repository.
-        target: The path, absolute.
-        kind: What stands there, or is about to.
+        kinds: The paths, absolute, and what stands at each, or is about to.
         known: What is tracked, by its path.
 
     Raises:
-        Conflict: If Git, DVC or another artifact has it.
+        Conflict: If Git, DVC or another artifact has one.
     """
+    ignored = Ignored(repo.root)
+    within = {folder: tracked for path, tracked in reversed([*known.items()]) for folder in path.parents}
+    for target, kind in kinds.items():
+        _require_place(repo, target, kind, ignored)
+        _require_free(target, repo.relpath(target), known, within)
+        if target not in known and (step := maker(repo.root, target)):
+            made = f"{repo.relpath(target)} is an output of {step}"
+            raise Conflict(made, hint="the pipeline writes its pointer: dvc repro")
+    if repo.git:
+        _require_not_gits(repo, repo.git, [*kinds])
+
+
+def _require_place(repo: Repository, target: Path, kind: str, ignored: Ignored) -> None:
     relpath = repo.relpath(target)
     require_utf8(relpath)
     _require_fit(repo, target, relpath, kind)
     if len(os.fsencode(target.name + SUFFIX)) > MAX_NAME:
         raise Conflict(f"{relpath} leaves no room for {SUFFIX}: a name has at most {MAX_NAME} bytes", hint="rename it")
-    require_seen(Ignored(repo.root), target, relpath)
-    _require_free(target, relpath, known)
-    if target not in known and (step := maker(repo.root, target)):
-        raise Conflict(f"{relpath} is an output of {step}", hint="the pipeline writes its pointer: dvc repro")
-    if repo.git:
-        _require_not_gits(repo.git, target, relpath)
+    require_seen(ignored, target, relpath)
 
 
 def _require_fit(repo: Repository, target: Path, relpath: str, kind: str | None) -> None:
@@ -235,40 +244,45 @@ def _require_fit(repo: Repository, target: Path, relpath: str, kind: str | None)
         raise Conflict(f"{relpath} is a symbolic link", hint="add what it points to, or replace it by a copy")
 
 
-def _require_free(target: Path, relpath: str, known: Mapping[Path, Tracked]) -> None:
+def _require_free(target: Path, relpath: str, known: Mapping[Path, Tracked], within: Mapping[Path, Tracked]) -> None:
     if (before := known.get(target)) and before.pointer is None:
         raise Conflict(
             f"{relpath} is an output of a pipeline, recorded in {before.origin.name}",
             hint="the pipeline keeps its pointer: dvc repro, or dvc commit",
         )
-    for path, tracked in known.items():
-        if path in target.parents:
-            raise Conflict(
-                f"{relpath} is a part of {tracked.relpath}, which is tracked as a whole",
-                hint=f"add the whole again: sycee add {quote(tracked.relpath)}",
-            )
-        if target in path.parents:
-            raise Conflict(
-                f"{relpath} contains {tracked.relpath}, which is tracked by itself",
-                hint=f"remove {tracked.origin.name} first, or add other parts of the folder one by one",
-            )
-
-
-def _require_not_gits(git: Git, target: Path, relpath: str) -> None:
-    ignore_file = target.with_name(".gitignore")
-    if ignore_file.is_symlink():  # writing to it would copy what it points to into the repository
-        raise Conflict(f"{ignore_file} is a symbolic link, which Git does not read", hint="replace it by a file")
-    ignorefile.entry(target.name)  # raises if .gitignore has no way to say it
-    _require_not_in_git(git, target, relpath)
-    if git.ignored([in_git(git, target.with_name(target.name + SUFFIX))]):
+    if above := next((known[folder] for folder in target.parents if folder in known), None):
         raise Conflict(
-            f"the pointer {relpath}{SUFFIX} would be ignored by Git",
-            hint=f"find out by which rule: git check-ignore -v {quote(relpath + SUFFIX)}",
+            f"{relpath} is a part of {above.relpath}, which is tracked as a whole",
+            hint=f"add the whole again: sycee add {quote(above.relpath)}",
+        )
+    if below := within.get(target):
+        raise Conflict(
+            f"{relpath} contains {below.relpath}, which is tracked by itself",
+            hint=f"remove {below.origin.name} first, or add other parts of the folder one by one",
         )
 
 
-def _require_not_in_git(git: Git, target: Path, relpath: str) -> None:
-    if git.tracked([in_git(git, target)]):
+def _require_not_gits(repo: Repository, git: Git, targets: Sequence[Path]) -> None:
+    for target in targets:
+        ignore_file = target.with_name(".gitignore")
+        if ignore_file.is_symlink():  # writing to it would copy what it points to into the repository
+            raise Conflict(f"{ignore_file} is a symbolic link, which Git does not read", hint="replace it by a file")
+        ignorefile.entry(target.name)  # raises if .gitignore has no way to say it
+    _require_not_in_git(repo, git, targets)
+    pointers = {in_git(git, target.with_name(target.name + SUFFIX)): target for target in targets}
+    for ignored in sorted(git.ignored(pointers)):
+        pointer = repo.relpath(pointers[ignored]) + SUFFIX
+        raise Conflict(
+            f"the pointer {pointer} would be ignored by Git",
+            hint=f"find out by which rule: git check-ignore -v {quote(pointer)}",
+        )
+
+
+def _require_not_in_git(repo: Repository, git: Git, targets: Iterable[Path]) -> None:
+    names = {in_git(git, target): target for target in targets}
+    for tracked in sorted(git.tracked(names)):
+        target = next((names[above] for above in upwards(tracked) if above in names), git.root / tracked)
+        relpath = repo.relpath(target)
         raise Conflict(
             f"{relpath} is tracked by Git",
             hint=f"take it out of Git, not off the disk: git rm -r --cached {quote(relpath)}, then commit",

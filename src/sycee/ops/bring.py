@@ -14,7 +14,7 @@ from sycee.digest import FileDigests
 from sycee.errors import Conflict, NotFound
 from sycee.formats.foldersums import FileSums
 from sycee.formats.pointer import Out
-from sycee.ops.add import require_place
+from sycee.ops.add import require_places
 from sycee.ops.checkout import Options, checkout
 from sycee.ops.storing import Added, Artifact, Manner, listed_folder, strong, taken_folder, write
 from sycee.ops.taking import ingest
@@ -138,7 +138,7 @@ def _require_possible(repo: Repository, request: Bringing) -> Tracked | None:
     if source in target.parents or target in source.parents:
         raise Conflict(f"{request.source} and {target} lie in each other", hint="choose another place for the copy")
     known = {tracked.path: tracked for tracked in repo.tracked()}
-    require_place(repo, target, kind, known)
+    require_places(repo, {target: kind}, known)
     if not target.parent.is_dir():
         hint = f"make it: mkdir -p {quote(str(target.parent))}"
         raise NotFound(f"{repo.relpath(target.parent)} does not exist", hint=hint)

@@ -48,12 +48,12 @@ def commit(
     with repo.locked(writes=[one.path for one in repo.tracked(targets, parts=True)]):
         found = [one for one in repo.tracked(targets, parts=True) if targets or one.pointer]
         known = {one.path: one for one in found}
-        for one in filter(is_ours, found):
+        ours = [one for one in found if is_ours(one)]
+        require_addable(repo, (one.path for one in ours if not one.parts), known)
+        for one in ours:
             if one.parts:
                 _restore_list(repo, one, progress)
                 require_updatable(repo, one, None, progress)
-            else:
-                require_addable(repo, one.path, known)
         due = [one for one in found if _is_due(repo, one, confirm, progress)]
         repo.sweep(one.path for one in due)
         added = [store(repo, one.path, _reread(repo, one), progress, manner) for one in due]

@@ -13,7 +13,7 @@ from shlex import quote
 
 from sycee.errors import Conflict, NotFound
 from sycee.formats import pointer
-from sycee.ops.add import require_place
+from sycee.ops.add import require_places
 from sycee.system.atomic import fsync_dir, write_file
 from sycee.system.tree import kind_at
 from sycee.workspace.gitside import for_git, ignore, stage_if_wanted, unignore, unlink
@@ -147,9 +147,8 @@ def _require_possible(repo: Repository, work: _Move, known: Mapping[Path, Tracke
     if kind_at(work.pointer) is not None and not work.begun:
         raise Conflict(f"{relpath}{SUFFIX} already exists", hint="choose another name, or remove that pointer")
     kind = kind_at(source)
-    require_place(
-        repo, target, kind if kind in {"dir", "special"} else "file", known
-    )  # a link into the cache is a file
+    kind = kind if kind in {"dir", "special"} else "file"  # a link into the cache is a file
+    require_places(repo, {target: kind}, known)
     if kind_at(source) is not None and source.lstat().st_dev != target.parent.lstat().st_dev:
         raise Conflict(
             f"{relpath} would lie on another file system than {repo.relpath(source)}",

@@ -23,6 +23,7 @@ _FOREIGN_SETTINGS = (
     "safe.bareRepository=all",
 )
 # A hook or an alias runs with the repository of whoever called it in the environment; ours is the one at ``root``.
+ARGUMENTS = 200  # of the longest paths, so that every system takes them for one command
 _PLACE = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX"})
 _FOREIGN_PLACE = _PLACE | {
     "GIT_INDEX_FILE",
@@ -123,7 +124,8 @@ class Git:
     def tracked(self, paths: Iterable[str]) -> set[str]:
         """Return those of ``paths`` (relative to the root) that are in the index."""
         wanted = [f":(literal,top){path}" for path in paths]
-        return _nul_separated(self.run("ls-files", "-z", "--", *wanted)) if wanted else set()
+        groups = (wanted[start : start + ARGUMENTS] for start in range(0, len(wanted), ARGUMENTS))
+        return {name for group in groups for name in _nul_separated(self.run("ls-files", "-z", "--", *group))}
 
     def ignored(self, paths: Iterable[str]) -> set[str]:
         """Return those of ``paths`` (relative to the root) that Git ignores; files in the index are not ignored."""
