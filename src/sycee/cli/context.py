@@ -104,5 +104,16 @@ class Context:
             self.warn(warning)
         return Remote(opened.name, opened.backend, click.get_current_context().meta.get(JOBS) or opened.jobs)
 
+    def require_remote(self, repo: Repository, name: str | None) -> None:
+        """Refuse a name that no remote has, also where nothing will have to be asked of it; None is no name.
+
+        Raises:
+            NotFound: If there is no such remote.
+        """
+        from sycee.workspace.remotes import remote_settings  # of no use to verbs that stay here, and not small
+
+        if name is not None:
+            remote_settings(repo.config, name)
+
 
 pass_context: Callable[[Callable[..., Any]], Callable[..., Any]] = click.make_pass_decorator(Context)

@@ -48,6 +48,7 @@ def command(
     changed where it was imported from; 20 the remote failed.
     """
     with ctx.repository() as repo:
+        ctx.require_remote(repo, remote_name)
         found = tracked(ctx, repo, targets, **revisions)
         small = [one for one in found if not (max_size and one.out.size and one.out.size >= max_size)]
         wanted = [one for one in small if not kinds or one.kind in kinds]

@@ -44,6 +44,7 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
     or has changed where it was imported from; 20 the remote failed.
     """
     with ctx.repository() as repo:
+        ctx.require_remote(repo, remote_name)
         how = {name: given.pop(name) for name in ("force", "allow_missing")}
         here = chosen_here(ctx, repo, targets, with_deps=given["with_deps"])
         filled = fill(repo, here, progress=ctx.progress)
