@@ -386,7 +386,7 @@ def test_names_of_a_repository_in_the_page(repo, git, base, capsys):
     model(repo, "models/a|b`c\n# d<script>")
     commit(git)
     said = page(repo, capsys, base, "--markdown", "--no-remote")
-    assert "### `models/a\\u007cb\\u0060c\\n# d<script>` added" in said
+    assert "### `models/a\\u007cb\\u0060c\\u000a# d<script>` added" in said
 
 
 def test_values_differ_by_kind_too():

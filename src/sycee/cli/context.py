@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from sycee.cli.words import echo, echo_json
+from sycee.core.printable import below
 from sycee.core.progress import SILENT, Progress
 from sycee.store.objects import Remote
 from sycee.system.locks import DEFAULT_WAIT
@@ -69,7 +70,7 @@ class Context:
 
     def warn(self, text: str) -> None:
         """Print a warning to stderr, in yellow on a terminal."""
-        echo(f"{click.style('warning:', fg='yellow')} {text}", err=True)
+        echo(f"{click.style('warning:', fg='yellow')} {below(text)}", err=True)
 
     def json(self, value: Any) -> None:
         """Print a value to stdout as JSON."""

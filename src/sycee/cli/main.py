@@ -22,6 +22,7 @@ from sycee.cli.exitcodes import ExitCodes
 from sycee.cli.leftverbs import instead_of
 from sycee.cli.usage import explained
 from sycee.cli.words import NobodyReads, echo, echo_json
+from sycee.core.printable import below
 from sycee.errors import FormatError, InternalError, SyceeError, UsageError
 from sycee.system.locks import DEFAULT_WAIT
 from sycee.system.refusals import refused
@@ -240,12 +241,12 @@ def _report_usage(wrong: click.ClickException, verb: str | None, *, as_json: boo
 def _report(error: SyceeError, *, as_json: bool) -> None:
     if as_json:
         echo_json(_machine_readable(error))
-    echo(f"{click.style('error:', fg='red')} {error.message}", err=True)
+    echo(f"{click.style('error:', fg='red')} {below(error.message)}", err=True)
     if isinstance(error, FormatError) and len(error.faults) > 1:
         for fault in error.faults:
-            echo(f"  {fault}", err=True)
+            echo(f"  {below(str(fault))}", err=True)
     if error.hint:
-        echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True)
+        echo(f"{click.style('hint:', fg='cyan')} {below(error.hint)}", err=True)
 
 
 def _machine_readable(error: SyceeError) -> dict[str, object]:

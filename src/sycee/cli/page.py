@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sycee.core.printable import printable
+from sycee.core.printable import in_line
 
 MAX_QUOTED = 160  # characters of one value
 MAX_ROWS = 60  # of one table or list
@@ -127,12 +127,12 @@ def _line(words: Words, quote: Callable[[str], str]) -> str:
 
 
 def _plain(text: str) -> str:
-    shown = printable(text).replace("\n", "\\n").replace("\t", "\\t")
+    shown = in_line(text)
     return shown if len(shown) <= MAX_QUOTED else f"{shown[:MAX_QUOTED]}…"
 
 
 def _code(text: str) -> str:
     for char in "`|":
         text = text.replace(char, f"\\u{ord(char):04x}")
-    shown = _plain(text).replace("\x1b", "\\u001b").strip(" ")
+    shown = _plain(text).strip(" ")
     return f"`{shown}`" if shown else "(empty)"

@@ -2,9 +2,10 @@
 
 import re
 
-# What moves the cursor, hides, or reorders. The colours that sycee itself uses pass.
+# What moves the cursor, hides, or reorders. The marks that sycee itself colours are matched first, and pass.
 _OBEYED = re.compile(
-    r"(?!\x1b\[(?:3[1236]|0)m)[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    r"\x1b\[3[1236]m(?:error:|warning:|hint:|[✓✗!])\x1b\[0m"
+    r"|([\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff])"
 )
 
 
@@ -13,4 +14,21 @@ def printable(text: str) -> str:
 
     It keeps JSON what it is, since such characters stand only within strings there.
     """
-    return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _OBEYED.sub(lambda match: _escaped(match[1]) if match[1] else match[0], text)
+
+
+def in_line(name: str) -> str:
+    """Return a name as it stands in a line among other names: its line feeds and tabs are escaped too."""
+    return printable(name.translate(_BREAKS))
+
+
+def below(text: str) -> str:
+    """Return a message of which no line after the first can be taken for another message: they are indented."""
+    return text.replace("\n", "\n  ")
+
+
+def _escaped(char: str) -> str:
+    return f"\\u{ord(char):04x}"
+
+
+_BREAKS = {ord(char): _escaped(char) for char in "\t\n\x1b"}

@@ -5,6 +5,7 @@ import sys
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.core.printable import in_line
 from sycee.errors import UsageError
 from sycee.formats.dvcignore import Verdict
 from sycee.ops.check_ignore import check_ignore
@@ -44,7 +45,7 @@ def command(ctx: Context, targets: tuple[str, ...], *, from_stdin: bool, **look:
     with ctx.repository() as repo:
         verdicts = check_ignore(repo, [ctx.path(target) for target in targets])
         for target, verdict in zip(targets, verdicts, strict=True):
-            for line in _lines(target, verdict, details=details, non_matching=non_matching):
+            for line in _lines(in_line(target), verdict, details=details, non_matching=non_matching):
                 ctx.out(line)
             matched |= verdict.rule is not None and (verdict.ignored or details)
     click.get_current_context().exit(0 if matched else 1)

@@ -7,6 +7,7 @@ import click
 
 from sycee.cli.context import Context, pass_context
 from sycee.core.diff import Change, Entry, Kind
+from sycee.core.printable import in_line
 from sycee.ops.data import Changes, DataRequest, DataStatus, data_status, not_in_remote, untracked
 from sycee.workspace.repository import Repository
 
@@ -117,11 +118,11 @@ def _text(told: Mapping[str, Any]) -> Iterator[str]:
 
 def _items(value: Sequence[str] | Mapping[str, Sequence[Any]]) -> Iterator[str]:
     if not isinstance(value, Mapping):
-        yield from value
+        yield from map(in_line, value)
         return
     for state, changes in value.items():
         for one in changes:
-            yield f"{state}: {' -> '.join(one.values()) if isinstance(one, dict) else one}"
+            yield f"{state}: {' -> '.join(map(in_line, one.values() if isinstance(one, dict) else [one]))}"
 
 
 def _about_git(repo: Repository, told: Mapping[str, Any], *, has_untracked: bool) -> Iterator[str]:

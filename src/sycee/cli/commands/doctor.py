@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.core.printable import below, in_line
 from sycee.ops.doctor import Checkup, Finding, State, doctor
 
 _MARKS: Mapping[State, tuple[str, str]] = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
@@ -46,6 +47,6 @@ def command(
 
 def _show(ctx: Context, finding: Finding) -> None:
     mark, colour = _MARKS[finding.state]
-    ctx.out(f"{click.style(mark, fg=colour)} {finding.subject:<14} {finding.message}")
+    ctx.out(f"{click.style(mark, fg=colour)} {in_line(finding.subject):<14} {below(finding.message)}")
     if finding.hint:
-        ctx.out(f"  {'':<14} {click.style('hint:', fg='cyan')} {finding.hint}")
+        ctx.out(f"  {'':<14} {click.style('hint:', fg='cyan')} {below(finding.hint)}")

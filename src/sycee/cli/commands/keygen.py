@@ -6,6 +6,7 @@ import click
 
 from sycee.cli import passwords
 from sycee.cli.context import Context, pass_context
+from sycee.core.printable import in_line
 from sycee.errors import UsageError
 from sycee.ops.keygen import keygen
 from sycee.trust.keys import KeyType
@@ -37,10 +38,11 @@ def command(ctx: Context, path: str, kind: KeyType, password_file: str | None, *
         raise UsageError("--no-password and --password-file contradict each other")
     password = None if no_password else passwords.for_new(ctx, password_file)
     pair = keygen(ctx.path(path), kind=kind, password=password)
-    ctx.say(f"{ctx.shown(pair.private)}: the private key ({pair.kind}). Whoever has it signs in your name.")
-    ctx.say(f"{ctx.shown(pair.public)}: the public key. Give it to whoever verifies, by a way they trust.")
+    private, public = in_line(ctx.shown(pair.private)), in_line(ctx.shown(pair.public))
+    ctx.say(f"{private}: the private key ({pair.kind}). Whoever has it signs in your name.")
+    ctx.say(f"{public}: the public key. Give it to whoever verifies, by a way they trust.")
     ctx.out(pair.fingerprint)
     if pair.kept_out_of_git:
-        ctx.say(f"Git ignores {ctx.shown(pair.private)} in this clone (.git/info/exclude).")
+        ctx.say(f"Git ignores {private} in this clone (.git/info/exclude).")
     elif pair.kept_out_of_git is False:
-        ctx.warn(f"{ctx.shown(pair.private)} lies in a Git work tree: never commit it")
+        ctx.warn(f"{private} lies in a Git work tree: never commit it")

@@ -8,6 +8,7 @@ import click
 
 from sycee.cli.context import Context, pass_context
 from sycee.cli.sources import asked, source_options, surroundings
+from sycee.core.printable import in_line
 from sycee.errors import UsageError
 from sycee.ops.list import HERE, Listed, ListRequest, everything, listing
 
@@ -67,7 +68,7 @@ def _lines(found: Sequence[Listed], names: Sequence[str], *, size: bool, show_ha
     widths = [max(map(len, column)) for column in (sizes, hashes)]
     for name, its_size, its_hash in zip(names, sizes, hashes, strict=True):
         columns = [f"{its_size:>{widths[0]}}"] * size + [f"{its_hash:<{widths[1]}}"] * show_hash
-        yield "  ".join([*columns, name])
+        yield "  ".join([*columns, in_line(name)])
 
 
 def _human(size: int | None) -> str:
