@@ -54,6 +54,7 @@ cd ../ner && git add -A && git commit -qm one && git tag ner@v1.0.0
 BEFORE = {
     "init": "rm -rf .git .dvc",
     "add": "mkdir checkpoints && touch checkpoints/1.pt models/bert/model.safetensors models/bert/tokenizer.bin",
+    "config": "sycee remote add store s3://bucket/models",
     "keygen": "rm *.key *.key.pub",
     "git-hook": "mkdir -p .git/hooks && printf '#!/bin/sh\\nmake lint\\n' > .git/hooks/pre-push",
 }
