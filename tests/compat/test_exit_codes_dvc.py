@@ -25,7 +25,7 @@ SITUATIONS = {
         ),
         *("remote default nothing", "remote modify nothing url x", "cache dir", "unprotect nothing", "check-ignore a"),
     ],
-    "changed": ["status", "status -q", "checkout a", "commit"],
+    "changed": ["status", "status -q", "status -q --json", "checkout a", "commit"],
     "emptied": ["remote add -d store ../store", "push", "fetch", "pull", "checkout", "status -c"],
     "malformed": ["status", "checkout", "push", "data status"],
     "misconfigured": ["status", "push", "remote list", "checkout"],

@@ -53,7 +53,7 @@ def command(
             remote = ctx.remote(repo, remote_name)
             states = cloud_status(repo, wanted, remote)
             _show_cloud(ctx, states, remote.name, as_json=as_json, indent="\t" * cloud)
-            _end(ctx, differing=bool(states))
+            _end(ctx, differing=bool(states) and not as_json)
             return
         if chosen["all_branches"] or chosen["all_tags"] or chosen["all_commits"] or chosen["revs"]:
             raise UsageError("the files are those of one revision", hint="add --cloud to compare cache and remote")
@@ -63,7 +63,7 @@ def command(
         ctx.json(_as_dvc({c.origin: [x for x in found.changes if x.origin == c.origin] for c in found.changes}))
     else:
         ctx.tell(_as_text(found.changes) or CLEAN)
-    _end(ctx, differing=bool(found.changes))
+    _end(ctx, differing=bool(found.changes) and not as_json)
     for relpath in found.unvouched:
         ctx.warn(f"{relpath}: the strong digests in its pointer belong to other content (a plain `dvc add`?)")
         ctx.say(f"hint: sycee add {quote(relpath)}")
