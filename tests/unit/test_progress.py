@@ -54,6 +54,14 @@ def test_many_threads_share_one_bar(drawn, monkeypatch):
     assert drawn[0].stopped
 
 
+def test_no_bar_comes_after_the_end(drawn, monkeypatch):
+    monkeypatch.setattr(terminal, "PATIENCE", 0)
+    with terminal._Bars().start("x", 10) as task:
+        pass
+    task.advance(10)  # a thread that has not heard yet of Ctrl-C
+    assert drawn == []
+
+
 def test_the_parts_of_a_whole_are_one_bar(drawn, monkeypatch):
     monkeypatch.setattr(terminal, "PATIENCE", 0)
     with terminal._Bars().start("folder/", 3) as task:

@@ -2,7 +2,6 @@
 
 import shlex
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -69,12 +68,21 @@ def test_the_hint_works_and_so_does_a_folder_made_by_hand(sycee, store):
     sycee("push")
     shutil.rmtree(store)
     hint = sycee("push", rc=20).err
-    (note,) = shlex.split(hint.rpartition("rm ")[2])
-    store.mkdir()
+    assert shlex.split(hint)[-3:] == ["mkdir", "-p", str(store)]
+    store.mkdir(parents=True)
     assert sycee("push").out == "1 file pushed\n"
+
+
+def test_where_its_disk_is_not_mounted_the_hint_is_to_forget_it_too(sycee, store, repo_dir):
+    sycee("push")
+    (note,) = (repo_dir / ".dvc/tmp/sycee/remotes").iterdir()
+    note.write_bytes(b"/mnt/nowhere")
     shutil.rmtree(store)
+    hint = sycee("push", rc=20).err
+    assert shlex.split(hint)[-6:] == ["mkdir", "-p", str(store), "&&", "rm", str(note)]
+    store.mkdir(parents=True)
     sycee("push", rc=20)
-    Path(note).unlink()
+    note.unlink()
     assert sycee("push").out == "1 file pushed\n"
 
 

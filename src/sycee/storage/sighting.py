@@ -39,11 +39,10 @@ class Sighting:
         mount = self._noted()
         if mount is None or not self._is_gone(mount):
             return
-        path = self._path()
         raise RemoteError(
             f"the folder {self._folder} of remote {self._name!r} is gone, and was there when it was used last",
             hint="mount it if it is a disk or a share; if it lies elsewhere now: "
-            f"sycee remote modify {quote(self._name)} url FOLDER; if it is to be made anew: rm {quote(str(path))}",
+            f"sycee remote modify {quote(self._name)} url FOLDER; if it is to be made anew: {self._anew(mount)}",
         )
 
     def note(self) -> None:
@@ -59,6 +58,11 @@ class Sighting:
         if not self._folder.is_dir():
             return True
         return not os.path.ismount(mount) and not any(self._folder.iterdir())
+
+    def _anew(self, mount: str) -> str:
+        """Return the command after which the folder is taken for what it is."""
+        made = f"mkdir -p {quote(str(self._folder))}"
+        return made if os.path.ismount(mount) else f"{made} && rm {quote(str(self._path()))}"
 
     def _noted(self) -> str | None:
         """Return where the disk was mounted on which the folder was seen; None if it never was."""

@@ -51,11 +51,14 @@ class _Bar:
         self._done = 0
         self._begun = time.monotonic()
         self._drawn: RichProgress | None = None
+        self._over = False
         self._lock = threading.Lock()  # transfers advance one bar from several threads
 
     def advance(self, amount: int) -> None:
         with self._lock:
             self._done += amount
+            if self._over:  # a transfer that has not heard yet that it is interrupted
+                return
             if self._drawn is None and time.monotonic() - self._begun > PATIENCE:
                 self._drawn = _draw(self._label, self._total)
             if self._drawn is not None:
@@ -67,8 +70,10 @@ class _Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._drawn is not None:
-            self._drawn.stop()
+        with self._lock:
+            self._over = True
+            if self._drawn is not None:
+                self._drawn.stop()
 
 
 def _draw(label: str, total: int | None) -> "RichProgress":
