@@ -528,6 +528,15 @@ def test_a_shallow_clone_may_not_judge_a_remote(history, store, tmp_path):
     survey(clone, request(store, cloud=True))
 
 
+def test_nor_a_cache_that_it_may_share(history, store, tmp_path):
+    subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{history.root}", tmp_path / "clone"], check=True)
+    everything = request(store, scope=Scope(Revisions(everything=True)))
+    survey(find_repository(tmp_path / "clone", environ=os.environ), everything)
+    (tmp_path / "clone/.dvc/config.local").write_text(f"[cache]\n    dir = {history.cache.root}\n")
+    with pytest.raises(Conflict, match="a cache that others may share"):
+        survey(find_repository(tmp_path / "clone", environ=os.environ), everything)
+
+
 def test_unfinished_files_of_long_ago_go(history):
     folder = history.cache.path(MD5["four"]).parent
     old, new = folder / f".{'A' * 22}.tmp", folder / f".{'B' * 22}.tmp"

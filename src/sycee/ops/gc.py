@@ -149,9 +149,11 @@ def artifacts(repo: Repository, found: Survey) -> Mapping[str, tuple[int, int]]:
 def _require_whole_history(repo: Repository, request: GcRequest) -> None:
     if repo.git is None and (request.scope.revisions or request.scope.latest):
         raise UsageError("revisions need Git, and this repository is without it", hint="use --workspace alone")
-    if request.cloud and repo.git and request.scope.goes_back and is_shallow(repo.git):
+    others_too = request.cloud or repo.dvc_dir not in repo.cache.root.parents
+    if others_too and repo.git and request.scope.goes_back and is_shallow(repo.git):
+        store = "the remote" if request.cloud else f"{repo.cache.root}, a cache that others may share"
         raise Conflict(
-            "this clone is shallow: what the commits it lacks refer to would be removed from the remote",
+            f"this clone is shallow: what the commits it lacks refer to would be removed from {store}",
             hint="get the whole history first: git fetch --unshallow",
         )
 
