@@ -35,6 +35,7 @@ outs = st.builds(
     push=st.booleans(),
     remote=st.none() | st.sampled_from(["store", "cold-2"]),
     versioned=st.just(False),  # what a cloud keeps by versions has another form
+    versions=st.just(()),
 )
 blocks = st.fixed_dictionaries({}, optional={"card": strong, "sig": strong})
 # Text near the subset: what it is made of, and what it must notice.

@@ -11,6 +11,7 @@ import pytest
 from sycee.errors import FormatError
 from sycee.formats import pointer, yamldialect, yamlsubset
 from sycee.formats.pointer import Out, StrongDigests
+from sycee.formats.versions import FileVersion
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests/vectors/pointer"
@@ -47,13 +48,17 @@ def test_vector(case):
 
 def _accepted(data, expect):
     found = pointer.parse(data, "model.pt.dvc")
-    assert found.outs == tuple(Out(**out) for out in expect["outs"])
+    assert found.outs == tuple(_out(**out) for out in expect["outs"])
     assert found.wdir == expect.get("wdir", ".")
     assert found.imported == expect.get("imported", False)
     assert found.raw is data
     if "strong" in expect:
         strong = pointer.strong_digests(found, found.outs[0].md5)
         assert strong == (expect["strong"] and StrongDigests(**expect["strong"]))
+
+
+def _out(*, versions=(), **fields):
+    return Out(**fields, versions=tuple(FileVersion(*one) for one in versions))
 
 
 @pytest.mark.parametrize("case", [case for case, expect in EXPECT.items() if "outs" in expect])

@@ -7,6 +7,7 @@ _OBEYED = re.compile(
     r"\x1b\[3[1236]m(?:error:|warning:|hint:|[✓✗!])\x1b\[0m"
     r"|([\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff])"
 )
+_OUTDENTED = re.compile(r"\n(?!  )")
 
 
 def printable(text: str) -> str:
@@ -24,7 +25,7 @@ def in_line(name: str) -> str:
 
 def below(text: str) -> str:
     """Return a message of which no line after the first can be taken for another message: they are indented."""
-    return text.replace("\n", "\n  ")
+    return _OUTDENTED.sub("\n  ", text)
 
 
 def _escaped(char: str) -> str:

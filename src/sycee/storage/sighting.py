@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 
 from sycee.errors import RemoteError
-from sycee.system.atomic import write_file
+from sycee.system.atomic import sweep, write_file
 
 
 class Sighting:
@@ -52,6 +52,7 @@ class Sighting:
             return
         with suppress(OSError):
             self._notes.mkdir(parents=True, exist_ok=True)
+            sweep(self._notes)
             write_file(self._path(), os.fsencode(mount))
 
     def _is_gone(self, mount: str) -> bool:
