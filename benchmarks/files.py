@@ -77,6 +77,7 @@ def push(bench: Bench) -> Iterator[Row]:
     def empty() -> None:
         for root in (ours, theirs):
             shutil.rmtree(bench.remote(root.name), ignore_errors=True)
+            bench.remote(root.name).mkdir()  # a remote that is gone is not made anew
         os.sync()
 
     def empty_and_cold() -> None:
