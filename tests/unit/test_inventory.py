@@ -10,8 +10,9 @@ from sycee.errors import RemoteError
 from sycee.storage.memory import MemoryBackend
 from sycee.storage.port import CannotList
 from sycee.store import inventory as module
-from sycee.store.inventory import FEW, inventory
+from sycee.store.inventory import inventory
 from sycee.store.layout import object_key
+from sycee.store.objects import FEW
 
 
 def keys(count, start=0):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 HEAVY = {"asyncio", "ctypes", "cryptography", "http", "numpy", "obstore", "pathspec", "rich", "ruamel", "subprocess"}
-OF_REMOTES = {"sycee.workspace.remotes", "sycee.store.transfer", "sycee.workspace.revisions", "sycee.store.moving"}
+OF_REMOTES = {f"sycee.{name}" for name in ("storage.port", "store.moving", "store.transfer", "workspace.remotes")}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["status"], ["checkout", "--help"]])

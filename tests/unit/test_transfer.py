@@ -15,9 +15,8 @@ from sycee.storage.memory import MemoryBackend
 from sycee.storage.port import CannotList
 from sycee.store.cache import Cache
 from sycee.store.expected import Expected
-from sycee.store.inventory import FEW
 from sycee.store.layout import object_key
-from sycee.store.objects import Remote, Wanted
+from sycee.store.objects import FEW, Remote, Wanted
 from sycee.store.statcache import StatCache
 from sycee.store.transfer import fetch, lacking, present, push
 

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 import click
 
 from sycee.cli.context import JOBS, Context
-from sycee.store.inventory import FEW
 from sycee.store.objects import Outcome
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -27,5 +26,5 @@ def jobs_option(command: _Command) -> _Command:
 
 def tell_requests(ctx: Context, outcome: Outcome) -> None:
     """Say how many requests it took to look for many objects."""
-    if outcome.looked_for > FEW:
+    if outcome.looked_for_many:
         ctx.say(f"looked for {outcome.looked_for:,} objects on the remote in {outcome.requests:,} requests")

@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from sycee.storage.port import Backend, CannotList
+from sycee.store.objects import FEW
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-FEW = 256  # so many objects or fewer are asked for singly
 PAGE = 1_000  # names in one answer of S3
 
 Asked = Callable[[int], None]

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from sycee.storage.port import Backend
 
 
+FEW = 256  # so many objects or fewer are asked for singly
+
+
 class Wanted(NamedTuple):
     """An object that the workspace refers to.
 
@@ -72,6 +75,11 @@ class Outcome:
     withheld: list[str] = field(default_factory=list)
     looked_for: int = 0
     asked: list[int] = field(default_factory=list)
+
+    @property
+    def looked_for_many(self) -> bool:
+        """Whether so many objects were looked for that a person should know what that took."""
+        return self.looked_for > FEW
 
     @property
     def requests(self) -> int:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from io import BytesIO
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sycee.digest import is_hex, sha256_hex
 from sycee.errors import DigestMismatch, FormatError, NotFound, SyceeError
 from sycee.formats import foldersums
 from sycee.formats.foldersums import FileSums
-from sycee.storage.port import Backend
 from sycee.store.cache import Cache
 from sycee.store.layout import PRIVATE
+
+if TYPE_CHECKING:
+    from sycee.storage.port import Backend
 
 
 def key_of(sums_id: str) -> str:
@@ -50,7 +52,7 @@ def known(cache: Cache, sums_id: str | None) -> Mapping[str, FileSums]:
 
 
 def look(
-    backend: Backend, sums_id: str
+    backend: "Backend", sums_id: str
 ) -> tuple[Literal["missing", "damaged", "unreadable"] | None, Mapping[str, FileSums]]:
     """Read folder sums from any store.
 
@@ -68,7 +70,7 @@ def look(
         return "unreadable", {}
 
 
-def fetch(backend: Backend, cache: Cache, sums_id: str) -> None:
+def fetch(backend: "Backend", cache: Cache, sums_id: str) -> None:
     """Bring folder sums into the cache; a remote that has none is no error, for ``dvc push`` does not send them.
 
     Raises:
@@ -91,7 +93,7 @@ def fetch(backend: Backend, cache: Cache, sums_id: str) -> None:
     cache.put_private(key_of(sums_id), data)
 
 
-def push(backend: Backend, cache: Cache, sums_id: str) -> None:
+def push(backend: "Backend", cache: Cache, sums_id: str) -> None:
     """Store folder sums on a remote that lacks them, or holds a torn copy; if the cache holds them."""
     path = cache.root / key_of(sums_id)
     if not path.is_file() or backend.size(key_of(sums_id)) == path.stat().st_size:
