@@ -552,3 +552,8 @@ def test_of_imports_it_says_that_no_remote_was_asked(sycee, repo_dir):
         assert shown.err == note
     assert shown.out == "remote 'store': nothing to check\n"
     assert note not in sycee("check", rc=1).err  # in the cache it is looked for
+
+
+def test_what_was_imported_is_brought_by_pull(sycee, repo_dir):
+    (repo_dir / "x.dvc").write_text(IMPORT)
+    assert sycee("check", "--repair", rc=1).err.endswith("hint: bring it from where it was imported: sycee pull x\n")

@@ -58,7 +58,15 @@ URLS = {
     "azure": "azure://c",
 }
 KINDS = {scheme: URLS.get(scheme, f"{scheme}://host/x") for scheme in REMOTE_OPTIONS}
-VALUES = {"flag": "true", "count": "3", "seconds": "7", "links": "copy", "group": "group", "auth": "basic"}
+VALUES = {
+    "flag": "true",
+    "count": "3",
+    "seconds": "7",
+    "whole_seconds": "7",
+    "links": "copy",
+    "group": "group",
+    "auth": "basic",
+}
 
 
 @pytest.mark.parametrize("scheme", KINDS)
@@ -87,6 +95,7 @@ def test_every_option_of_every_kind_is_taken_and_given_back(repo: Path, scheme: 
         (("config", "remote.other.jobs", "3"), "would have no url"),
         (("remote", "modify", "store", "url", "../folder"), "would have the option region"),
         (("remote", "add", "--force", "store", "https://h/x"), "would have the option access_key_id"),
+        (("remote", "modify", "store", "read_timeout", "7.5"), "'7.5' is not a whole number of seconds"),
     ],
 )
 def test_no_remote_is_left_that_dvc_would_refuse(repo: Path, words: tuple[str, ...], what: str) -> None:

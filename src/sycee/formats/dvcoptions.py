@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-Kind = Literal["text", "path", "flag", "count", "seconds", "flag or path", "links", "group", "auth", "name"]
+Kind = Literal[
+    "text", "path", "flag", "count", "seconds", "whole_seconds", "flag or path", "links", "group", "auth", "name"
+]
 
 _NAMED = re.compile(r'(remote|machine|db)\s*"(.*)"', re.DOTALL)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
@@ -46,7 +48,7 @@ _HTTP: Mapping[str, Kind] = {
 }
 _WEBDAV: Mapping[str, Kind] = {
     **_table(text="user password token bearer_token_command custom_auth_header", flag="ask_password"),
-    **_table(path="cert_path key_path", seconds="timeout"),
+    **_table(path="cert_path key_path", whole_seconds="timeout"),
     "ssl_verify": "flag or path",
 }
 # By the scheme of the remote's url; the empty one is a folder.
@@ -56,7 +58,8 @@ REMOTE_OPTIONS: Mapping[str, Mapping[str, Kind]] = {
         **_EVERY_REMOTE,
         **_table(text="region profile endpointurl access_key_id secret_access_key session_token sse sse_kms_key_id"),
         **_table(text="sse_customer_algorithm sse_customer_key acl grant_read grant_read_acp grant_write_acp"),
-        **_table(text="grant_full_control", path="credentialpath configpath", seconds="read_timeout connect_timeout"),
+        **_table(text="grant_full_control", path="credentialpath configpath"),
+        **_table(whole_seconds="read_timeout connect_timeout"),
         **_table(flag="listobjects use_ssl allow_anonymous_login cache_regions"),
         "ssl_verify": "flag or path",
     },
@@ -67,7 +70,7 @@ REMOTE_OPTIONS: Mapping[str, Mapping[str, Kind]] = {
     "ssh": {
         **_EVERY_REMOTE,
         **_table(links="type", text="user password passphrase", path="keyfile", count="port max_sessions"),
-        **_table(flag="ask_password ask_passphrase gss_auth allow_agent", seconds="timeout"),
+        **_table(flag="ask_password ask_passphrase gss_auth allow_agent", whole_seconds="timeout"),
     },
     "hdfs": {**_EVERY_REMOTE, **_table(text="user kerb_ticket", count="replication")},
     "webhdfs": {
@@ -80,7 +83,7 @@ REMOTE_OPTIONS: Mapping[str, Mapping[str, Kind]] = {
         **_table(text="connection_string sas_token account_name account_key tenant_id client_id client_secret"),
         **_table(flag="allow_anonymous_login exclude_environment_credential exclude_visual_studio_code_credential"),
         **_table(flag="exclude_shared_token_cache_credential exclude_managed_identity_credential"),
-        **_table(seconds="timeout read_timeout connection_timeout"),
+        **_table(whole_seconds="timeout read_timeout connection_timeout"),
     },
     "oss": {**_EVERY_REMOTE, **_table(text="oss_key_id oss_key_secret oss_endpoint")},
     "gdrive": {
@@ -159,9 +162,9 @@ def option_fault(title: str, option: str, url: str | None = None) -> str | None:
     return None if option in options else f"there is no option {option!r} in the section {title}"
 
 
-def value_fault(title: str, option: str, value: str) -> str | None:
-    """Say what is wrong with the value of a known option, or None."""
-    kind = (known_options(title) or {}).get(option)
+def value_fault(title: str, option: str, value: str, url: str | None = None) -> str | None:
+    """Say what is wrong with the value of a known option, or None; see :func:`known_options`."""
+    kind = (known_options(title, url) or {}).get(option)
     check = _CHECKS.get(kind or "text")
     return None if check is None or check[1](value) else f"{value!r} is not {check[0]}"
 
@@ -170,6 +173,7 @@ _CHECKS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "flag": ("true or false", lambda value: value.lower() in {"true", "false"}),
     "count": ("a number of at least 1", lambda value: value.strip().isdecimal() and int(value) >= 1),
     "seconds": ("a number of seconds", lambda value: re.fullmatch(r"\s*[0-9]+(\.[0-9]*)?\s*", value) is not None),
+    "whole_seconds": ("a whole number of seconds", lambda value: value.strip().isdecimal()),
     "links": (
         "a list of reflink, hardlink, symlink and copy",
         lambda value: {way.strip() for way in value.split(",")} <= _LINKS,

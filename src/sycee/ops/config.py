@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from sycee.errors import Conflict, NoRepository, NotFound, NotSet, SyceeError, UsageError
 from sycee.formats import dvcconfig
-from sycee.formats.dvcoptions import SECRETS, known_options, named_section, split_section
+from sycee.formats.dvcoptions import SECRETS, known_options, named_section, split_section, value_fault
 from sycee.system.atomic import sweep, write_file
 from sycee.system.refusals import refused
 from sycee.workspace.config import (
@@ -237,7 +237,12 @@ def _faults_of_remote(place: Place, section: str, edit: Edit) -> list[str]:
     if not isinstance(url, str):
         return ["would have no url"] if there else []
     of_kind = known_options(section, url) or {}
-    return [f"would have the option {one}, which {url} does not take" for one in options if one not in of_kind]
+    foreign = [f"would have the option {one}, which {url} does not take" for one in options if one not in of_kind]
+    return foreign + [
+        f"would have an option {one} that {url} does not take: {fault}"
+        for one, value in options.items()
+        if isinstance(value, str) and (fault := value_fault(section, one, value, url))
+    ]
 
 
 def _refuse_secret(place: Place, key: tuple[str, str], value: str) -> None:

@@ -96,7 +96,7 @@ def files_below(
         if entry.relpath.rpartition("/")[2] == dvcignore.NAME:
             place = folder / entry.relpath
             raise Conflict(f"{place} lies in a tracked folder", hint="move its rules to .dvcignore in the root")
-        require_utf8(entry.relpath)
+        require_utf8(f"{folder.name}/{entry.relpath}")
         if entry.kind == "file":
             found.append(Member(entry.relpath, f"{folder}/{entry.relpath}", entry.stat))
         elif entry.kind != "symlink" or not (folder / entry.relpath).is_dir():

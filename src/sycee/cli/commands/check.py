@@ -1,6 +1,7 @@
 """``sycee check``."""
 
 from collections.abc import Iterator
+from shlex import quote
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from sycee.cli.words import byte_count, table
 from sycee.core.subset import WHOLE, Subset, parse
 from sycee.errors import UsageError
 from sycee.ops.check import CheckRequest, Fault, Report, Row, by_remote, check_cache, check_remote
+from sycee.ops.importing import is_import
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import Tracked
 
@@ -149,7 +151,11 @@ def _summary(report: Report, title: str, subset: Subset | None) -> str:
 
 def _hint(report: Report) -> str:
     where = "" if report.is_cache else f" -r {report.store}"
-    if any(fault.failure for fault in report.left):
+    failed = [fault for fault in report.left if fault.failure]
+    imported = dict.fromkeys(user.relpath for fault in failed for user in fault.users if is_import(user))
+    if imported and all(is_import(user) for fault in failed for user in fault.users):
+        return f"bring it from where it was imported: sycee pull {' '.join(map(quote, imported))}"
+    if failed:
         return f"repair it where a good copy is: sycee check{where} --repair in the clone of whoever made this version"
     return f"repair it: sycee check{where} --repair"
 
