@@ -158,7 +158,12 @@ def test_a_name_of_255_bytes_and_one_that_is_not_utf_8_in_a_folder(filled, run):
     (filled / "d" / os.fsdecode(b"\xff")).write_text("kept")
     before = state(filled)
     for words in (["add", "d"], ["commit", "-f", "d"], ["status"]):
-        refuses(run, words, r"\\xff is not valid UTF-8", "rename it")
+        refuses(run, words, r"the file name d/\\xff is not valid UTF-8", "rename it")
+    assert state(filled) == before
+    (filled / "d" / os.fsdecode(b"\xff")).rename(filled / "d" / "x\ny")
+    before = state(filled)
+    for words in (["add", "d"], ["commit", "-f", "d"], ["status"], ["data", "status"]):
+        refuses(run, words, r"the file name d/x\\u000ay contains a control character", "rename it")
     assert state(filled) == before
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sycee.core.parts import WHOLE, Parts
+from sycee.core.printable import in_line
 from sycee.core.progress import SILENT, Progress
 from sycee.digest import FileDigests
 from sycee.errors import Conflict, DigestMismatch, SyceeError
 from sycee.formats import dirobject, dvcignore
 from sycee.formats.dirobject import Entry
+from sycee.formats.paths import is_plain, path_fault
 from sycee.store.layout import is_object_id
 from sycee.system.onepass import legacy_md5_file
 from sycee.system.tree import TreeEntry, kind_at, scan
@@ -96,7 +98,7 @@ def files_below(
         if entry.relpath.rpartition("/")[2] == dvcignore.NAME:
             place = folder / entry.relpath
             raise Conflict(f"{place} lies in a tracked folder", hint="move its rules to .dvcignore in the root")
-        require_utf8(f"{folder.name}/{entry.relpath}")
+        _require_listable(folder, entry.relpath)
         if entry.kind == "file":
             found.append(Member(entry.relpath, f"{folder}/{entry.relpath}", entry.stat))
         elif entry.kind != "symlink" or not (folder / entry.relpath).is_dir():
@@ -122,6 +124,16 @@ def require_utf8(relpath: str) -> None:
     except UnicodeEncodeError:
         shown = os.fsencode(relpath).decode(errors="backslashreplace")
         raise Conflict(f"the file name {shown} is not valid UTF-8", hint="rename it, then repeat") from None
+
+
+def _require_listable(folder: Path, relpath: str) -> None:
+    """Refuse the name of a file that no directory object can hold."""
+    if is_plain(relpath):
+        return
+    shown = f"{folder.name}/{relpath}"
+    require_utf8(shown)
+    if fault := path_fault(relpath):
+        raise Conflict(f"the file name {in_line(shown)} {fault}", hint="rename it, then repeat", path=shown)
 
 
 class Current(NamedTuple):
