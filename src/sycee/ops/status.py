@@ -7,7 +7,7 @@ from sycee.core.progress import SILENT, Progress
 from sycee.errors import NotFound, SyceeError
 from sycee.formats.pointer import strong_digests, sums_object
 from sycee.store.layout import is_directory
-from sycee.store.members import members_of
+from sycee.store.members import expected_of
 from sycee.workspace.content import Current, current, listed
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import PIPELINE, Tracked
@@ -91,10 +91,9 @@ def in_cache(repo: Repository, tracked: Tracked) -> bool:
     if not is_directory(whole.oid):
         return True
     try:
-        parts = members_of(repo.cache, whole)
+        return all(repo.cache.holds(one, legacy=whole.legacy) for one in expected_of(repo.cache, whole))
     except SyceeError:  # a damaged directory object: fetch brings it anew
         return False
-    return all(repo.cache.holds(part.expected, legacy=part.legacy) for part in parts)
 
 
 def _unvouched(tracked: Tracked) -> bool:

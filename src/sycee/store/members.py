@@ -1,6 +1,6 @@
 """What a directory object stands for: the files that it names, as objects of their own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
@@ -23,6 +23,15 @@ def members_of(cache: Cache, folder: Wanted) -> list[Wanted]:
     """
     data = cache.read(folder.oid, legacy=folder.legacy)
     return named_by(folder, data, sums.known(cache, folder.sums))
+
+
+def expected_of(cache: Cache, folder: Wanted) -> Iterator[Expected]:
+    """Yield what each file of a directory object must be; see :func:`members_of`."""
+    data = cache.read(folder.oid, legacy=folder.legacy)
+    known = sums.known(cache, folder.sums)
+    for entry in dirobject.parse(data):
+        if folder.parts.hold(entry.relpath):
+            yield _expected(entry, known.get(entry.relpath))
 
 
 def named_by(folder: Wanted, data: bytes, known: Mapping[str, FileSums]) -> list[Wanted]:

@@ -245,7 +245,17 @@ def _current_folder(repo: Repository, tracked: Tracked, progress: Progress) -> C
     entries = tuple(Entry(one.relpath, md5s[one.path]) for one in found)
     if tracked.parts:
         entries = tuple(tracked.parts.replaced(listed(repo, tracked), entries))
+    if (oid := tracked.out.md5) and _is_listed(repo, tracked, entries):
+        return Current(oid, entries)
     return Current(dirobject.object_id(dirobject.render(entries)), entries)
+
+
+def _is_listed(repo: Repository, tracked: Tracked, entries: tuple[Entry, ...]) -> bool:
+    """Tell whether files are those of the pointer, without rendering a list that may be long."""
+    try:
+        return sorted(entries) == sorted(listed(repo, tracked))
+    except SyceeError:  # what the list was is not known here
+        return False
 
 
 def listed(repo: Repository, tracked: Tracked) -> tuple[Entry, ...]:
