@@ -121,7 +121,7 @@ def test_a_folder_brings_no_settings_and_no_endless_path(relpath):
 def test_bytes_as_they_are_written_are_read_as_any_others(text, encoding, twice):
     data = (text.replace('"md5": "', '"md5": "x", "md5": "', 1) if twice else text).encode(encoding)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dirobject, "_rendered", lambda _data: None)
+        patch.setattr(dirobject, "rendered", lambda _data: None)
         slow = outcome(data)
     assert outcome(data) == slow
 

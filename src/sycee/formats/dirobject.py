@@ -47,10 +47,11 @@ def parse(data: bytes) -> tuple[Entry, ...]:
     """
     if len(data) > MAX_BYTES:
         raise FormatError(f"the directory object is larger than {MAX_BYTES} bytes")
-    return _rendered(data) or _judged(data)
+    return rendered(data) or _judged(data)
 
 
-def _rendered(data: bytes) -> tuple[Entry, ...] | None:
+@lru_cache(maxsize=1)
+def rendered(data: bytes) -> tuple[Entry, ...] | None:
     """Return the entries if the bytes are just what :func:`render` makes of them, as nearly all are; else None."""
     try:
         entries = [Entry(item["relpath"], item["md5"]) for item in json.loads(data)]

@@ -253,9 +253,10 @@ def _current_folder(repo: Repository, tracked: Tracked, progress: Progress) -> C
 def _is_listed(repo: Repository, tracked: Tracked, entries: tuple[Entry, ...]) -> bool:
     """Tell whether files are those of the pointer, without rendering a list that may be long."""
     try:
-        return sorted(entries) == sorted(listed(repo, tracked))
+        data = repo.cache.read(tracked.out.md5 or "", legacy=tracked.out.is_legacy)
     except SyceeError:  # what the list was is not known here
         return False
+    return len(data) <= dirobject.MAX_BYTES and tuple(sorted(entries)) == dirobject.rendered(data)
 
 
 def listed(repo: Repository, tracked: Tracked) -> tuple[Entry, ...]:
