@@ -95,6 +95,12 @@ def test_a_deeper_file_overrides(tmp_path):
     assert ignored.ignores("lost/x")  # an ignored folder has no rules to say
 
 
+def test_what_git_calls_its_own_is_ignored_beside_files_that_are_not(tmp_path):
+    ignored = Ignored(tmp_path)  # as of a submodule, whose .git is a file
+    judged = [name for name in ("d/-b", "d/.git", "d/a", "d/.git/x", "d/.gitignore") if ignored.ignores(name)]
+    assert judged == ["d/.git", "d/.git/x"]
+
+
 def test_another_project_is_no_part_of_a_folder(repo):
     write(repo.root, **{"data/a": "a", "data/p/.dvc/config": "", "data/p/x": "x", "data/.hg": "a file"})
     assert names(repo, "data") == [".hg", "a"]

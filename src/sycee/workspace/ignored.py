@@ -21,7 +21,6 @@ class Ignored:
         self._root = root
         self._matchers: dict[str, Matcher] = {}
         self._projects: dict[str, str | None] = {"": None}
-        self._free: set[str] = set()  # folders in which no rule holds: most, and they may have very many files
 
     def ignores(self, relpath: str, *, is_dir: bool = False) -> bool:
         """Tell whether DVC walks past a path.
@@ -33,13 +32,7 @@ class Ignored:
         Raises:
             FormatError: If a ``.dvcignore`` that holds there is malformed.
         """
-        folder = relpath.rpartition("/")[0]
-        if folder in self._free and not is_dir:
-            return False
-        verdict = self.verdict(relpath, is_dir=is_dir)
-        if not (verdict.ignored or is_dir or self._matcher(folder).rules):
-            self._free.add(folder)
-        return verdict.ignored
+        return self.verdict(relpath, is_dir=is_dir).ignored
 
     def verdict(self, relpath: str, *, is_dir: bool = False) -> Verdict:
         """Judge a path as :meth:`ignores` does, and name the rule that decided."""
