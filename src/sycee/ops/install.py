@@ -69,7 +69,7 @@ def install(repo: Repository, request: InstallRequest) -> list[Path]:
     else:
         hooks = [wanted for name, place in _hook_files(git) for wanted in _hooks_to_write(repo, name, place, request)]
     _require_free_drivers(git)
-    attributes = _git_path(git, "info/attributes")
+    (attributes,) = git.own_paths("info/attributes")
     wanted = [(attributes, _with_line(_read(attributes))), *hooks]
     for folder in {place.parent for place, _ in wanted}:
         sweep(folder)
@@ -93,7 +93,7 @@ def uninstall(repo: Repository) -> list[Path]:
     for name, place in ours:
         _take_away_hook(name, place)
     _take_away_drivers(git)
-    attributes, tool = _git_path(git, "info/attributes"), git.root / precommit.NAME
+    (attributes,), tool = git.own_paths("info/attributes"), git.root / precommit.NAME
     lines = _read(attributes).splitlines(keepends=True)
     rest = b"".join(line for line in lines if line.strip() != ATTRIBUTES)
     wanted = [(attributes, rest), (tool, precommit.without_hooks(_read(tool)))]
@@ -114,13 +114,8 @@ def _require_plain_name(repo: Repository) -> None:
         )
 
 
-def _git_path(git: Git, name: str) -> Path:
-    """Return where this clone keeps a file of Git's own; worktrees and ``core.hooksPath`` are Git's to know."""
-    return git.root / os.fsdecode(git.run("rev-parse", "--git-path", name)).removesuffix("\n")
-
-
 def _hook_files(git: Git) -> Iterator[tuple[str, Path]]:
-    folder = _git_path(git, "hooks")
+    (folder,) = git.own_paths("hooks")
     own = (git.root, git.root / os.fsdecode(git.run("rev-parse", "--git-common-dir")).removesuffix("\n"))
     if not any(folder.resolve().is_relative_to(place.resolve()) for place in own):
         raise Conflict(

@@ -69,7 +69,7 @@ def _keep_out_of_git(path: Path) -> bool | None:
     git, name = Git(root), path.relative_to(root).as_posix()
     try:
         if not git.ignored([name]):
-            exclude = root / os.fsdecode(git.run("rev-parse", "--git-path", "info/exclude")).rstrip("\n")
+            (exclude,) = git.own_paths("info/exclude")
             exclude.parent.mkdir(exist_ok=True)
             present = exclude.read_bytes() if exclude.is_file() else b""
             line = "".join(ignorefile.entry(part) for part in name.split("/"))

@@ -22,8 +22,8 @@ _FOREIGN_SETTINGS = (
     "-c",
     "safe.bareRepository=all",
 )
-# A hook or an alias runs with the repository of whoever called it in the environment; ours is the one at ``root``.
 ARGUMENTS = 200  # of the longest paths, so that every system takes them for one command
+# A hook or an alias runs with the repository of whoever called it in the environment; ours is the one at ``root``.
 _PLACE = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX"})
 _FOREIGN_PLACE = _PLACE | {
     "GIT_INDEX_FILE",
@@ -83,7 +83,7 @@ class Git:
         return done.stdout
 
     def _process(self, arguments: tuple[str, ...], stdin: bytes | None) -> "CompletedProcess[bytes]":
-        import subprocess  # a no-op asks Git nothing
+        import subprocess  # not small, and --help asks Git nothing
 
         strange = _FOREIGN_PLACE if self.foreign else _PLACE
         environment = {name: value for name, value in os.environ.items() if name not in strange}
@@ -111,6 +111,15 @@ class Git:
         return (
             self.run("symbolic-ref", "--short", "--quiet", "HEAD", ok=(0, 1)).decode(errors="replace").strip() or None
         )
+
+    def own_paths(self, *names: str) -> list[Path]:
+        """Return where this clone keeps files of Git's own; worktrees and ``core.hooksPath`` are Git's to know.
+
+        Args:
+            names: As they are called below ``.git``: ``info/exclude``, ``hooks``.
+        """
+        words = [word for name in names for word in ("--git-path", name)]
+        return [self.root / name for name in os.fsdecode(self.run("rev-parse", *words)).split("\n")[:-1]]
 
     def dirty(self) -> bool:
         """Tell whether tracked files differ from HEAD, staged or not."""

@@ -259,9 +259,7 @@ def _stashed(git: Git) -> list[str]:
 
 def _autostashed(git: Git) -> list[str]:
     """Return the stashes, in no list, that a rebase or merge will bring back when it is done."""
-    words = [word for name in _AUTOSTASHES for word in ("--git-path", name)]
-    places = [git.root / name for name in os.fsdecode(git.run("rev-parse", *words)).split("\n")[:-1]]
-    return [place.read_text().strip() for place in places if place.is_file()]
+    return [place.read_text().strip() for place in git.own_paths(*_AUTOSTASHES) if place.is_file()]
 
 
 def _staged(git: Git) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """``sycee git-hook``: what Git calls after ``sycee install``."""
 
-import os
 import sys
 from collections.abc import Sequence
 from shlex import quote
@@ -123,8 +122,7 @@ def _is_rebasing(ctx: Context) -> bool:
     with ctx.repository() as repo:
         if repo.git is None:
             return False
-        names = [repo.git.run("rev-parse", "--git-path", name) for name in ("rebase-merge", "rebase-apply")]
-        return any((repo.git.root / os.fsdecode(name).removesuffix("\n")).is_dir() for name in names)
+        return any(place.is_dir() for place in repo.git.own_paths("rebase-merge", "rebase-apply"))
 
 
 def _pushed(ctx: Context, arguments: Sequence[str]) -> tuple[list[Update], str | None]:
