@@ -53,10 +53,8 @@ def fetch_addressed(
     outcome = _asked_of_remotes([one for one in lacking if one.out.md5 and one.out.push], from_remotes)
     for one in lacking:
         if _lacks(repo, one):
-            try:
+            with outcome.noting(one.relpath):
                 bring_addressed(repo, one, outcome, progress=progress)
-            except SyceeError as error:
-                outcome.failures.append(error.about(one.relpath))
     return outcome
 
 

@@ -48,10 +48,8 @@ def fetch_imports(repo: Repository, tracked: Iterable[Tracked], *, progress: Pro
     for one in tracked:
         item = wanted(one)
         if one.out.cache and not one.out.versioned and (item is None or transfer.lacking(repo.cache, [item])):
-            try:
+            with outcome.noting(one.relpath):
                 _Import(repo, progress).bring(one, outcome)
-            except SyceeError as error:
-                outcome.failures.append(error.about(one.relpath))
     return outcome
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sycee.core.progress import SILENT, Progress
-from sycee.errors import MissingData, NotFound, SyceeError
+from sycee.errors import MissingData, NotFound
 from sycee.formats import dirobject
 from sycee.formats.dirobject import Entry
 from sycee.formats.versions import FileVersion
@@ -33,10 +33,8 @@ def fetch_versions(repo: Repository, tracked: Iterable[Tracked], *, progress: Pr
     outcome = Outcome()
     for one in tracked:
         if not is_here(repo, one):
-            try:
+            with outcome.noting(one.relpath):
                 outcome.extend(_Versions(repo, one, progress).brought())
-            except SyceeError as error:
-                outcome.failures.append(error.about(one.relpath))
     return outcome
 
 

@@ -26,12 +26,9 @@ def members_of(cache: Cache, folder: Wanted) -> list[Wanted]:
 
 
 def expected_of(cache: Cache, folder: Wanted) -> Iterator[Expected]:
-    """Yield what each file of a directory object must be; see :func:`members_of`."""
+    """Return what each file of a directory object must be; see :func:`members_of`."""
     data = cache.read(folder.oid, legacy=folder.legacy)
-    known = sums.known(cache, folder.sums)
-    for entry in dirobject.parse(data):
-        if folder.parts.hold(entry.relpath):
-            yield _expected(entry, known.get(entry.relpath))
+    return (expected for _, expected in _named(folder, data, sums.known(cache, folder.sums)))
 
 
 def named_by(folder: Wanted, data: bytes, known: Mapping[str, FileSums]) -> list[Wanted]:
@@ -45,12 +42,14 @@ def named_by(folder: Wanted, data: bytes, known: Mapping[str, FileSums]) -> list
     Raises:
         FormatError: If the bytes break their format.
     """
-    entries = dirobject.parse(data)
-    return [
-        Wanted(f"{folder.label}/{entry.relpath}", _expected(entry, known.get(entry.relpath)), folder.legacy)
-        for entry in entries
-        if folder.parts.hold(entry.relpath)
-    ]
+    named = _named(folder, data, known)
+    return [Wanted(f"{folder.label}/{relpath}", expected, folder.legacy) for relpath, expected in named]
+
+
+def _named(folder: Wanted, data: bytes, known: Mapping[str, FileSums]) -> Iterator[tuple[str, Expected]]:
+    for entry in dirobject.parse(data):
+        if folder.parts.hold(entry.relpath):
+            yield entry.relpath, _expected(entry, known.get(entry.relpath))
 
 
 def _expected(entry: Entry, known: FileSums | None) -> Expected:

@@ -1,5 +1,7 @@
 """What is transferred, between what, and what came of it: the values of ``store.transfer``."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,6 +87,14 @@ class Outcome:
     def requests(self) -> int:
         """How many requests it took to look for objects."""
         return sum(self.asked)
+
+    @contextmanager
+    def noting(self, label: str) -> Iterator[None]:
+        """Keep an error that ends the block, as one about this label, so that the rest can go on."""
+        try:
+            yield
+        except SyceeError as error:
+            self.failures.append(error.about(label))
 
     def extend(self, other: "Outcome") -> None:
         """Add what another transfer did."""

@@ -150,20 +150,15 @@ def _rest(cache: Cache, folder: Wanted) -> list[Wanted]:
 def _attempt_sums(
     act: Callable[[Backend, Cache, str], None], remote: Remote, cache: Cache, folder: Wanted, outcome: Outcome
 ) -> None:
-    if folder.sums is None:
-        return
-    try:
-        act(remote.backend, cache, folder.sums)
-    except SyceeError as error:
-        outcome.failures.append(error.about(folder.label))
+    if folder.sums is not None:
+        with outcome.noting(folder.label):
+            act(remote.backend, cache, folder.sums)
 
 
 def _members(cache: Cache, folder: Wanted, outcome: Outcome) -> list[Wanted] | None:
-    try:
+    with outcome.noting(folder.label):
         return members_of(cache, folder)
-    except SyceeError as error:
-        outcome.failures.append(error.about(folder.label))
-        return None
+    return None
 
 
 def _flat(lists: Iterable[list[Wanted] | None]) -> Iterator[Wanted]:
