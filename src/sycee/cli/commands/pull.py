@@ -49,7 +49,8 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
         here = chosen_here(ctx, repo, targets, with_deps=given["with_deps"])
         filled = fill(repo, here, progress=ctx.progress)
         wanted = meant_for(tracked(ctx, repo, targets, **given), remote_name)
-        here = chosen_here(ctx, repo, targets, with_deps=given["with_deps"])
+        if filled.pointers:
+            here = chosen_here(ctx, repo, targets, with_deps=given["with_deps"])
         with ahead(repo, here) as copies:
             outcome = fetch(
                 repo,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sycee.cli.context import Context, pass_context
-from sycee.cli.revisions import revision_options, tracked
+from sycee.cli.revisions import asks_for_revisions, revision_options, tracked
 from sycee.cli.targets import chosen_here, meant_for, target_options
 from sycee.cli.transfers import jobs_option
 from sycee.errors import UsageError
@@ -55,7 +55,7 @@ def command(
             _show_cloud(ctx, states, remote.name, as_json=as_json, indent="\t" * cloud)
             _end(ctx, differing=bool(states) and not as_json)
             return
-        if chosen["all_branches"] or chosen["all_tags"] or chosen["all_commits"] or chosen["revs"]:
+        if asks_for_revisions(chosen):
             raise UsageError("the files are those of one revision", hint="add --cloud to compare cache and remote")
         here = chosen_here(ctx, repo, targets, with_deps=chosen["with_deps"])
         found = status(repo, here, progress=ctx.progress)
