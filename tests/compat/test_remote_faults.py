@@ -169,12 +169,7 @@ def test_what_does_not_pass_ends_with_a_name_and_few_requests(scene, verb, metho
     assert "Traceback" not in said
     asked = [request for request, met in scene.proxy.requests if met]
     assert 0 < len(asked) <= 4 * (RETRIES + 1)
-    require_whole_objects(scene)
-    require_whole_clone(scene)
-    scene.proxy.clear()
-    assert run(folder, verb, monkeypatch=monkeypatch) == 0
-    assert run(scene.clone, "pull", monkeypatch=monkeypatch) == 0
-    require_complete_clone(scene)
+    require_that_it_goes_on(scene, folder, verb, monkeypatch)
 
 
 def test_a_store_that_keeps_half_of_what_it_was_sent_is_found_out(scene, monkeypatch, capsys):
@@ -267,6 +262,11 @@ def test_killed_at_a_request(scene, verb, at, monkeypatch):
     with subprocess.Popen([sys.executable, "-m", "sycee", verb], cwd=folder, stderr=subprocess.DEVNULL) as process:
         scene.proxy.stop = process.kill
         assert process.wait(30) == -signal.SIGKILL
+    require_that_it_goes_on(scene, folder, verb, monkeypatch)
+
+
+def require_that_it_goes_on(scene, folder, verb, monkeypatch):
+    """Require that nothing wrong was accepted, and that the command completes when the fault is over."""
     require_whole_objects(scene)
     require_whole_clone(scene)
     scene.proxy.clear()

@@ -27,8 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from sycee.digest import FileDigests, digest_bytes
-from sycee.errors import Conflict
-from sycee.system.onepass import OnBytes, digest_file, ignore_bytes, read_regular
+from sycee.system.onepass import OnBytes, changed, digest_file, ignore_bytes, read_regular
 from sycee.system.tree import kind_of
 
 SETTLED = 50_000_000  # nanoseconds; kernels tick every 1 to 10 ms
@@ -144,7 +143,7 @@ class StatCache:
         digests = digest_file(path, on_bytes=on_bytes)
         status = path.lstat()
         if status.st_size != digests.size:
-            raise Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
+            raise changed(path)
         self.put(path, digests, status)
         return digests
 

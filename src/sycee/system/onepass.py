@@ -175,7 +175,7 @@ def read_regular(path: str | Path) -> tuple[bytes, os.stat_result]:
         os.close(fd)
     require_unchanged(path, before, after)
     if len(data) != after.st_size:
-        raise _changed(path)
+        raise changed(path)
     return data, after
 
 
@@ -194,10 +194,11 @@ def require_unchanged(path: str | Path, before: os.stat_result, after: os.stat_r
         Conflict: If size or times differ between the two looks.
     """
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise _changed(path)
+        raise changed(path)
 
 
-def _changed(path: str | Path) -> Conflict:
+def changed(path: str | Path) -> Conflict:
+    """Return the error that somebody wrote to a file while it was read."""
     return Conflict(f"{path} changed while it was read", hint="wait until it is written, and repeat the command")
 
 
