@@ -150,6 +150,25 @@ def test_a_card_that_is_none_goes_aside(repo):
     assert "since it was no valid card" in frozen.warnings[0]
 
 
+def test_a_context_file_of_the_former_version_goes_aside(repo):
+    model = repo / "model"
+    put(model / "model.pt")
+    put(model / "context" / "notes.txt", b"mine")
+    freeze(model, task="ner")
+    old = put(model / "context" / "source" / "gone.py", b"x = 1\n")
+    path = model / card.FILE_NAME
+    entry = {"path": "context/source/gone.py", "sha256": sha256_hex(b"x = 1\n"), "size": 6, "role": "source"}
+    values = dict(read(model).values)
+    path.write_bytes(card.render({**values, "context": [*values["context"], entry]}))
+
+    frozen = freeze(model, task="ner")
+
+    assert [before for before, _now in frozen.set_aside] == [old]
+    assert frozen.set_aside[0][1].read_bytes() == b"x = 1\n"
+    assert not old.exists()
+    assert (model / "context" / "notes.txt").read_bytes() == b"mine"  # no card ever named it
+
+
 def test_signatures_that_no_longer_hold_go_aside(repo):
     names = ["model.pt.sig", "SHA256SUMS", "SHA256SUMS.sig", "model.sig", "shards/a.pt.sig"]
     for name in [*names, "records/eval.sig", "context/x.sig"]:

@@ -2,12 +2,13 @@
 
 import datetime as dt
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from sycee.core import modelfolder
 from sycee.formats import bundle, sums
-from sycee.system.tree import scan
+from sycee.system.tree import kind_at, scan
 from sycee.workspace.repository import Repository
 
 
@@ -67,3 +68,15 @@ def stale_signatures(folder: Path) -> list[Path]:
 def _is_signature(relpath: str) -> bool:
     own = relpath in {bundle.NAME, sums.NAME} or relpath.startswith(f"{sums.NAME}.")
     return own or (relpath.endswith(modelfolder.SIGNATURE_SUFFIX) and not relpath.startswith("context/"))
+
+
+def former_context(folder: Path, previous: Mapping[str, Any], written: Iterable[str]) -> list[Path]:
+    """Return the files that the former card bound and the new one does not: a context holds nothing of another version.
+
+    Args:
+        folder: The model's folder.
+        previous: The values of the card that was there before.
+        written: The paths of the new context.
+    """
+    gone = {entry["path"] for entry in previous.get("context", ())} - set(written)
+    return [folder / name for name in sorted(gone) if kind_at(folder / name) is not None]

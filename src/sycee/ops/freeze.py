@@ -21,10 +21,12 @@ from sycee.digest import FileDigests, sha256_hex
 from sycee.errors import FormatError, NotFound, SyceeError, UsageError
 from sycee.formats import card, pipeline
 from sycee.ops.add import track
-from sycee.ops.aside import Aside, stale_signatures
+from sycee.ops.aside import Aside, former_context, stale_signatures
+from sycee.ops.context import gather_context
 from sycee.ops.frozen import Frozen, FrozenFile, Kept, Request
-from sycee.ops.gather import LOCK, Project, card_values, context_lock, finished, model_values
+from sycee.ops.gather import card_values, finished, model_values
 from sycee.ops.place import Bring, gather_weights
+from sycee.ops.project import Project
 from sycee.ops.taking import ingest
 from sycee.system.atomic import write_file
 from sycee.system.git import Git, toplevel
@@ -233,8 +235,9 @@ class _Freeze:
         aside = Aside(folder, repo, self.request.now)
         if repo:
             repo.sweep([folder])
-        lock = context_lock(self.steps)
-        values = card_values(self.request, self.project, self._previous(aside), lock, self.steps)
+        context = gather_context(self.request, self.project, self.steps)
+        previous = self._previous(aside)
+        values = card_values(self.request, self.project, previous, context, self.steps)
         weights = gather_weights(folder, self.request.weights, Bring(folder, repo, aside, self.steps))
         files = tuple(file for name in weights.files if (file := self._digested(name)))
         if not files:
@@ -242,7 +245,9 @@ class _Freeze:
             self.steps.warn("no weights were found; name them: weights=…")
         values["model"] = model_values(files, values.get("model"))
         aside.take(stale_signatures(folder))
-        self._write(LOCK, lock)
+        aside.take(former_context(folder, previous, [part.path for part in context]))
+        for part in context:
+            self._write(part.path, part.data)
         self._write_attributes()
         written, files = self._write_card_and_pointers(values, files)
         self._list(written, files)
@@ -315,7 +320,7 @@ class _Freeze:
 
     def _write(self, name: str, data: bytes) -> None:
         path = self.request.path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, data)
         self.changed.append(path)
 

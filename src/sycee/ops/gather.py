@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,13 @@ from sycee.capture.data import UNKNOWN, DataVersion, data_version
 from sycee.capture.steps import Steps
 from sycee.digest import sha256_hex
 from sycee.errors import NotFound
-from sycee.formats import card, requirements
+from sycee.formats import card
 from sycee.formats.card import REQUIRED, SCHEMA_VERSION
+from sycee.ops.context import Part, bound, lock_of
 from sycee.ops.frozen import FrozenFile, Request
+from sycee.ops.project import Project
 from sycee.system.git import Git, toplevel
-from sycee.workspace.repository import Repository
-from sycee.workspace.tracked import Tracked
 
-LOCK = "context/requirements.lock"
 # What a person writes and new weights do not make wrong; version, evaluations and the like belong to the old weights.
 KEPT = ("name", "description", "license", "authors", "tags", "languages", "lineage", "considerations", "links")
 NO_SEED = "no seeding call was seen; call sycee.seed(n), or import sycee before seeding, to make a run repeatable"
@@ -29,28 +27,6 @@ _FORMATS = {".safetensors": "safetensors", ".onnx": "onnx", ".gguf": "gguf", ".h
             ".tflite": "tflite", ".npz": "numpy", ".npy": "numpy", ".pkl": "pickle", ".joblib": "joblib",
             ".msgpack": "msgpack", ".pb": "tensorflow", ".pt": "torch", ".pth": "torch"}  # fmt: skip
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """What surrounds a model.
-
-    Attributes:
-        repo: The repository, or None outside of one.
-        git: The Git work tree, or None outside of one.
-        tracked: What the repository tracks.
-    """
-
-    repo: Repository | None
-    git: Git | None
-    tracked: Sequence[Tracked] = ()
-
-
-def context_lock(steps: Steps) -> bytes:
-    """Return ``requirements.lock`` of this process."""
-    return steps.run(
-        "the installed packages", lambda: requirements.render(environment.distributions()), requirements.render(())
-    )
 
 
 def data_versions(request: Request, project: Project, steps: Steps) -> list[DataVersion]:
@@ -70,7 +46,7 @@ def _data_version(path: Path, project: Project, steps: Steps) -> DataVersion:
 
 
 def card_values(
-    request: Request, project: Project, previous: Mapping[str, Any], lock: bytes, steps: Steps
+    request: Request, project: Project, previous: Mapping[str, Any], context: Sequence[Part], steps: Steps
 ) -> dict[str, Any]:
     """Return all fields of the card but the weights and the warnings.
 
@@ -78,7 +54,7 @@ def card_values(
         request: What was asked for; it wins over what is found.
         project: What surrounds the model.
         previous: The values of the card that was there before.
-        lock: The bytes of ``requirements.lock``.
+        context: The files of the context.
         steps: Collects what fails.
     """
     data = data_versions(request, project, steps)
@@ -91,8 +67,8 @@ def card_values(
         "code": code_state,
         "data": [version.entry() for version in data],
         "seeds": _seeds(request, steps),
-        "environment": _environment(lock, steps),
-        "context": [{"path": LOCK, "sha256": sha256_hex(lock), "size": len(lock), "role": "lock"}],
+        "environment": _environment(context, steps),
+        "context": bound(context),
         **given_fields(request, steps.warn),
     }
     if (name := default_name(request.path)) and "name" not in values:
@@ -153,13 +129,14 @@ def _seeds(request: Request, steps: Steps) -> dict[str, Any]:
     return values
 
 
-def _environment(lock: bytes, steps: Steps) -> dict[str, Any]:
-    return {
+def _environment(context: Sequence[Part], steps: Steps) -> dict[str, Any]:
+    values = {
         "python": steps.run("the Python version", environment.python_version, "unknown"),
         "platform": steps.run("the platform", environment.platform_name, "unknown"),
-        "lock": LOCK,
-        "lock_sha256": sha256_hex(lock),
     }
+    if lock := lock_of(context):
+        values |= {"lock": lock.path, "lock_sha256": sha256_hex(lock.data)}
+    return values
 
 
 def model_values(files: Sequence[FrozenFile], given: object) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from sycee.formats.card import REQUIRED
 from sycee.ops.freeze import LOG, AnyPath, Options, make_folder, make_request, open_project, root_fault
 from sycee.ops.freeze import run as run_freeze
 from sycee.ops.frozen import Frozen, Request, utc_now
-from sycee.ops.gather import Project, given_fields
+from sycee.ops.gather import given_fields
+from sycee.ops.project import Project
 from sycee.system.git import Git
 
 MIN_FREE = 64 << 20  # bytes; weights that do not fit into this are caught when they are written, not sooner
