@@ -16,8 +16,9 @@ from sycee.formats import card, pipeline, yamldialect
 from sycee.formats.pipeline import Stage
 from sycee.formats.pointer import Out
 from sycee.ops.adoptable import Model
+from sycee.ops.facts import model_values
 from sycee.ops.frozen import FrozenFile
-from sycee.ops.gather import default_name, finished, model_values
+from sycee.ops.gather import default_name, finished
 from sycee.system.tree import kind_at
 from sycee.workspace.tracked import LOCK, PIPELINE, Tracked
 

@@ -23,8 +23,9 @@ from sycee.formats import card, pipeline
 from sycee.ops.add import track
 from sycee.ops.aside import Aside, former_context, stale_signatures
 from sycee.ops.context import gather_context
+from sycee.ops.facts import with_facts
 from sycee.ops.frozen import Frozen, FrozenFile, Kept, Request
-from sycee.ops.gather import card_values, finished, model_values
+from sycee.ops.gather import card_values, finished
 from sycee.ops.place import Bring, gather_weights
 from sycee.ops.project import Project
 from sycee.ops.taking import ingest
@@ -243,7 +244,7 @@ class _Freeze:
         if not files:
             self.steps.complete = False
             self.steps.warn("no weights were found; name them: weights=…")
-        values["model"] = model_values(files, values.get("model"))
+        values = with_facts(values, self.request, files, self.steps)
         aside.take(stale_signatures(folder))
         aside.take(former_context(folder, previous, [part.path for part in context]))
         for part in context:

@@ -14,7 +14,7 @@ from sycee.errors import NotFound
 from sycee.formats import card
 from sycee.formats.card import REQUIRED, SCHEMA_VERSION
 from sycee.ops.context import Part, bound, lock_of
-from sycee.ops.frozen import FrozenFile, Request
+from sycee.ops.frozen import Request
 from sycee.ops.project import Project
 from sycee.system.git import Git, toplevel
 
@@ -23,9 +23,6 @@ KEPT = ("name", "description", "license", "authors", "tags", "languages", "linea
 NO_SEED = "no seeding call was seen; call sycee.seed(n), or import sycee before seeding, to make a run repeatable"
 NO_GIT = "not in a Git repository: the version of the code is not known"
 
-_FORMATS = {".safetensors": "safetensors", ".onnx": "onnx", ".gguf": "gguf", ".h5": "keras-h5", ".keras": "keras",
-            ".tflite": "tflite", ".npz": "numpy", ".npy": "numpy", ".pkl": "pickle", ".joblib": "joblib",
-            ".msgpack": "msgpack", ".pb": "tensorflow", ".pt": "torch", ".pth": "torch"}  # fmt: skip
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -137,25 +134,6 @@ def _environment(context: Sequence[Part], steps: Steps) -> dict[str, Any]:
     if lock := lock_of(context):
         values |= {"lock": lock.path, "lock_sha256": sha256_hex(lock.data)}
     return values
-
-
-def model_values(files: Sequence[FrozenFile], given: object) -> dict[str, Any]:
-    """Return the card's ``model``: format and files, and what was given beside them."""
-    suffixes = (f".{file.path.rpartition('.')[2]}" for file in files)
-    known = [_FORMATS[suffix] for suffix in suffixes if suffix in _FORMATS]
-    guessed = {"format": known[0]} if known else {}
-    return {**guessed, **(given if isinstance(given, dict) else {}), "files": [_file_entry(file) for file in files]}
-
-
-def _file_entry(file: FrozenFile) -> dict[str, Any]:
-    digests = file.digests
-    return {
-        "path": file.path,
-        "size": digests.size,
-        "sha256": digests.sha256,
-        "md5": digests.md5,
-        "blake3": digests.blake3,
-    }
 
 
 def valid(values: dict[str, Any], steps: Steps) -> dict[str, Any]:

@@ -1,0 +1,195 @@
+"""What the files of a model say of it: architecture, number of parameters, types, the model it was made from.
+
+Only headers and small JSON files are read; nothing of a model is executed. A file that says nothing, or is none of
+these, is passed over; one that is broken leaves a warning.
+"""
+
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, NamedTuple
+
+from sycee.errors import FormatError
+from sycee.formats import strictjson, tensorheader, torchpickle
+from sycee.formats.values import MAX_INT
+from sycee.system.tree import kind_at
+
+CONFIG, ADAPTER, PIPELINE = "config.json", "adapter_config.json", "model_index.json"
+KERAS = ".keras"
+MAX_CONFIG = 4 << 20  # bytes; of a configuration with many labels
+MAX_PICKLE = 16 << 20  # bytes; the instructions of a state dict take some 200 for each tensor
+MAX_TEXT = 200  # characters
+
+_TORCH = (".pt", ".pth", ".bin", ".ckpt")
+_SAFETENSORS = ".safetensors"
+_BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError)
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
+
+Warn = Callable[[str], None]
+
+
+class Facts(NamedTuple):
+    """What was found.
+
+    Attributes:
+        model: Members of the card's ``model``.
+        base_model: The card's ``lineage.base_model``; empty if nothing says that there is one.
+    """
+
+    model: Mapping[str, Any] = {}
+    base_model: Mapping[str, Any] = {}
+
+
+class _Tensor(NamedTuple):
+    dtype: str
+    elements: int
+
+
+def model_facts(folder: Path, weights: Sequence[str], warn: Warn) -> Facts:
+    """Return what the files of a model say.
+
+    Args:
+        folder: The model's folder.
+        weights: Its weights files, paths below the folder.
+        warn: Called with one sentence for each file that is broken.
+    """
+    adapter = _json(folder / ADAPTER, warn)
+    settings = {**_configured(folder, warn), **_adapted(adapter)}
+    keras = next((_keras(folder / name) for name in weights if name.endswith(KERAS)), {})
+    return Facts({**keras, **settings, **_counted(folder, weights, warn)}, base_model(adapter))
+
+
+def base_model(adapter: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the base model that the configuration of an adapter names."""
+    if not (name := public_name(adapter.get("base_model_name_or_path"))):
+        return {}
+    revision = _text(adapter.get("revision"))
+    return {"name": name, **({"revision": revision} if revision else {}), "relation": "adapter"}
+
+
+def public_name(name_or_path: object) -> str | None:
+    """Return the name of a model as it may be told to others: that of a hub, or the last part of a path."""
+    text = _text(name_or_path)
+    if text is None or _HUB_NAME.fullmatch(text):
+        return text
+    return _text(PurePath(text.replace("\\", "/")).name)
+
+
+def _configured(folder: Path, warn: Warn) -> dict[str, Any]:
+    """What transformers and diffusers write beside the weights."""
+    config = _json(folder / CONFIG, warn)
+    architectures = config.get("architectures")
+    first = architectures[0] if isinstance(architectures, list) and architectures else None
+    pipeline = None if first else _json(folder / PIPELINE, warn).get("_class_name")
+    found = {
+        "architecture": _text(first) or _text(pipeline),
+        "family": _text(config.get("model_type")),
+        "quantization": _quantization(config.get("quantization_config")),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _quantization(config: object) -> str | None:
+    if not isinstance(config, dict) or not (method := _text(config.get("quant_method"))):
+        return None
+    bits = config.get("bits")
+    return f"{method} {bits}-bit" if type(bits) is int else method
+
+
+def _adapted(adapter: Mapping[str, Any]) -> dict[str, Any]:
+    kind = _text(adapter.get("peft_type"))
+    return {"architecture": kind} if kind else {}
+
+
+def _keras(path: Path) -> dict[str, Any]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            data = _member(archive, CONFIG, MAX_CONFIG)
+        config = strictjson.parse(data, CONFIG) if data else {}
+    except (FormatError, *_BROKEN):
+        return {}
+    kind = _text(config.get("class_name")) if isinstance(config, dict) else None
+    return {"architecture": kind} if kind else {}
+
+
+def _counted(folder: Path, weights: Sequence[str], warn: Warn) -> dict[str, Any]:
+    """Return number and types of the parameters; nothing if one file does not tell, or two tell the same tensor."""
+    read = _from_safetensors if any(name.endswith(_SAFETENSORS) for name in weights) else _from_torch
+    suffixes = (_SAFETENSORS,) if read is _from_safetensors else _TORCH
+    found: dict[tuple[str, str], _Tensor] = {}
+    for name in (name for name in weights if name.endswith(suffixes)):
+        held = read(folder / name, name, warn)
+        keys = {(name.rpartition("/")[0], tensor): one for tensor, one in held.items()}
+        if not held or keys.keys() & found.keys():  # not shards of one model but forms of it
+            return {}
+        found |= keys
+    return _totals(found.values())
+
+
+def _totals(tensors: Iterable[_Tensor]) -> dict[str, Any]:
+    dtypes: Counter[str] = Counter()
+    for tensor in tensors:
+        dtypes[tensor.dtype] += tensor.elements
+    if not 0 < (total := dtypes.total()) <= MAX_INT:
+        return {}
+    return {"parameters": total, "dtype": dict(sorted(dtypes.items()))}
+
+
+def _from_safetensors(path: Path, name: str, warn: Warn) -> dict[str, _Tensor]:
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            length = tensorheader.header_size(file.read(tensorheader.PREFIX), size, name)
+            found = tensorheader.parse_header(file.read(length), size, name)
+    except FormatError as error:
+        warn(error.message)
+        return {}
+    return {key: _Tensor(one.dtype, one.elements) for key, one in found.items()}
+
+
+def _from_torch(path: Path, _name: str, _warn: Warn) -> dict[str, _Tensor]:
+    """Tied weights are counted once, as safetensors keeps them."""
+    with path.open("rb") as file:
+        data = _pickle(file)
+    found = torchpickle.tensors(data) if data else None
+    unique = {(one.storage, one.offset, one.shape): key for key, one in reversed([*(found or {}).items()])}
+    return {key: _Tensor(found[key].dtype, found[key].elements) for key in unique.values()} if found else {}
+
+
+def _pickle(file: BinaryIO) -> bytes | None:
+    try:
+        with closing(zipfile.ZipFile(file)) as archive:
+            name = next((name for name in archive.namelist() if name.endswith("/data.pkl")), None)
+            return _member(archive, name, MAX_PICKLE) if name else None
+    except _BROKEN:
+        return None
+
+
+def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes | None:
+    """Return a member of an archive if it is there and as small as it should be; its stated size is not believed."""
+    if name not in archive.namelist():
+        return None
+    with archive.open(name) as file:
+        data = file.read(limit + 1)
+    return data if len(data) <= limit else None
+
+
+def _json(path: Path, warn: Warn) -> dict[str, Any]:
+    if kind_at(path) != "file" or path.stat().st_size > MAX_CONFIG:
+        return {}
+    try:
+        found = strictjson.parse(path.read_bytes(), path.name)
+    except FormatError as error:
+        warn(error.message)
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    """Return a text that fits into a line of the card, or None."""
+    usable = isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable()
+    return str(value) if usable else None

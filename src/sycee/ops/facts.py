@@ -1,0 +1,91 @@
+"""The card's ``model`` and ``lineage``: what the files of a model say of it, and what was in its folder before."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sycee.capture.facts import Facts, model_facts
+from sycee.capture.steps import Steps
+from sycee.digest import sha256_hex
+from sycee.errors import FormatError
+from sycee.formats import bundle, card, sums
+from sycee.ops.frozen import FrozenFile, Request
+from sycee.system.tree import kind_at
+
+_FORMATS = {".safetensors": "safetensors", ".onnx": "onnx", ".gguf": "gguf", ".h5": "keras-h5", ".keras": "keras",
+            ".tflite": "tflite", ".npz": "numpy", ".npy": "numpy", ".pkl": "pickle", ".joblib": "joblib",
+            ".msgpack": "msgpack", ".pb": "tensorflow", ".pt": "torch", ".pth": "torch"}  # fmt: skip
+
+
+def with_facts(
+    values: Mapping[str, Any], request: Request, files: Sequence[FrozenFile], steps: Steps
+) -> dict[str, Any]:
+    """Return a card's values with what is known of its model; what this request gives wins.
+
+    Args:
+        values: The other fields of the card.
+        request: What was asked for; the signatures of the version before are still in its folder.
+        files: The weights.
+        steps: Collects what fails.
+    """
+    folder, names = request.path, [file.path for file in files]
+    facts = steps.run("what the weights say of the model", lambda: model_facts(folder, names, steps.warn), Facts())
+    parent = steps.run("the version that was here before", lambda: signed_identity(folder), None)
+    model = model_values(files, values.get("model"), facts.model)
+    lineage = _lineage(values.get("lineage"), facts.base_model, parent)
+    if request.fields.get("lineage") and (given := values.get("lineage")):
+        lineage = {**lineage, **given} if isinstance(given, dict) else given
+    return {**values, "model": model, **({"lineage": lineage} if lineage else {})}
+
+
+def _lineage(previous: Any, base: Mapping[str, Any], parent: str | None) -> Any:
+    """Return what is known of the line: what a person wrote of this very base model stays beside it."""
+    known = previous if isinstance(previous, dict) else {}
+    written = known.get("base_model", {})
+    found: dict[str, Any] = {"parent_version": parent} if parent else {}
+    if base:
+        found["base_model"] = {**written, **base} if written.get("name") == base["name"] else dict(base)
+    return {**known, **found}
+
+
+def model_values(files: Sequence[FrozenFile], given: object, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the card's ``model``: format, facts and files, and what was given beside them.
+
+    Args:
+        files: The weights.
+        given: Members that a person gave; they win.
+        facts: Members that the weights say themselves.
+    """
+    suffixes = (f".{file.path.rpartition('.')[2]}" for file in files)
+    known = [_FORMATS[suffix] for suffix in suffixes if suffix in _FORMATS]
+    guessed = {"format": known[0]} if known else {}
+    members = given if isinstance(given, dict) else {}
+    return {**guessed, **(facts or {}), **members, "files": [_file_entry(file) for file in files]}
+
+
+def _file_entry(file: FrozenFile) -> dict[str, Any]:
+    digests = file.digests
+    return {
+        "path": file.path,
+        "size": digests.size,
+        "sha256": digests.sha256,
+        "md5": digests.md5,
+        "blake3": digests.blake3,
+    }
+
+
+def signed_identity(folder: Path) -> str | None:
+    """Return the identity of the signed version in a folder, ``sycee:`` and 64 hex digits; None if there is none.
+
+    Its sums must name the card that lies beside them: what a person changed since is no version.
+    """
+    written = {name: folder / name for name in (sums.NAME, bundle.NAME, card.FILE_NAME)}
+    if any(kind_at(path) != "file" for path in written.values()):
+        return None
+    data = written[sums.NAME].read_bytes()
+    try:
+        listed = sums.parse(data)
+    except FormatError:
+        return None
+    own = sha256_hex(written[card.FILE_NAME].read_bytes())
+    return f"sycee:{sums.identity(data)}" if listed.get(card.FILE_NAME) == own else None

@@ -1,0 +1,77 @@
+"""Tensors out of pickles that are read and never run."""
+
+import collections
+import pickle
+import struct
+
+import pytest
+
+from rigs.tensors import Global, Storage, tensor, written
+from sycee.formats.torchpickle import Tensor, tensors
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_a_state_dict(protocol):
+    state = collections.OrderedDict(w=tensor((3, 4)), b=tensor((4,), "BFloat16", "1"), n=tensor((), "Long", "2"))
+    found = tensors(written(state, protocol))
+    assert found == {
+        "w": Tensor("float32", (3, 4), "0", 0),
+        "b": Tensor("bfloat16", (4,), "1", 0),
+        "n": Tensor("int64", (), "2", 0),
+    }
+    assert found is not None
+    assert [one.elements for one in found.values()] == [12, 4, 1]
+
+
+def test_a_parameter_and_a_later_form():
+    float8 = Global("torch float8_e4m3fn", bare=True)
+    storage = Storage(("storage", Global("torch UntypedStorage", bare=True), "1", "cpu", 8))
+    newer = Global("torch._utils _rebuild_tensor_v3", storage, 0, (8,), (1,), False, {}, float8, None)
+    state = {"w": Global("torch._utils _rebuild_parameter", tensor((2,)), True, {}), "v": newer}
+    assert tensors(written(state)) == {"w": Tensor("float32", (2,), "0", 0), "v": Tensor("float8_e4m3fn", (8,), "1", 0)}
+
+
+def test_a_checkpoint_gives_its_state_dict_alone():
+    checkpoint = {"epoch": 3, "state_dict": {"w": tensor((2, 2))}, "optimizer": {"state": {"m": tensor((2, 2))}}}
+    assert tensors(written(checkpoint)) == {"w": Tensor("float32", (2, 2), "0", 0)}
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b".",
+        b"garbage",
+        b"\x80\x02}",
+        b"\x80\x02R.",
+        b"\x80\x02u.",
+        b"\x80\x02h\x07.",
+        b"\x80\x02\x86.",
+        b"\x80\x02]}}s.",
+        b"\x80\x02X" + struct.pack("<I", 2**31) + b".",
+        written({}),
+        written([tensor((2,))]),
+        written({"a": 1}),
+        written({"w": tensor((2,)), "optimizer": {}}),
+        written({"w": tensor((-2,))}),
+        written({"w": tensor((True,))}),
+        written({"w": tensor((2,), "Unheard")}),
+        written({"w": tensor((2,), offset="x")}),
+        pickle.dumps({"w": Evil()}),
+        pickle.dumps(Evil()),
+        pickle.dumps({"w": 1 + 2j}),
+    ],
+)
+def test_anything_else_has_no_answer(data, capfd):
+    assert tensors(data) is None
+    assert capfd.readouterr().out == ""
+
+
+def test_an_instruction_for_a_huge_memo_costs_nothing():
+    state = written({"w": tensor((2,))}).removesuffix(b".") + b"r\xff\xff\xff\xff."
+    assert tensors(state) == {"w": Tensor("float32", (2,), "0", 0)}
