@@ -6,6 +6,7 @@
     │  ├─ NoRepository      1   no repository around the working folder
     │  ├─ MissingData       1   objects that pointers name, and that the store which was asked does not have
     │  └─ NotSet            1   an option that was asked for has no value
+    ├─ CannotRun            1   frozen code does not run here: which is not that it gives other results
     ├─ Conflict             1   going on would lose bytes that are stored nowhere else, or a lock is held
     ├─ FormatError          1   a file does not follow its specification; carries every fault at once
     │  └─ ConfigError       1   that file is a configuration
@@ -79,6 +80,10 @@ class MissingData(NotFound):
 
 class NotSet(NotFound):
     """An option has no value."""
+
+
+class CannotRun(SyceeError):
+    """Frozen code does not run here, so nothing is known about its results."""
 
 
 class Conflict(SyceeError):

@@ -1,0 +1,291 @@
+"""Starts :mod:`sycee.replay.worker` in a process of its own and brings back what it observed.
+
+The process has an environment, a home and a working folder of its own, and no way to say anything but by its files.
+What it prints is kept for a message, up to a limit. It ends with us, and whatever it started ends with it.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import sycee
+from sycee.errors import CannotRun
+from sycee.replay import worker
+from sycee.replay.child.samples import Stored
+
+TIMEOUT = 600.0  # seconds for all samples of one run
+MAX_OBSERVED = 256 << 20  # bytes of observed.json
+MAX_TENSORS = 4 << 30  # bytes of tensors.safetensors
+_LOG = 64 << 10  # bytes that are kept of each end of what the process prints
+_STEP = 0.5  # seconds between two looks at the clock
+_NAPPING = 0.01
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ALWAYS = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONSAFEPATH": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONIOENCODING": "utf-8",
+}
+# Where the machine's own libraries and devices are: not a part of a version, and without them there may be no GPU.
+_OF_THE_MACHINE = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
+# What may be taken over from the record: it changes how is computed, and nothing else.
+_NUMERIC = ("OMP_", "MKL_", "OPENBLAS_", "ONEDNN_", "DNNL_", "ATEN_", "NPY_", "CUBLAS_", "NVIDIA_TF32_", "TF_")
+_TAKEN = ("PYTHONHASHSEED", "LANG", "LANGUAGE", "TZ", "TOKENIZERS_PARALLELISM")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class Item(NamedTuple):
+    """A sample to run: its id and its bytes."""
+
+    id: str
+    stored: Stored
+
+
+class Job(NamedTuple):
+    """What to run.
+
+    Attributes:
+        python: The interpreter.
+        source: The folder of the frozen source.
+        model: The model's folder, for ``load``.
+        entry: Role (``load``, ``preprocess``, ``predict``, ``postprocess``) to ``module:function``.
+        items: The samples.
+        how: See :class:`How`.
+        machine: The file whose ``collect`` gives the fingerprint of a process; None for no fingerprint.
+    """
+
+    python: Path
+    source: Path
+    model: Path
+    entry: Mapping[str, str]
+    items: Sequence[Item]
+    how: "How"
+    machine: Path | None = None
+
+
+class How(NamedTuple):
+    """Under which settings to run.
+
+    Attributes:
+        threads: Threads of the numeric libraries; None leaves it to them.
+        seeds: Set before each sample; empty for a model that is not stochastic.
+        copies: How often a sample is repeated in its batch.
+        recorded: Environment variables of the record; those that change how is computed are taken over.
+        switches: Environment variables of this run alone.
+        environ: The environment of the caller, of which only what describes the machine is taken.
+        timeout: Seconds.
+    """
+
+    threads: int | None = None
+    seeds: Mapping[str, int] = {}
+    copies: int = 1
+    recorded: Mapping[str, str] = {}
+    switches: Mapping[str, str] = {}
+    environ: Mapping[str, str] = {}
+    timeout: float = TIMEOUT
+
+
+class Fault(NamedTuple):
+    """What went wrong in user code: the stage, the sample's id, the exception, and ``file:line`` below the source."""
+
+    stage: str
+    sample: str | None
+    type: str
+    message: str
+    where: str | None
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        of = f" of sample {self.sample}" if self.sample is not None else ""
+        return f"{self.stage}{of}{place}: {': '.join(part for part in (self.type, self.message) if part)}"
+
+
+class Observed(NamedTuple):
+    """What a process gave back.
+
+    Attributes:
+        samples: For each sample id and stages with their leaves, as in ``docs/spec/golden.md``.
+        tensors: The file with every tensor, under ``<id>/<stage>/<path>``.
+        packages: Normalised name to version of every installed distribution.
+        fingerprint: What the fingerprint's collector found; None if it was not asked.
+        network: ``none`` or ``blocked``: who kept the process from it, the system or Python.
+        fault: What user code did wrong; the samples before it are there.
+        unbatched: Whether copies were asked for and cannot be made of this input or output.
+        log: Beginning and end of what it printed.
+    """
+
+    samples: Sequence[Mapping[str, Any]]
+    tensors: bytes
+    packages: Mapping[str, str]
+    fingerprint: Mapping[str, Any] | None
+    network: str
+    fault: Fault | None
+    unbatched: bool
+    log: str
+
+
+def run(job: Job) -> Observed:
+    """Run a job in a process of its own.
+
+    Raises:
+        CannotRun: If the process cannot be started, dies, takes too long, or gives back too much.
+    """
+    with tempfile.TemporaryDirectory(prefix="sycee-replay-", ignore_cleanup_errors=True) as scratch:
+        place = Path(scratch).resolve()
+        for name in ("home", "tmp", "work", "out", "files", "inputs"):
+            (place / name).mkdir()
+        request = place / "request.json"
+        request.write_text(json.dumps(_request(job, place)), encoding="utf-8")
+        log, code = _watched(job, place, request)
+        return _read(place / "out", log, code)
+
+
+def _request(job: Job, place: Path) -> dict[str, Any]:
+    samples = []
+    for number, item in enumerate(job.items):
+        path = place / "inputs" / str(number)
+        path.write_bytes(item.stored.data)
+        samples.append({"id": item.id, "kind": item.stored.kind, "name": item.stored.name, "path": str(path)})
+    return {
+        "source": str(job.source.resolve()),
+        "sycee": str(Path(sycee.__file__).resolve().parent.parent),
+        "model": str(job.model.resolve()),
+        "entry": dict(job.entry),
+        "call": {"threads": job.how.threads, "seeds": dict(job.how.seeds), "copies": job.how.copies},
+        "samples": samples,
+        "machine": str(job.machine) if job.machine else None,
+        "scratch": str(place / "files"),
+        "out": str(place / "out"),
+    }
+
+
+def environment(how: How, place: Path) -> dict[str, str]:
+    """Return the whole environment of the process.
+
+    Args:
+        how: The settings of the run.
+        place: The run's own folder, with ``home`` and ``tmp`` in it.
+    """
+    taken = {name: value for name, value in how.recorded.items() if name in _TAKEN or name.startswith(_NUMERIC)}
+    return {
+        **{name: how.environ[name] for name in _OF_THE_MACHINE if name in how.environ},
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        **{name: value for name, value in taken.items() if "/" not in value or name == "TZ"},
+        **(dict.fromkeys(_THREADS, str(how.threads)) if how.threads else {}),
+        **how.switches,
+        **_ALWAYS,
+        "PATH": _PATH,
+        "HOME": str(place / "home"),
+        "TMPDIR": str(place / "tmp"),
+    }
+
+
+def _watched(job: Job, place: Path, request: Path) -> tuple[str, int]:
+    """Run the process until it ends; return what it printed, and its exit code."""
+    command = [str(job.python), "-s", "-B", str(Path(worker.__file__).resolve()), str(request)]
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=place / "work",
+            env=environment(job.how, place),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CannotRun(
+            f"{job.python.name} could not be started: {error.strerror}", hint="name another Python, or rebuild"
+        ) from error
+    with _ending(process) as printed:
+        log = _drained(process, printed, time.monotonic() + job.how.timeout)
+        if log is None:
+            raise CannotRun(
+                f"the samples did not come to an end within {job.how.timeout:g} seconds",
+                hint="give it longer with --timeout, or look whether the code waits for a network",
+            )
+        return log, process.wait()
+
+
+@contextmanager
+def _ending(process: subprocess.Popen[bytes]) -> Iterator[IO[bytes]]:
+    """Give what the process prints; at the end, whatever the reason, kill it with all that it started."""
+    assert process.stdout is not None, "it was opened with a pipe"
+    try:
+        yield process.stdout
+    finally:
+        with suppress(ProcessLookupError, PermissionError):  # all of them ended before
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+def _drained(process: subprocess.Popen[bytes], printed: IO[bytes], deadline: float) -> str | None:
+    """Read what is printed until the process ends, keeping both ends of it; None if the time is up before."""
+    head, tail = b"", b""
+    with selectors.DefaultSelector() as ready:
+        ready.register(printed, selectors.EVENT_READ)
+        while True:
+            ended = process.poll() is not None
+            chunk = b""
+            if ready.select(0 if ended else min(_STEP, max(0.0, deadline - time.monotonic()))):
+                chunk = os.read(printed.fileno(), 1 << 16)
+                room = _LOG - len(head)
+                head, tail = head + chunk[:room], (tail + chunk[room:])[-_LOG:]
+                if not chunk and not ended:  # it closed its output, and still runs
+                    time.sleep(_NAPPING)
+            if ended and not chunk:
+                return (head + tail).decode(errors="replace")
+            if time.monotonic() > deadline:
+                return None
+
+
+def _read(out: Path, log: str, code: int) -> Observed:
+    observed = out / worker.OBSERVED
+    if code or not observed.is_file():
+        raise CannotRun(
+            f"the process of the replay ended {_how(code)}{_last_words(log)}",
+            hint="run it again, and if it ends the same way, look at the code and the packages it uses",
+            log=log,
+        )
+    tensors = out / worker.TENSORS
+    if observed.stat().st_size > MAX_OBSERVED or tensors.stat().st_size > MAX_TENSORS:
+        raise CannotRun("the samples give more than can be compared", hint="return less from predict")
+    found = json.loads(observed.read_bytes())
+    return Observed(
+        samples=found["samples"],
+        tensors=tensors.read_bytes(),
+        packages=found["packages"],
+        fingerprint=found["fingerprint"],
+        network=found["network"],
+        fault=Fault(**found["error"]) if found["error"] else None,
+        unbatched=bool(found.get("unbatched")),
+        log=log,
+    )
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"with exit code {code}"
+    try:
+        return f"by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by signal {-code}"
+
+
+def _last_words(log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return f"; its last words: {lines[-1][:300]}" if lines else ""

@@ -1,0 +1,213 @@
+"""The process of a replay: ``python worker.py REQUEST.json`` runs golden samples and writes what came out.
+
+Standalone: the standard library only, Python 3.9 and newer. User code is imported from one folder and from the
+packages of this Python, nothing else; it finds no network. What it prints never reaches the files that are read.
+
+The request is written by :mod:`sycee.replay.runner`, which also reads ``observed.json`` and ``tensors.safetensors``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.util
+import json
+import os
+import re
+import signal
+import site
+import socket
+import sys
+import sysconfig
+from importlib import metadata
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+CHILD = "_sycee_child"  # under which the folder ``child`` beside this file is imported
+OBSERVED, TENSORS = "observed.json", "tensors.safetensors"
+_PR_SET_PDEATHSIG = 1
+_NEW_NAMESPACES = 0x10000000 | 0x40000000  # CLONE_NEWUSER | CLONE_NEWNET
+
+
+def main(request_file: str) -> None:
+    """Do what a request asks for; a fault of user code is a part of the result."""
+    _die_with_parent()
+    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
+    network = cut_off()
+    only_packages(request["source"], request.get("sycee"))
+    child = _package(CHILD, Path(__file__).parent / "child")
+    observed: dict[str, Any] = {"samples": [], "network": network, "error": None}
+    tensors: dict[str, Any] = {}
+    try:
+        for outcome in _outcomes(request, child):
+            observed["samples"].append(child.forms.sample(outcome, tensors))
+    except child.stages.Unbatched:
+        observed["unbatched"] = True
+    except child.stages.Failed as failed:
+        observed["error"] = failed.fault
+    observed["packages"] = packages()
+    machine = request.get("machine")
+    observed["fingerprint"] = _module("_sycee_machine", Path(machine)).collect() if machine else None
+    out = Path(request["out"])
+    (out / TENSORS).write_bytes(child.samples.render(tensors))
+    (out / OBSERVED).write_text(json.dumps(observed), encoding="utf-8")  # last: whoever finds it has everything
+
+
+def _outcomes(request: dict[str, Any], child: Any) -> Any:
+    source = Path(request["source"])
+    functions = child.stages.Functions(**{role: _entry(name, source, child) for role, name in request["entry"].items()})
+    _apply(request["call"])
+    settings = child.stages.Settings(
+        Path(request["model"]), Path(request["scratch"]), request["call"]["seeds"], request["call"]["copies"], source
+    )
+    samples = [
+        (one["id"], child.samples.Stored(one["kind"], Path(one["path"]).read_bytes(), one["name"]))
+        for one in request["samples"]
+    ]
+    return child.stages.Runner(functions, settings).run(samples)
+
+
+def _entry(name: str, source: Path, child: Any) -> Any:
+    """Import ``module:qualified.name``."""
+    try:
+        module, _, within = name.partition(":")
+        found: Any = importlib.import_module(module)
+        for part in within.split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:
+        raise child.stages.Failed(
+            {
+                "stage": "import",
+                "sample": None,
+                "type": type(error).__name__,
+                "message": str(error)[: child.stages.MAX_MESSAGE],
+                "where": child.stages.place_of(error, source) or name,
+            }
+        ) from error
+    return found
+
+
+def _apply(call: dict[str, Any]) -> None:
+    """Set threads of frameworks that were imported; the others follow the environment."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and call["threads"]:
+        torch.set_num_threads(call["threads"])
+
+
+def _package(name: str, folder: Path) -> Any:
+    """Import a folder as a package under a name of our own, which no other package has."""
+    package = _module(name, folder / "__init__.py", [str(folder)])
+    for part in ("values", "samples", "stages", "forms"):
+        importlib.import_module(f"{name}.{part}")
+    return package
+
+
+def _module(name: str, file: Path, below: list[str] | None = None) -> Any:
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=below)
+    module = importlib.util.module_from_spec(spec) if spec else None
+    if spec is None or spec.loader is None or module is None:
+        raise ImportError(f"{file.name} is no Python file")
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def only_packages(source: str, sycee: str | None) -> None:
+    """Leave the standard library and installed packages on ``sys.path``, and put the frozen source first.
+
+    What editable installations and the working folder would add is no part of a version.
+
+    Args:
+        source: The folder of the frozen source.
+        sycee: The folder in which the sycee that replays is found, if it is not installed here: a frozen training
+            script imports it.
+    """
+    installed = {*site.getsitepackages(), *(sysconfig.get_path(name) for name in ("purelib", "platlib"))}
+    library = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}
+    kept = tuple(f"{os.path.realpath(path)}{os.sep}" for path in installed | library)
+    zipped = f"python{sys.version_info[0]}{sys.version_info[1]}.zip"
+    sys.path[:] = [
+        path for path in sys.path if f"{os.path.realpath(path)}{os.sep}".startswith(kept) or Path(path).name == zipped
+    ]
+    sys.path.insert(0, source)
+    sys.meta_path[:] = [one for one in sys.meta_path if not _module_of(one).startswith("__editable__")]
+    if sycee:
+        sys.meta_path.append(_Offered("sycee", sycee))
+    sys.dont_write_bytecode = True
+
+
+def _module_of(finder: object) -> str:
+    return str(getattr(finder, "__module__", "") or getattr(type(finder), "__module__", ""))
+
+
+class _Offered:
+    """Finds one package in one folder, after all other finders have not."""
+
+    def __init__(self, name: str, folder: str) -> None:
+        self._name, self._folder = name, folder
+
+    def find_spec(self, name: str, _path: object = None, _target: ModuleType | None = None) -> ModuleSpec | None:
+        """Return where the package is, if this is its name."""
+        return PathFinder.find_spec(name, [self._folder]) if name == self._name else None
+
+
+def cut_off() -> str:
+    """Take the network away from this process and those that it starts.
+
+    Returns:
+        ``none`` where the system gave the process a network of its own, without any device; ``blocked`` where only
+        this Python refuses to connect.
+    """
+    sys.addaudithook(_refuse)
+    user, group = os.getuid(), os.getgid()  # in the new namespace they are unknown
+    try:
+        if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NAMESPACES):
+            return "blocked"
+    except (OSError, AttributeError):  # not Linux
+        return "blocked"
+    _keep_identity(user, group)
+    return "none"
+
+
+def _keep_identity(user: int, group: int) -> None:
+    """Let this process have in its own namespace the numbers it had outside; without them it still runs."""
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        try:
+            Path("/proc/self", name).write_text(text, encoding="ascii")
+        except OSError:
+            return
+
+
+def _refuse(event: str, args: tuple[Any, ...]) -> None:
+    if event in {"socket.connect", "socket.bind"} and args[0].family == getattr(socket, "AF_UNIX", None):
+        return
+    if event in _OUTWARD:
+        raise PermissionError(f"a replay has no network ({event}): give what is needed as a file of the model")
+
+
+_OUTWARD = {"socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
+
+
+def _die_with_parent() -> None:
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):  # not Linux: the parent kills us when it can
+        return
+
+
+def packages() -> dict[str, str]:
+    """Return every installed distribution's normalised name and version."""
+    found: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        name = distribution.metadata["Name"]
+        if name:
+            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
+    return found
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
