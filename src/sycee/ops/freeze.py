@@ -7,7 +7,7 @@ what stands in the way is moved aside and named, never deleted.
 import datetime as dt
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from sycee.ops.add import track
 from sycee.ops.aside import Aside, former_context, stale_signatures
 from sycee.ops.context import gather_context
 from sycee.ops.facts import with_facts
-from sycee.ops.frozen import Frozen, FrozenFile, Kept, Request
+from sycee.ops.frozen import Frozen, FrozenFile, Inference, Kept, Request
 from sycee.ops.gather import card_values, finished
 from sycee.ops.place import Bring, gather_weights
 from sycee.ops.project import Project
@@ -57,6 +57,16 @@ class Options(TypedDict, total=False):
         version: A version such as ``1.4.0``.
         description: A sentence or more.
         license: An SPDX identifier.
+        load: Given the model's folder, returns what ``predict`` gets before the input; without it ``predict`` gets
+            the input alone.
+        preprocess: Makes the input of a sample; without it the sample is the input.
+        predict: Makes the output. It and what it imports go into ``context/source``.
+        postprocess: Makes the decision of an output: a label, boxes, a text.
+        samples: At most 16 raw inputs: bytes, text, ``pathlib.Path`` of a file, arrays, images, plain values. What
+            they give is recorded, and ``sycee replay`` compares with it.
+        aux: Files that these functions read, where they are not seen by themselves.
+        decision: The rule by which outputs are a decision, where there is no ``postprocess``.
+        private_samples: Keep digests of the samples alone.
         extra: Any further fields of the card, ``x_*`` among them.
         now: The time of the freeze, in UTC; the clock's when left out.
         progress: Told the bytes of the weights.
@@ -72,6 +82,14 @@ class Options(TypedDict, total=False):
     version: str | None
     description: str | None
     license: str | None
+    load: Callable[[Path], Any] | None
+    preprocess: Callable[[Any], Any] | None
+    predict: Callable[..., Any] | None
+    postprocess: Callable[[Any], Any] | None
+    samples: Sequence[object]
+    aux: AnyPath | Sequence[AnyPath]
+    decision: object
+    private_samples: bool
     extra: Mapping[str, Any]
     now: dt.datetime
     progress: Progress
@@ -107,9 +125,10 @@ def make_request(path: AnyPath, task: str, options: Mapping[str, Any]) -> Reques
     }
     fields |= given.pop("extra", {})
     _require_known(given, fields)
-    for key in given.keys() & {"data", "weights"}:
+    for key in given.keys() & {"data", "weights", "aux"}:
         one = isinstance(given[key], str | os.PathLike)
         given[key] = tuple(map(absolute, [given[key]] if one else given[key]))
+    given["inference"] = Inference(**{key: given.pop(key) for key in given.keys() & Inference.__annotations__})
     return Request(path=absolute(path), task=task, fields=fields, environ=os.environ, **given)
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import html
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,37 @@ def utc_now() -> dt.datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inference:
+    """How the model is used, and what it is shown to prove it: what replay needs.
+
+    Attributes:
+        load: Given the model's folder, returns what is given to ``predict`` before the input; may be missing.
+        preprocess: Makes the input of a sample; may be missing.
+        predict: Makes the output of an input.
+        postprocess: Makes the decision of an output; may be missing.
+        samples: Raw inputs: bytes, text, paths of files, arrays, plain values.
+        aux: Files that the functions read, beside those that are seen.
+        decision: How to decide by outputs where there is no ``postprocess``.
+        private_samples: Whether only digests of the samples are kept.
+    """
+
+    load: Callable[[Path], Any] | None = None
+    preprocess: Callable[[Any], Any] | None = None
+    predict: Callable[..., Any] | None = None
+    postprocess: Callable[[Any], Any] | None = None
+    samples: Sequence[object] = ()
+    aux: Sequence[Path] = ()
+    decision: object = None
+    private_samples: bool = False
+
+    @property
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """What was given, by its role, in the order in which it runs."""
+        roles = ("load", "preprocess", "predict", "postprocess")
+        return {role: function for role in roles if (function := getattr(self, role)) is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """All that a freeze is told.
 
@@ -33,6 +64,7 @@ class Request:
         data_version: A label; made of the pointers when None.
         weights: Weights files or folders; those outside of the model's folder are copied in. None: looked for.
         seeds: Generator to seed; None: those that were seen since ``import sycee``.
+        inference: The functions that use the model, and samples for them.
         fields: Further fields of the card, ``name``, ``license`` and ``x_*`` among them.
         environ: The process environment.
         now: The clock, in UTC.
@@ -47,6 +79,7 @@ class Request:
     data_version: str | None = None
     weights: Sequence[Path] | None = None
     seeds: Mapping[str, object] | None = None
+    inference: Inference = Inference()
     fields: Mapping[str, Any] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     now: dt.datetime = field(default_factory=utc_now)
