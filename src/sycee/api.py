@@ -5,6 +5,7 @@ The serving side begins with :func:`load`; :func:`verify` proves without loading
 """
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Unpack
@@ -12,15 +13,17 @@ from typing import Unpack
 from sycee.capture.seeds import seed
 from sycee.ops import freeze as ops_freeze
 from sycee.ops import training as ops_training
+from sycee.ops import trains as ops_trains
 from sycee.ops import verify as ops_verify
 from sycee.ops.freeze import AnyPath, Options
 from sycee.ops.frozen import Frozen
 from sycee.ops.training import Training
+from sycee.ops.trains import Arguments, Result
 from sycee.system.terminal import watched
 from sycee.trust.verified import VerifiedModel, open_verified
 from sycee.trust.verify import Verified
 
-__all__ = ["freeze", "load", "seed", "training", "verify"]
+__all__ = ["freeze", "load", "seed", "training", "trains", "verify"]
 
 
 def freeze(path: AnyPath, *, task: str, **options: Unpack[Options]) -> Frozen:
@@ -61,6 +64,27 @@ def training(path: AnyPath, *, task: str, **options: Unpack[Options]) -> Abstrac
 
 def _watched(options: Options) -> Options:
     return {"progress": watched(), **options}
+
+
+def trains(
+    path: AnyPath, *, task: str, **options: Unpack[Options]
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """Decorate a function that trains a model: when it returns, the model is frozen.
+
+    Args:
+        path: The model's folder.
+        task: What the model does.
+        **options: As for :func:`freeze`. Without ``training_config`` the function's arguments are it, as far as they
+            are settings.
+
+    Returns:
+        A decorator. The function's result is passed on as it is; a mapping in it (the result itself, or a member of a
+        tuple) is taken for metrics. If the freeze at the end fails, that is logged and the result not lost.
+
+    Raises:
+        UsageError: If the function is asynchronous or a generator.
+    """
+    return ops_trains.trains(path, task=task, **_watched(options))
 
 
 def verify(path: AnyPath, *, key: AnyPath, expect: str | None = None) -> Verified:

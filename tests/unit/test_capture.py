@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from sycee.capture import code, environment, frameworks
-from sycee.capture.config import finite_metrics, normalised
+from sycee.capture.config import finite_metrics, merged, normalised
 from sycee.capture.data import DataVersion, data_version
 from sycee.capture.steps import Steps
 from sycee.capture.weights import find_weights
@@ -47,6 +47,50 @@ def plain(value):
     result = normalised(value, notes.append)
     assert list(values.faults(result)) == []
     return result, notes
+
+
+@dataclasses.dataclass
+class Arguments:
+    """Stands for transformers' TrainingArguments, whose own values a slow test reads."""
+
+    output_dir: str = ""
+    learning_rate: float = 5e-5
+    weight_decay: float = 0.0
+    debug: object = ""
+    hub_token: object = None
+    push_to_hub: bool = False
+    group: object = None
+    optim_args: object = dataclasses.field(default_factory=dict)
+
+
+def test_of_training_arguments_only_choices_are_told(monkeypatch):
+    module = types.ModuleType("transformers.training_args")
+    module.TrainingArguments = Arguments
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    unchosen = Arguments("/home/me/out", debug=[], hub_token="secret", push_to_hub=True, group=Inner())
+    assert plain(unchosen) == ({}, [])
+    chosen = Arguments(learning_rate=1e-5, weight_decay=0.1, group=Inner(0.25), optim_args={"a": 1})
+    group = {"rate": 0.25, "where": "data/a"}
+    assert plain(chosen)[0] == {"learning_rate": 1e-5, "weight_decay": 0.1, "group": group, "optim_args": {"a": 1}}
+
+
+def test_the_dataclasses_that_an_argument_parser_gives_are_one_configuration():
+    inner = {"rate": 0.5, "where": "data/a"}
+    assert plain((Inner(), Config(Inner()))) == ({**inner, "inner": inner, "colour": "red"}, [])
+    assert plain([Inner()]) == ([inner], [])
+    assert plain((Inner(), 1)) == ([inner, 1], [])
+
+
+def test_configurations_are_merged_and_the_later_one_holds():
+    notes = []
+    assert merged([{"a": 1, "b": 1}, Inner(), None, {"b": 2}, 7], notes.append) == {
+        "a": 1,
+        "b": 2,
+        "rate": 0.5,
+        "where": "data/a",
+        "value": 7,
+    }
+    assert notes == []
 
 
 def test_configurations_of_every_kind():

@@ -9,6 +9,7 @@ import dataclasses
 import datetime as dt
 import enum
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -19,6 +20,12 @@ from sycee.formats.values import MAX_DEPTH, MAX_INT, MAX_KEY, MIN_INT, member
 
 MAX_ITEMS = 64  # numbers of an array that stay in the card; class weights do, an embedding matrix does not
 _ROOM = MAX_DEPTH - 4  # the card itself encloses a configuration
+
+# Of transformers' TrainingArguments: where things are put and told, not how the model was trained.
+_PLACES = {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "report_to", "disable_tqdm"}
+_PLACES_BY_PREFIX = ("hub_", "push_to_hub")  # hub_token among them
+_SECRET = re.compile(r"(?:.*_)?(?:token|password|passwd|secret|api_?key|access_?key|credentials?)", re.IGNORECASE)
+HIDDEN = "***"
 
 Note = Callable[[str], None]
 
@@ -37,6 +44,36 @@ def normalised(value: object, note: Note, path: str = "training_config", depth: 
     except Exception as error:  # noqa: BLE001 - a value that raises when it is looked at must not cost the others
         note(f"{path} could not be read ({type(error).__name__}) and is left out")
         return None
+
+
+def merged(configs: Iterable[object], note: Note, path: str = "training_config") -> dict[str, Any]:
+    """Return several configurations as one; where two say something of the same setting, the later one holds.
+
+    Args:
+        configs: Each as for :func:`normalised`; what has no settings by name is kept under ``value``.
+        note: Called with one sentence for each thing that could not be kept as it was.
+        path: Where they stand, for the notes.
+    """
+    found: dict[str, Any] = {}
+    for config in configs:
+        values = normalised(config, note, path)
+        found |= values if isinstance(values, dict) else {} if values is None else {"value": values}
+    return found
+
+
+def settings(arguments: Mapping[str, object]) -> dict[str, Any]:
+    """Return those arguments of a function that are settings: not models, data, or anything else without a value.
+
+    Args:
+        arguments: By name. The value of one whose name is that of a secret is hidden.
+    """
+    found: dict[str, Any] = {}
+    for name, value in arguments.items():
+        notes: list[str] = []
+        plain = HIDDEN if _SECRET.fullmatch(name) and value is not None else normalised(value, notes.append, name)
+        if not notes and not (isinstance(plain, list | dict) and len(plain) > MAX_ITEMS):
+            found[name] = plain
+    return found
 
 
 def _value(value: object, note: Note, path: str, depth: int) -> Any:
@@ -61,7 +98,11 @@ def _members(value: Any) -> Mapping[Any, Any] | None:
         return None
     if isinstance(value, argparse.Namespace):
         return vars(value)
-    if dataclasses.is_dataclass(value):
+    if (arguments := _training_arguments(value)) is not None:
+        return arguments
+    if isinstance(value, tuple) and len(value) > 1 and all(map(_is_dataclass, value)):  # what HfArgumentParser gives
+        return {name: item for one in value for name, item in (_members(one) or {}).items()}
+    if _is_dataclass(value):
         return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
     if hasattr(value, "model_dump") and hasattr(type(value), "model_fields"):  # pydantic 2
         return {name: getattr(value, name) for name in type(value).model_fields}
@@ -70,6 +111,38 @@ def _members(value: Any) -> Mapping[Any, Any] | None:
         container: Mapping[Any, Any] = omegaconf.OmegaConf.to_container(value, resolve=True)
         return container
     return value if isinstance(value, Mapping) else None
+
+
+def _is_dataclass(value: object) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
+def _training_arguments(value: Any) -> dict[str, Any] | None:
+    """Return what differs from the defaults in transformers' TrainingArguments; None for anything else.
+
+    The defaults are those of the class, whose version the card names. What is empty in one way and was made empty in
+    another one when the arguments were completed is no difference.
+    """
+    transformers = sys.modules.get("transformers.training_args")
+    if transformers is None or not isinstance(value, transformers.TrainingArguments):
+        return None
+    chosen = {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value) if _tells(field)}
+    defaults = {field.name: _default(field) for field in dataclasses.fields(value)}
+    return {name: item for name, item in chosen.items() if not _is_default(item, defaults[name])}
+
+
+def _tells(field: "dataclasses.Field[Any]") -> bool:
+    return field.name not in _PLACES and not field.name.startswith(_PLACES_BY_PREFIX)
+
+
+def _default(field: "dataclasses.Field[Any]") -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if _is_dataclass(value):  # a group of settings that was made when the arguments were completed
+        return bool(value == type(value)())
+    return bool(value == default) or (not value and not default)
 
 
 def _mapping(members: Mapping[Any, Any], note: Note, path: str, depth: int) -> dict[str, Any]:

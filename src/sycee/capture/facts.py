@@ -40,8 +40,11 @@ class Facts(NamedTuple):
         base_model: The card's ``lineage.base_model``; empty if nothing says that there is one.
     """
 
-    model: Mapping[str, Any] = {}
-    base_model: Mapping[str, Any] = {}
+    model: Mapping[str, Any]
+    base_model: Mapping[str, Any]
+
+
+NO_FACTS = Facts({}, {})
 
 
 class _Tensor(NamedTuple):

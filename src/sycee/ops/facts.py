@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sycee.capture.facts import Facts, model_facts
+from sycee.capture.facts import NO_FACTS, model_facts
 from sycee.capture.steps import Steps
 from sycee.digest import sha256_hex
 from sycee.errors import FormatError
@@ -29,10 +29,10 @@ def with_facts(
         steps: Collects what fails.
     """
     folder, names = request.path, [file.path for file in files]
-    facts = steps.run("what the weights say of the model", lambda: model_facts(folder, names, steps.warn), Facts())
+    facts = steps.run("what the weights say of the model", lambda: model_facts(folder, names, steps.warn), NO_FACTS)
     parent = steps.run("the version that was here before", lambda: signed_identity(folder), None)
-    model = model_values(files, values.get("model"), facts.model)
-    lineage = _lineage(values.get("lineage"), facts.base_model, parent)
+    model = model_values(files, values.get("model"), {**request.known.model, **facts.model})
+    lineage = _lineage(values.get("lineage"), facts.base_model or request.known.base_model, parent)
     if request.fields.get("lineage") and (given := values.get("lineage")):
         lineage = {**lineage, **given} if isinstance(given, dict) else given
     return {**values, "model": model, **({"lineage": lineage} if lineage else {})}

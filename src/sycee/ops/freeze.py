@@ -258,7 +258,7 @@ class _Freeze:
         context = gather_context(self.request, self.project, self.steps)
         previous = self._previous(aside)
         values = card_values(self.request, self.project, previous, context, self.steps)
-        weights = gather_weights(folder, self.request.weights, Bring(folder, repo, aside, self.steps))
+        weights = gather_weights(self.request, Bring(folder, repo, aside, self.steps))
         files = tuple(file for name in weights.files if (file := self._digested(name)))
         if not files:
             self.steps.complete = False

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from sycee.capture.facts import NO_FACTS, Facts
 from sycee.core.progress import SILENT, Progress
 from sycee.digest import FileDigests
 from sycee.formats.card import Card
@@ -63,6 +64,8 @@ class Request:
         data: The data paths, whose pointers give the version of the data.
         data_version: A label; made of the pointers when None.
         weights: Weights files or folders; those outside of the model's folder are copied in. None: looked for.
+        saved: A folder of the caller's own whose files become the model's in place of ``weights``; it is used up.
+        known: What the trainer knows of the model, beside what its files say.
         seeds: Generator to seed; None: those that were seen since ``import sycee``.
         inference: The functions that use the model, and samples for them.
         fields: Further fields of the card, ``name``, ``license`` and ``x_*`` among them.
@@ -78,6 +81,8 @@ class Request:
     data: Sequence[Path] = ()
     data_version: str | None = None
     weights: Sequence[Path] | None = None
+    saved: Path | None = None
+    known: Facts = NO_FACTS
     seeds: Mapping[str, object] | None = None
     inference: Inference = Inference()
     fields: Mapping[str, Any] = field(default_factory=dict)

@@ -1,32 +1,35 @@
 """Brings the weights of a model together in its folder."""
 
 import filecmp
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sycee.capture.steps import Steps
 from sycee.capture.weights import Weights, find_weights
 from sycee.errors import SyceeError
 from sycee.ops.aside import Aside
+from sycee.ops.frozen import Request
 from sycee.system.links import link
-from sycee.system.tree import kind_at
+from sycee.system.tree import kind_at, scan
 from sycee.workspace.content import digests_of
 from sycee.workspace.repository import Repository
 
 _COMPANIONS = (".json", ".txt", ".model", ".jinja")  # configuration, vocabulary and merges that loading needs
 
 
-def gather_weights(folder: Path, sources: Iterable[Path] | None, bring: "Bring") -> Weights:
-    """Return the weights in a model's folder, after copying in those that lie elsewhere.
+def gather_weights(request: Request, bring: "Bring") -> Weights:
+    """Return the weights in a model's folder, after bringing in those that lie elsewhere.
 
     Args:
-        folder: The model's folder.
-        sources: Files, and folders to search; None to search the model's folder.
+        request: Says where the weights are; when it does not, the model's folder is searched.
         bring: Copies what lies elsewhere.
     """
+    folder = request.path
+    if request.saved is not None:
+        return _saved(request.saved, bring)
     files: list[str] = []
     left_out: list[str] = []
-    for source in [folder] if sources is None else sources:
+    for source in [folder] if request.weights is None else request.weights:
         found = _found(source, folder, bring)
         files.extend(found.files)
         left_out.extend(found.left_out)
@@ -51,6 +54,13 @@ def _found(source: Path, folder: Path, bring: "Bring") -> Weights:
     return Weights(tuple(name for name in found.files if bring.file(source / name, name)), found.left_out)
 
 
+def _saved(source: Path, bring: "Bring") -> Weights:
+    """Bring every file of a folder that was saved for this model, not its weights alone; they are moved."""
+    names = [entry.relpath for entry in scan(source) if entry.kind == "file"]
+    brought = [name for name in names if bring.file(source / name, name, ("reflink", "hardlink", "copy"))]
+    return Weights(tuple(name for name in find_weights(source).files if name in brought), ())
+
+
 def _companions(source: Path) -> Iterator[str]:
     yield from sorted(path.name for path in source.iterdir() if path.is_file() and path.suffix in _COMPANIONS)
 
@@ -72,14 +82,14 @@ class Bring:
         self._aside = aside
         self._brought: set[str] = set()
 
-    def file(self, source: Path, name: str) -> str | None:
-        """Copy a file to ``name`` below the folder; return the name, or None (and a warning) if that failed."""
+    def file(self, source: Path, name: str, ways: Sequence[str] = ("reflink", "copy")) -> str | None:
+        """Make a file ``name`` below the folder by the first way that works; None and a warning if none does."""
         if name in self._brought:
             self.steps.complete = False
             self.steps.warn(f"two weights files are called {name}; only the first one is kept")
             return None
         try:
-            self._copy(source, self._folder / name)
+            self._copy(source, self._folder / name, ways)
         except (OSError, SyceeError) as error:
             self.steps.complete = False
             self.steps.warn(f"{name} could not be copied into the model: {getattr(error, 'strerror', None) or error}")
@@ -87,7 +97,7 @@ class Bring:
         self._brought.add(name)
         return name
 
-    def _copy(self, source: Path, target: Path) -> None:
+    def _copy(self, source: Path, target: Path, ways: Sequence[str]) -> None:
         real = source.resolve()
         if target.exists() and target.samefile(real):
             return
@@ -96,7 +106,7 @@ class Bring:
         target.parent.mkdir(parents=True, exist_ok=True)
         if kind_at(target) is not None and not self._is_cached(target):
             self._aside.take([target])
-        link(real, target, ("reflink", "copy"))
+        link(real, target, ways)
 
     def _is_cached(self, path: Path) -> bool:
         repo = self._repo

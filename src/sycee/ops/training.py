@@ -4,7 +4,7 @@ import datetime as dt
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,14 +39,31 @@ class Training:
         self.metrics: dict[str, Any] = dict(request.metrics)
         self.warnings = warnings
         self.frozen: Frozen | None = None
-        self._path = request.path
+        self._request = request
 
     def log(self, **metrics: Any) -> None:
         """Note metrics by name; a later value of the same name takes the place of the earlier one."""
         self.metrics.update(metrics)
 
+    def end(self, **known: Any) -> None:
+        """Freeze what was trained.
+
+        Args:
+            **known: Fields of the request that are known only now.
+
+        Raises:
+            SyceeError: If the folder cannot be written.
+        """
+        request = replace(self._request, **known, now=utc_now())
+        times = _times(self._request.now, request.now)
+        given = request.fields.get("training")
+        fields = {**request.fields, "training": {**times, **given} if isinstance(given, Mapping) else times}
+        self.frozen = run_freeze(replace(request, metrics=self.metrics, training_config=self.config, fields=fields))
+
     def __repr__(self) -> str:
-        return repr(self.frozen) if self.frozen else f"<training of {os.path.relpath(self._path)}, not frozen yet>"
+        return (
+            repr(self.frozen) if self.frozen else f"<training of {os.path.relpath(self._request.path)}, not frozen yet>"
+        )
 
 
 @contextmanager
@@ -67,22 +84,21 @@ def training(path: AnyPath, *, task: str, **options: Unpack[Options]) -> Iterato
         NotFound: If data is neither there nor tracked.
         SyceeError: If the folder or the cache cannot be written, or the disk is full.
     """
-    request = make_request(path, task, options)
+    running = begin(make_request(path, task, options))
+    yield running
+    running.end()
+
+
+def begin(request: Request) -> Training:
+    """Return the training that a request describes, after the checks of :func:`check`.
+
+    Raises:
+        SyceeError: If the freeze at its end would fail.
+    """
     running = Training(request, check(request))
     for warning in running.warnings:
         LOG.warning("%s: %s", os.path.relpath(request.path), warning)
-    started = request.now
-    yield running
-    ended = utc_now()
-    running.frozen = run_freeze(
-        replace(
-            request,
-            metrics=running.metrics,
-            training_config=running.config,
-            now=ended,
-            fields={"training": _times(started, ended), **request.fields},
-        )
-    )
+    return running
 
 
 def _times(started: dt.datetime, ended: dt.datetime) -> dict[str, Any]:
