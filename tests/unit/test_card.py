@@ -46,6 +46,12 @@ def test_the_minimal_example_of_the_page_is_valid():
     assert card.render(parsed.values) == example(0)
 
 
+def test_the_evaluations_of_the_page_are_what_is_written():
+    parsed = card.parse(example(2))
+    assert card.render(parsed.values) == example(2)
+    assert parsed.values["evaluations"][0]["metrics"][0]["ci"] == [0.866, 0.876]
+
+
 def test_the_typed_view():
     data = example(1)
     parsed = card.parse(data)

@@ -171,6 +171,12 @@ def faults(card_values: object) -> list[Fault]:
     return found or [*_colliding(card_values, "context"), *_colliding(card_values, "model", "files")]
 
 
+def evaluation_faults(evaluation: object) -> list[Fault]:
+    """Return everything that keeps a value from being one of a card's evaluations, as :func:`faults` does."""
+    rules = {"$ref": "#/$defs/evaluation", "$defs": card_schema()["$defs"]}
+    return _merged(list(values.faults(evaluation)), schema.faults(evaluation, rules))
+
+
 def _merged(first: list[Fault], then: list[Fault]) -> list[Fault]:
     """Return both, without what is only a consequence of the first: a second fault in the same place or below."""
     seen = tuple(fault.path for fault in first)

@@ -107,6 +107,16 @@ def _min_length(rule: int, place: _Place) -> Iterator[Fault]:
         yield from _expected(place, "text that is not empty")
 
 
+def _min_items(rule: int, place: _Place) -> Iterator[Fault]:
+    if _TYPES["array"][1](place.value) and len(place.value) < rule:
+        yield from _expected(place, f"a list of {rule} or more")
+
+
+def _max_items(rule: int, place: _Place) -> Iterator[Fault]:
+    if _TYPES["array"][1](place.value) and len(place.value) > rule:
+        yield from _expected(place, f"a list of {rule} or fewer")
+
+
 def _items(rule: Schema, place: _Place) -> Iterator[Fault]:
     if _TYPES["array"][1](place.value):
         for index, item in enumerate(place.value):
@@ -159,6 +169,8 @@ _KEYWORDS: Mapping[str, Callable[[Any, _Place], Iterator[Fault]]] = {
     "pattern": _pattern,
     "minimum": _minimum,
     "minLength": _min_length,
+    "minItems": _min_items,
+    "maxItems": _max_items,
     "items": _items,
     "required": _required,
     "properties": _properties,

@@ -5,14 +5,17 @@ from collections.abc import Iterable
 
 import click
 
+from sycee.cli import cardrecords
 from sycee.cli.context import Context, pass_context
 from sycee.formats import card
-from sycee.ops.card import card_path, read_card, rows
+from sycee.ops.card import card_path, read_card, rows, shown
+from sycee.ops.records import Listed, records_of
+from sycee.trust.keys import load_public
 
 
 @click.group()
 def command() -> None:
-    r"""Show and check model cards.
+    r"""Show and check model cards, and add later facts.
 
     \b
     Examples:
@@ -25,29 +28,52 @@ def command() -> None:
     """
 
 
+command.add_command(cardrecords.add_evaluation)
+
+
 @command.command()
 @click.argument("model", metavar="MODEL")
-@click.option("--json", "as_json", is_flag=True, help="Print all values as JSON.")
+@click.option("--key", "-k", metavar="FILE", help="The public key by which records must be signed, PEM.")
+@click.option("--json", "as_json", is_flag=True, help="Print all values as JSON, and the records if there are any.")
 @pass_context
-def show(ctx: Context, model: str, *, as_json: bool) -> None:
-    r"""Show the card of MODEL: a model's folder, a file in it, or a card.
+def show(ctx: Context, model: str, key: str | None, *, as_json: bool) -> None:
+    r"""Show the card of MODEL (a model's folder, a file in it, or a card) and the records beside it.
 
-    Exit codes: 0 shown; 1 no card, or not a valid one.
+    Of each record: whether it is about the version that is here and, with --key, whether it is signed by this key. The
+    card's own signature is for sycee verify.
+
+    Exit codes: 0 shown; 1 no card, or not a valid one; 2 wrong usage, or no key in the file.
 
     \b
     Examples:
       sycee card show models/bert
       sycee card show models/bert --json
+      sycee card show models/bert --key release.key.pub
     """
-    read = read_card(ctx.path(model))
+    path = card_path(ctx.path(model))
+    read = read_card(path)
+    listed = records_of(path.parent, load_public(ctx.path(key)) if key else None)
     if as_json:
-        ctx.json(dict(read.values))
-    elif sys.stdout.isatty():
-        _table(rows(read.values))
+        ctx.json({**read.values, **({"records": [one.as_json() for one in listed]} if listed else {})})
+        return
+    pairs = [*rows(read.values), *(row for one in listed for row in _record_rows(one))]
+    if sys.stdout.isatty():
+        _table(pairs)
     else:
-        pairs = list(rows(read.values))
         width = max(len(name) for name, _ in pairs)
         ctx.out("\n".join(f"{name:<{width}}  {text}" for name, text in pairs))
+
+
+_WORTH = {"none": "not signed", "unchecked": "signature not checked", "good": "signed by this key",
+          "bad": "NOT signed by this key"}  # fmt: skip
+
+
+def _record_rows(one: Listed) -> Iterable[tuple[str, str]]:
+    if one.record is None:
+        yield one.name, shown(f"cannot be read: {one.fault}")
+        return
+    yield one.name, f"{one.record.kind} of {one.record.recorded}, about {one.about}, {_WORTH[one.signature]}"
+    yield from ((f"  {name}", text) for name, text in rows(one.record.content))
 
 
 def _table(pairs: Iterable[tuple[str, str]]) -> None:

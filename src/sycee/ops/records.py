@@ -1,0 +1,201 @@
+"""Late facts of a version: written as records beside it, and read back with what they are worth."""
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from sycee.core import modelfolder
+from sycee.digest import sha256_hex
+from sycee.errors import Conflict, ContextMismatch, FormatError, NotFound
+from sycee.formats import card, record, sums
+from sycee.formats.record import Record, Subject
+from sycee.system.atomic import write_file
+from sycee.system.tree import kind_at
+from sycee.trust.folder import Folder
+from sycee.trust.keys import MAX_SIGNATURE, PrivateKey, PublicKey
+
+MAX_RECORDS = 10_000  # beside one model
+
+Signature = Literal["none", "unchecked", "good", "bad"]
+
+
+class Written(NamedTuple):
+    """What was written.
+
+    Attributes:
+        path: Of the record.
+        record: The record.
+        signature: Of its signature; None without a key.
+        whole: Whether the folder is tracked as a whole, so that the record has to be added to it.
+    """
+
+    path: Path
+    record: Record
+    signature: Path | None
+    whole: bool
+
+
+class Listed(NamedTuple):
+    """A record as it was found.
+
+    Attributes:
+        name: Of its file, below the model's folder.
+        record: What it says; None if it cannot be read.
+        fault: Why it cannot be read.
+        about: Whether it names what is here: ``this version``, ``this card``, or ``another version``; empty if unread.
+        signature: ``none``; ``unchecked`` without a key; ``good`` or ``bad`` with one.
+    """
+
+    name: str
+    record: Record | None
+    fault: str
+    about: str
+    signature: Signature
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the record for ``--json``."""
+        facts: dict[str, Any] = {"file": self.name, "about": self.about, "signature": self.signature}
+        if self.record is None:
+            return facts | {"fault": self.fault}
+        one = self.record
+        return facts | {"kind": one.kind, "recorded": one.recorded, one.kind: dict(one.content)}
+
+
+def subject_of(folder: Path) -> Subject:
+    """Return what names the version in a model's folder: its identity where it is signed, else its card's digest.
+
+    Raises:
+        NotFound: If there is no card.
+        FormatError: If card or sums are not valid.
+        ContextMismatch: If the sums list another card than the one that is here.
+    """
+    with Folder(folder) as model:
+        data = _card_bytes(model)
+        name = card.parse(data, str(folder / card.FILE_NAME)).name or folder.name
+        try:
+            text = model.read(sums.NAME, sums.MAX_SIZE)
+        except NotFound:
+            return Subject(name, card.FILE_NAME, sha256_hex(data))
+    if sums.parse(text).get(card.FILE_NAME) != sha256_hex(data):
+        raise ContextMismatch(
+            f"{folder / sums.NAME} is not about the card beside it: the signature is of another version",
+            hint="sign this version first, or restore the signed card (git checkout)",
+        )
+    return Subject(name, sums.NAME, sums.identity(text))
+
+
+def _card_bytes(model: Folder) -> bytes:
+    try:
+        return model.read(card.FILE_NAME, 1 << 20)
+    except NotFound:
+        raise NotFound(
+            f"{model.path} has no {card.FILE_NAME}",
+            hint="a record is about a frozen model: sycee.freeze(…), or sycee freeze",
+            path=str(model.path),
+        ) from None
+
+
+def add_record(
+    folder: Path, kind: str, content: Mapping[str, Any], now: dt.datetime, key: PrivateKey | None = None
+) -> Written:
+    """Write a record about the version in a model's folder; what is there already stays as it is.
+
+    Args:
+        folder: The model's folder.
+        kind: ``evaluation``.
+        content: What was found.
+        now: The time, in UTC.
+        key: The key to sign it with.
+
+    Raises:
+        FormatError: If the content is not what its kind demands.
+        SyceeError: See :func:`subject_of`.
+    """
+    made = Record(kind, subject_of(folder), now.strftime("%Y-%m-%dT%H:%M:%SZ"), content)
+    data = record.render(made)
+    place = folder / modelfolder.RECORDS
+    if kind_at(place) not in {None, "dir"}:
+        raise Conflict(f"{place} is no folder, and records lie in one of that name", path=str(place))
+    place.mkdir(exist_ok=True)
+    path = place / record.file_name(made)
+    signature = path.with_name(f"{path.name}{modelfolder.SIGNATURE_SUFFIX}") if key else None
+    if key and signature:  # before the record: one that was to be signed is never there without its signature
+        _write_new(signature, key.sign_detached(sha256_hex(data)))
+    _write_new(path, data)
+    return Written(path, made, signature, _is_tracked_as_whole(folder))
+
+
+def _is_tracked_as_whole(folder: Path) -> bool:
+    return folder.with_name(f"{folder.name}{modelfolder.POINTER_SUFFIX}").is_file()
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    if kind_at(path) is None:
+        write_file(path, data)
+    elif kind_at(path) != "file" or path.read_bytes() != data:
+        raise Conflict(f"{path} is there already, with other bytes", hint="repeat in a second", path=str(path))
+
+
+def records_of(folder: Path, key: PublicKey | None = None) -> tuple[Listed, ...]:
+    """Return the records beside a model, oldest first, then those that cannot be read.
+
+    Args:
+        folder: The model's folder.
+        key: The key whose signatures count; None to look at none.
+
+    Raises:
+        Conflict: If there are more than :data:`MAX_RECORDS`.
+    """
+    place = folder / modelfolder.RECORDS
+    if kind_at(place) != "dir":
+        return ()
+    names = sorted(entry.name for entry in os.scandir(place) if entry.name.endswith(record.SUFFIX))
+    if len(names) > MAX_RECORDS:
+        raise Conflict(f"{place} holds {len(names)} records; at most {MAX_RECORDS} are read", path=str(place))
+    with Folder(folder) as model:
+        known = _digests(model)
+        found = [_read(model, f"{modelfolder.RECORDS}/{name}", known, key) for name in names]
+    return tuple(sorted(found, key=lambda one: (one.record is None, one.record.recorded if one.record else "")))
+
+
+def _digests(model: Folder) -> dict[str, str]:
+    """Return the digest of each file that a record may name, as far as it is here."""
+    limits = {sums.NAME: sums.MAX_SIZE, card.FILE_NAME: 1 << 20}
+    found = {}
+    for name, limit in limits.items():
+        try:
+            found[name] = sha256_hex(model.read(name, limit))
+        except (NotFound, Conflict):
+            continue
+    return found
+
+
+def _read(model: Folder, name: str, known: Mapping[str, str], key: PublicKey | None) -> Listed:
+    try:
+        data = model.read(name, record.MAX_SIZE)
+        found = record.parse(data, name)
+    except (FormatError, Conflict, NotFound) as error:
+        return Listed(name, None, error.message, "", "none")
+    here = known.get(found.subject.file) == found.subject.sha256
+    what = "this version" if found.subject.file == sums.NAME else "this card"
+    return Listed(name, found, "", what if here else "another version", _signature(model, name, data, key))
+
+
+def _signature(model: Folder, name: str, data: bytes, key: PublicKey | None) -> Signature:
+    try:
+        signature = model.read(f"{name}{modelfolder.SIGNATURE_SUFFIX}", MAX_SIGNATURE)
+    except NotFound:
+        return "none"
+    except Conflict:
+        return "bad"
+    if key is None:
+        return "unchecked"
+    return "good" if key.verify_detached(signature, sha256_hex(data)) else "bad"
+
+
+def evaluations_of(listed: tuple[Listed, ...]) -> tuple[Mapping[str, Any], ...]:
+    """Return the evaluations among records, of those that are about what is here."""
+    ours = (one.record for one in listed if one.about in {"this version", "this card"})
+    return tuple(one.content for one in ours if one is not None and one.kind == "evaluation")
