@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sycee.capture import environment, seeds
+from sycee.capture import environment, machine, seeds
 from sycee.digest import digest_bytes, sha256_hex
 from sycee.errors import UsageError
-from sycee.formats import card, pointer
+from sycee.formats import card, fingerprint, pointer
 from sycee.ops.freeze import freeze
 from sycee.ops.init import InitRequest, init
 from sycee.system.git import Git
@@ -88,8 +88,8 @@ def test_a_model_in_a_repository(repo):
     assert frozen.card.raw == written.raw
     assert [(file.path, file.kept) for file in frozen.files] == [("model.pt", "pointer")]
     assert {os.path.relpath(path, model) for path in frozen.changed} == {
-        "model_card.yaml", "context/requirements.lock", ".gitattributes", "model.pt.dvc", ".gitignore",
-        "../../dvc.yaml",
+        "model_card.yaml", "context/requirements.lock", "context/fingerprint.json", ".gitattributes", "model.pt.dvc",
+        ".gitignore", "../../dvc.yaml",
     }  # fmt: skip
     assert (repo / "dvc.yaml").read_text() == "artifacts:\n  bert:\n    path: models/bert\n    type: model\n"
     assert "git add models/bert dvc.yaml" in frozen.hints[-1]
@@ -98,9 +98,42 @@ def test_a_model_in_a_repository(repo):
 def test_no_name_of_the_machine_is_written(repo):
     put(repo / "m/model.pt")
     freeze("m", task="t", training_config={"n": 1})
-    text = (repo / "m/model_card.yaml").read_text() + (repo / "m/context/requirements.lock").read_text()
+    text = "".join(
+        (repo / "m" / name).read_text()
+        for name in ("model_card.yaml", "context/requirements.lock", "context/fingerprint.json")
+    )
     for private in (str(repo), str(Path.home()), os.uname().nodename, "://"):
         assert private not in text
+
+
+def test_the_fingerprint_of_the_machine_is_bound_by_the_card(repo, monkeypatch):
+    put(repo / "m/model.pt")
+    frozen = freeze("m", task="t", training_config={"n": 1})
+    data = (repo / "m/context/fingerprint.json").read_bytes()
+    found = fingerprint.parse(data, "fingerprint.json")
+    assert found.facts["python"]["version"] == frozen.card.values["environment"]["python"]
+    assert frozen.card.values["environment"]["fingerprint_sha256"] == sha256_hex(data)
+    assert "accelerator" not in frozen.card.values["environment"]
+    bound = {file.path: file for file in frozen.card.context}["context/fingerprint.json"]
+    assert (bound.sha256, bound.size, bound.role) == (sha256_hex(data), len(data), "fingerprint")
+    value = machine.collect()
+    monkeypatch.setattr(machine, "collect", lambda: {**value, "gpu": {"devices": "NVIDIA A10 (8.6)"}})
+    again = freeze("m", task="t", training_config={"n": 1})
+    assert again.card.values["environment"]["accelerator"] == "NVIDIA A10 (8.6)"
+
+
+def test_a_machine_that_cannot_be_described_costs_no_training(repo, monkeypatch):
+    def broken():
+        raise RuntimeError("no /proc")
+
+    put(repo / "m/model.pt")
+    monkeypatch.setattr(machine, "collect", broken)
+    frozen = freeze("m", task="t", training_config={"n": 1})
+    assert frozen.card.values["status"] == "partial"
+    told = "the fingerprint of this machine could not be captured: RuntimeError: no /proc"
+    assert told in frozen.card.values["warnings"]
+    assert "fingerprint_sha256" not in frozen.card.values["environment"]
+    assert not (repo / "m/context/fingerprint.json").exists()
 
 
 def test_data_is_known_by_its_pointer(repo, monkeypatch):

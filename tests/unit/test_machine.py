@@ -183,7 +183,7 @@ def torch(**changes):
         cudnn=SimpleNamespace(benchmark=True, version=lambda: 90100),
         cuda=SimpleNamespace(math_sdp_enabled=lambda: True, matmul=SimpleNamespace(allow_tf32=True)),
     )
-    config = "PyTorch built with:\n  - GCC 9.3\n  - Intel(R) MKL-DNN v3.7.1 (Git Hash 8d26)\n  - CXX=/opt/rh/c++\n"
+    config = "PyTorch built with:\n  - GCC 9.3\n  - Intel(R) MKL-DNN v3.7.1 (Git Hash 8d26)\n  - CXX=/usr/lib/c++\n"
     facts = {
         "__version__": "2.5.1+cu124",
         "version": SimpleNamespace(git_version="a1b2", cuda="12.4", hip=None),

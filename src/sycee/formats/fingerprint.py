@@ -12,6 +12,7 @@ from sycee.digest import sha256_hex
 from sycee.errors import FormatError
 from sycee.formats import strictjson
 
+NAME = "fingerprint.json"
 VERSION = 1
 AREAS = ("blas", "build", "cpu", "env", "flag", "gpu", "package", "python", "threads")
 MAX_SIZE = 1 << 20  # bytes; a real one has some five thousand

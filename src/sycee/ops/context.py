@@ -6,15 +6,16 @@ One capture after the other gives its files; one that fails leaves a warning in 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sycee.capture import environment
+from sycee.capture import environment, machine
 from sycee.capture.steps import Steps
 from sycee.digest import sha256_hex
-from sycee.formats import requirements
+from sycee.formats import fingerprint, requirements
 from sycee.ops.frozen import Request
 from sycee.ops.project import Project
 
 FOLDER = "context"
 LOCK = f"{FOLDER}/requirements.lock"
+FINGERPRINT = f"{FOLDER}/{fingerprint.NAME}"
 
 
 class Part(NamedTuple):
@@ -52,12 +53,20 @@ def _lock(_request: Request, _project: Project, _steps: Steps) -> Iterable[Part]
     yield Part(LOCK, requirements.render(environment.distributions()), "lock")
 
 
-_CAPTURES: Sequence[tuple[str, Capture]] = (("the installed packages", _lock),)
+def _fingerprint(_request: Request, _project: Project, _steps: Steps) -> Iterable[Part]:
+    found = fingerprint.read(machine.collect(), FINGERPRINT)
+    yield Part(FINGERPRINT, fingerprint.render(found), "fingerprint")
 
 
-def lock_of(parts: Sequence[Part]) -> Part | None:
-    """Return the lock among these files; None when it could not be captured."""
-    return next((part for part in parts if part.path == LOCK), None)
+_CAPTURES: Sequence[tuple[str, Capture]] = (
+    ("the installed packages", _lock),
+    ("the fingerprint of this machine", _fingerprint),
+)
+
+
+def part_at(parts: Sequence[Part], path: str) -> Part | None:
+    """Return the file with this path among the files of the context; None when it could not be captured."""
+    return next((part for part in parts if part.path == path), None)
 
 
 def bound(parts: Iterable[Part]) -> list[dict[str, Any]]:

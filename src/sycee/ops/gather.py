@@ -11,9 +11,9 @@ from sycee.capture.data import UNKNOWN, DataVersion, data_version
 from sycee.capture.steps import Steps
 from sycee.digest import sha256_hex
 from sycee.errors import NotFound
-from sycee.formats import card
+from sycee.formats import card, fingerprint
 from sycee.formats.card import REQUIRED, SCHEMA_VERSION
-from sycee.ops.context import Part, bound, lock_of
+from sycee.ops.context import FINGERPRINT, LOCK, Part, bound, part_at
 from sycee.ops.frozen import Request
 from sycee.ops.project import Project
 from sycee.system.git import Git, toplevel
@@ -131,8 +131,12 @@ def _environment(context: Sequence[Part], steps: Steps) -> dict[str, Any]:
         "python": steps.run("the Python version", environment.python_version, "unknown"),
         "platform": steps.run("the platform", environment.platform_name, "unknown"),
     }
-    if lock := lock_of(context):
+    if lock := part_at(context, LOCK):
         values |= {"lock": lock.path, "lock_sha256": sha256_hex(lock.data)}
+    if found := part_at(context, FINGERPRINT):
+        values["fingerprint_sha256"] = sha256_hex(found.data)
+        if devices := fingerprint.parse(found.data, found.path).facts["gpu"].get("devices"):
+            values["accelerator"] = devices
     return values
 
 
