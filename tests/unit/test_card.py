@@ -141,19 +141,6 @@ def test_a_file_that_is_too_large_is_not_parsed():
         card.parse(b"#" * (yamltext.MAX_BYTES + 1))
 
 
-def test_requirements_lock_of_the_page():
-    found = [
-        Requirement("torch", "2.13.0+cpu"),
-        Requirement("NumPy", "2.3.1"),
-        Requirement("sycee", "0.1.0", "editable"),
-        Requirement("Typing_Tools", "1.0", "vcs", "c3499c2729730a7f807efb8676a92dcb6f8a3f8f"),
-        Requirement("numpy", "1.0"),  # further down on sys.path: not the one that is imported
-    ]
-    page = re.search(r"```\n(# Every.*?)```", PAGE, re.DOTALL)
-    assert page
-    assert requirements.render(found) == page[1].encode()
-
-
 def test_requirements_cannot_smuggle_options():
     assert requirements.render([Requirement("--index-url=http://x", "1\n--pre")]).endswith(
         b"\nindex-url_http___x==1_--pre\n"
