@@ -75,6 +75,26 @@ def test_every_stage_comes_back(play):
     assert observed.packages["numpy"] == np.__version__
 
 
+WITH_MODEL = """
+def load(folder):
+    return {"vocabulary": {"a": 7}, "labels": ["no", "yes"]}
+def preprocess(model, text):
+    return [model["vocabulary"][char] for char in text]
+def predict(model, ids):
+    return sum(ids) % len(model["labels"])
+def postprocess(model, at, upper=False):
+    return model["labels"][at].upper() if upper else model["labels"][at]
+"""
+
+
+def test_functions_of_two_arguments_get_the_model_first(play):
+    observed = play(WITH_MODEL, "a", roles="load preprocess predict postprocess")
+    assert observed.fault is None
+    stages = observed.samples[0]["stages"]
+    assert stages["preprocessed"][0]["value"] == 7
+    assert stages["decision"] == [{"path": "$", "kind": "text", "value": "yes"}]
+
+
 SURROUNDINGS = """
 import os, sys, json
 def predict(_):

@@ -59,9 +59,10 @@ class Options(TypedDict, total=False):
         license: An SPDX identifier.
         load: Given the model's folder, returns what ``predict`` gets before the input; without it ``predict`` gets
             the input alone.
-        preprocess: Makes the input of a sample; without it the sample is the input.
+        preprocess: Makes the input of a sample; without it the sample is the input. If it takes two arguments, the
+            first one is what ``load`` returned.
         predict: Makes the output. It and what it imports go into ``context/source``.
-        postprocess: Makes the decision of an output: a label, boxes, a text.
+        postprocess: Makes the decision of an output: a label, boxes, a text; takes one or two arguments likewise.
         samples: At most 16 raw inputs: bytes, text, ``pathlib.Path`` of a file, arrays, images, plain values. What
             they give is recorded, and ``sycee replay`` compares with it.
         aux: Files that these functions read, where they are not seen by themselves.
@@ -83,9 +84,9 @@ class Options(TypedDict, total=False):
     description: str | None
     license: str | None
     load: Callable[[Path], Any] | None
-    preprocess: Callable[[Any], Any] | None
+    preprocess: Callable[..., Any] | None
     predict: Callable[..., Any] | None
-    postprocess: Callable[[Any], Any] | None
+    postprocess: Callable[..., Any] | None
     samples: Sequence[object]
     aux: AnyPath | Sequence[AnyPath]
     decision: object

@@ -37,9 +37,9 @@ class Inference:
     """
 
     load: Callable[[Path], Any] | None = None
-    preprocess: Callable[[Any], Any] | None = None
+    preprocess: Callable[..., Any] | None = None
     predict: Callable[..., Any] | None = None
-    postprocess: Callable[[Any], Any] | None = None
+    postprocess: Callable[..., Any] | None = None
     samples: Sequence[object] = ()
     aux: Sequence[Path] = ()
     decision: object = None

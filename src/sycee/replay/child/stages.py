@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sys
 import traceback
@@ -19,12 +20,16 @@ MAX_MESSAGE = 2_000  # characters of what user code says when it fails
 
 
 class Functions(NamedTuple):
-    """The functions of a model; all but ``predict`` may be missing."""
+    """The functions of a model; all but ``predict`` may be missing.
+
+    With ``load``, what it gives is the first argument of ``predict``, and of ``preprocess`` and ``postprocess`` where
+    these take two: a tokenizer, a label map or a threshold often lies beside the weights.
+    """
 
     predict: Callable[..., Any]
     load: Callable[[Path], Any] | None = None
-    preprocess: Callable[[Any], Any] | None = None
-    postprocess: Callable[[Any], Any] | None = None
+    preprocess: Callable[..., Any] | None = None
+    postprocess: Callable[..., Any] | None = None
 
 
 class Settings(NamedTuple):
@@ -99,12 +104,12 @@ class Runner:
         seed(self._settings.seeds)
         value = self._step("input", name, decode, stored, self._settings.scratch / name)
         if self._functions.preprocess is not None:
-            value = self._step("preprocess", name, self._functions.preprocess, value)
+            value = self._step("preprocess", name, *self._with_model(self._functions.preprocess), value)
             stages["preprocessed"] = self._step("preprocess", name, flatten, value)
         output = self._predicted(name, value)
         stages["output"] = self._step("predict", name, flatten, output)
         if self._functions.postprocess is not None and self._settings.copies == 1:
-            decision = self._step("postprocess", name, self._functions.postprocess, output)
+            decision = self._step("postprocess", name, *self._with_model(self._functions.postprocess), output)
             stages["decision"] = self._step("postprocess", name, flatten, decision)
         return stages
 
@@ -113,6 +118,10 @@ class Runner:
         given = value if copies == 1 else _repeated(value, copies)
         output = self._step("predict", name, self._functions.predict, *self._model, given)
         return output if copies == 1 else _first(output, value, copies)
+
+    def _with_model(self, function: Callable[..., Any]) -> tuple[Any, ...]:
+        """Return the function, and the model if it takes two arguments."""
+        return (function, *self._model) if takes_two(function) else (function,)
 
     def _step(self, stage: str, sample: str | None, function: Callable[..., Any], *args: Any) -> Any:
         try:
@@ -131,6 +140,16 @@ class Runner:
             "message": str(error)[:MAX_MESSAGE],
             "where": None if plain else place_of(error, self._settings.root),
         }
+
+
+def takes_two(function: Callable[..., Any]) -> bool:
+    """Tell whether a function demands at least two positional arguments; of one that cannot be asked, no."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(one.kind in positional and one.default is inspect.Parameter.empty for one in parameters) > 1
 
 
 def place_of(error: BaseException, root: Path | None) -> str | None:
