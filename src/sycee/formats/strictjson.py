@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from sycee.digest import is_hex
 from sycee.errors import Fault, FormatError
+from sycee.formats.paths import path_fault
 
 
 class Reader:
@@ -68,6 +70,46 @@ class Reader:
         """Demand one certain value, of the same type."""
         if value != expected or type(value) is not type(expected):
             self.fault(path, f"must be {json.dumps(expected)}, not {_shorten(value)}")
+
+    def flag(self, value: object, path: str) -> bool:
+        """Return a boolean; False, and a fault, when it is none."""
+        if not isinstance(value, bool):
+            self.fault(path, f"must be true or false, not {_kind(value)}")
+        return value is True
+
+    def integer(self, value: object, path: str, *, least: int) -> int:
+        """Return an integer that is at least ``least``; ``least``, and a fault, when it is none."""
+        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+            return value
+        self.fault(path, f"must be an integer of at least {least}, not {_shorten(value)}")
+        return least
+
+    def floating(self, value: object, path: str) -> float:
+        """Return the number that a text such as ``0x1.8p+1`` is in C99's hexadecimal form; 0.0 when it is none."""
+        text = self.text(value, path)
+        try:
+            number = float.fromhex(text)
+        except (ValueError, OverflowError):
+            number = 0.0
+        if number.hex() != text:
+            self.fault(path, f"must be a number in hexadecimal form, such as 0x1.8p+1, not {_shorten(text)}")
+        return number
+
+    def sha256(self, value: object, path: str) -> str:
+        """Return a sha256 in lower-case hexadecimal."""
+        text = self.text(value, path)
+        if not is_hex(text, "sha256"):
+            self.fault(path, f"must be a sha256, 64 lower-case hex digits, not {_shorten(text)}")
+        return text
+
+    def relpath(self, value: object, path: str) -> str:
+        """Return a relative path that stays below the folder it is joined to."""
+        text = self.text(value, path)
+        if text and (fault := path_fault(text)):
+            self.fault(path, f"unsafe path {_shorten(text)}: it {fault}")
+        elif value == "":
+            self.fault(path, "is empty")
+        return text
 
     def base64(self, value: object, path: str) -> bytes:
         """Return the bytes of a base64 text in the standard or URL-safe alphabet, canonically padded."""

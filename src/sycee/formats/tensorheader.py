@@ -5,7 +5,7 @@ where each tensor's are. Reading is strict: they fill the rest of the file, with
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sycee.errors import FormatError
@@ -67,6 +67,15 @@ def header_size(prefix: bytes, size: int, name: str) -> int:
     return length
 
 
+class Place(NamedTuple):
+    """A tensor, and where its numbers are: offsets in bytes behind the header."""
+
+    key: str
+    shape: TensorShape
+    begin: int
+    end: int
+
+
 def parse_header(data: bytes, size: int, name: str) -> Mapping[str, TensorShape]:
     """Return type and shape of each tensor by name.
 
@@ -78,28 +87,34 @@ def parse_header(data: bytes, size: int, name: str) -> Mapping[str, TensorShape]
     Raises:
         FormatError: If the header is malformed, or does not describe the bytes that follow.
     """
+    return {place.key: place.shape for place in places(data, size, name)}
+
+
+def places(data: bytes, size: int, name: str) -> Sequence[Place]:
+    """Return each tensor with its place, as the header lists them; arguments and errors as in :func:`parse_header`."""
     found = strictjson.parse(data, f"the header of {name}")
-    if not isinstance(found, dict):
-        raise FormatError(f"the header of {name} is not an object")
-    places = [_place(key, entry, name) for key, entry in found.items() if key != METADATA]
-    _require_whole(((place.begin, place.end) for place in places), size - PREFIX - len(data), name)
-    return {place.key: place.shape for place in places}
+    if not isinstance(found, dict) or not data.startswith(b"{"):
+        raise FormatError(f"the header of {name} is not an object from its first byte on")
+    _require_texts(found.get(METADATA, {}), name)
+    listed = [_place(key, entry, name) for key, entry in found.items() if key != METADATA]
+    _require_whole(((place.begin, place.end) for place in listed), size - PREFIX - len(data), name)
+    return listed
 
 
-class _Place(NamedTuple):
-    key: str
-    shape: TensorShape
-    begin: int
-    end: int
+def _require_texts(metadata: Any, name: str) -> None:
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise FormatError(f"the metadata of {name} must be texts by name")
 
 
-def _place(key: str, entry: Any, name: str) -> _Place:
+def _place(key: str, entry: Any, name: str) -> Place:
     match entry:
-        case {"dtype": str(word), "shape": [*shape], "data_offsets": [begin, end]} if word in DTYPES:
+        case {"dtype": str(word), "shape": [*shape], "data_offsets": [begin, end], **others} if (
+            word in DTYPES and not others
+        ):
             if all(type(one) is int and one >= 0 for one in (*shape, begin, end)):
                 dtype, bits = DTYPES[word]
                 if math.prod(shape) * bits == (end - begin) * 8:
-                    return _Place(key, TensorShape(dtype, tuple(shape)), begin, end)
+                    return Place(key, TensorShape(dtype, tuple(shape)), begin, end)
     raise FormatError(f"the header of {name} describes the tensor {key!r} wrongly, or in an unknown type")
 
 
