@@ -9,6 +9,7 @@ import sys
 import types
 from collections import namedtuple
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 import pytest
 
@@ -81,16 +82,21 @@ def test_the_dataclasses_that_an_argument_parser_gives_are_one_configuration():
     assert plain((Inner(), 1)) == ([inner, 1], [])
 
 
+class Broken:
+    model_fields: ClassVar = {"a": None}
+    model_dump = None
+
+    @property
+    def a(self):
+        raise ValueError
+
+
 def test_configurations_are_merged_and_the_later_one_holds():
-    notes = []
-    assert merged([{"a": 1, "b": 1}, Inner(), None, {"b": 2}, 7], notes.append) == {
-        "a": 1,
-        "b": 2,
-        "rate": 0.5,
-        "where": "data/a",
-        "value": 7,
-    }
-    assert notes == []
+    inner = {"rate": 0.5, "where": Path("data/a")}
+    assert merged([{"a": 1, "b": 1}, Inner(), None, {"b": 2}]) == {"a": 1, "b": 2, **inner}
+    broken = Broken()
+    assert merged([{"a": 1}, 7, broken]) == {"a": 1, "value": broken}
+    assert plain(merged([broken]))[1] == ["training_config.value could not be read (ValueError) and is left out"]
 
 
 def test_configurations_of_every_kind():

@@ -46,18 +46,19 @@ def normalised(value: object, note: Note, path: str = "training_config", depth: 
         return None
 
 
-def merged(configs: Iterable[object], note: Note, path: str = "training_config") -> dict[str, Any]:
-    """Return several configurations as one; where two say something of the same setting, the later one holds.
+def merged(configs: Iterable[object]) -> dict[Any, Any]:
+    """Return several configurations as one, their values as they are; the later one holds where two tell the same.
 
     Args:
         configs: Each as for :func:`normalised`; what has no settings by name is kept under ``value``.
-        note: Called with one sentence for each thing that could not be kept as it was.
-        path: Where they stand, for the notes.
     """
-    found: dict[str, Any] = {}
+    found: dict[Any, Any] = {}
     for config in configs:
-        values = normalised(config, note, path)
-        found |= values if isinstance(values, dict) else {} if values is None else {"value": values}
+        try:
+            members = {} if config is None else _members(config)
+        except Exception:  # noqa: BLE001 - it is told when its value is taken
+            members = None
+        found |= {"value": config} if members is None else members
     return found
 
 

@@ -26,6 +26,7 @@ MAX_TEXT = 200  # characters
 
 _TORCH = (".pt", ".pth", ".bin", ".ckpt")
 _SAFETENSORS = ".safetensors"
+_PICKLES = (".pkl", ".joblib")
 _BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError)
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
 
@@ -60,6 +61,9 @@ def model_facts(folder: Path, weights: Sequence[str], warn: Warn) -> Facts:
         weights: Its weights files, paths below the folder.
         warn: Called with one sentence for each file that is broken.
     """
+    for name in weights:
+        if name.endswith(_PICKLES):
+            warn(f"{name} is a pickle: loading it runs the code that it names, so verify it first, each time")
     adapter = _json(folder / ADAPTER, warn)
     settings = {**_configured(folder, warn), **_adapted(adapter)}
     keras = next((_keras(folder / name) for name in weights if name.endswith(KERAS)), {})
