@@ -96,6 +96,7 @@ def test_nothing_names_the_machine_or_who_uses_it(monkeypatch, tmp_path):
         ("../x/y", "<path>"),
         ("/a:/b", "<path>:<path>"),
         ("--dump=/tmp/a --fast", "--dump=<path> --fast"),
+        ("-L/home/ann/lib -lm", "<path> -lm"),
         (r"C:\Users\ann", "<path>"),
         (r"\\server\share", "<path>"),
         (":/etc/localtime", ":<path>"),
