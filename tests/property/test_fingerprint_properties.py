@@ -19,7 +19,7 @@ NAMES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,12}", fullmatch=True)
 LINES = ANYTHING.map(machine.clean).filter(bool)
 FACTS = st.builds(
     lambda areas: Fingerprint({**{area: {} for area in AREAS}, **areas}),
-    st.dictionaries(st.sampled_from(AREAS), st.dictionaries(NAMES, LINES, max_size=4)),
+    st.dictionaries(st.sampled_from(AREAS), st.dictionaries(NAMES, LINES, max_size=3), max_size=4),
 )
 VALUES = st.sampled_from(["", "1.0", "2.0", "a" * 64, "b" * 64, "avx " * 20]) | ANYTHING
 KNOWN = st.sampled_from(["pillow", "Torch", "numpy", "isa", "version", "OMP_NUM_THREADS", "model.pt"])
@@ -30,7 +30,7 @@ CHANGES = st.lists(st.builds(Change, st.sampled_from(ALL_AREAS), KNOWN | ANYTHIN
 def test_a_clean_text_fits_the_format_and_names_no_root(text):
     clean = machine.clean(text)
     assert not clean or fingerprint._VALUE.fullmatch(clean)
-    assert not re.search(r"(?:^|[\s:=,])[/\\~]+[\w/\\]", clean.replace("~ ", ""))
+    assert not re.search(r"(?:^|[\s:=,])[/\\~]", clean)
 
 
 @given(st.dictionaries(st.from_regex(r"(OMP|LC|TORCH)_\w{1,9}|[A-Z]+", fullmatch=True), ANYTHING))

@@ -92,6 +92,7 @@ def test_nothing_names_the_machine_or_who_uses_it(monkeypatch, tmp_path):
         ("/home/ann/x", "<path>"),
         ("~/x", "<path>"),
         ("~ann/x", "<path>"),
+        ("~ann", "<path>"),
         ("./x", "<path>"),
         ("../x/y", "<path>"),
         ("/a:/b", "<path>:<path>"),

@@ -148,7 +148,7 @@ _PRIVATE = re.compile(
 )
 
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s,;]*")
-_PATH = re.compile(r"(?<![\w.])(?:-[A-Za-z]|~[\w.-]*|\.{1,2})?(?:[A-Za-z]:)?[/\\]+[^\s:;,()'\"]*")
+_PATH = re.compile(r"(?<![\w.])(?:~[\w.-]*|(?:-[A-Za-z]|\.{1,2})?(?:[A-Za-z]:)?[/\\])[^\s:;,()'\"]*")
 _DEVICE_ID = re.compile(r"\b((?:MIG-)?(?:GPU|MIG))-[0-9A-Fa-f][0-9A-Fa-f/-]+")
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9._+-]|^[^A-Za-z0-9_]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
