@@ -55,6 +55,8 @@ BEFORE = {
     "init": "rm -rf .git .dvc",
     "add": "mkdir checkpoints && touch checkpoints/1.pt models/bert/model.safetensors models/bert/tokenizer.bin",
     "config": "sycee remote add store s3://bucket/models",
+    "card import": "sycee card export models/bert --to hf -o README.md\n"
+    "sycee card export models/bert --to cyclonedx -o bert.cdx.json",
     "keygen": "rm *.key *.key.pub",
     "git-hook": "mkdir -p .git/hooks && printf '#!/bin/sh\\nmake lint\\n' > .git/hooks/pre-push",
 }

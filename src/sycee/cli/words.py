@@ -1,6 +1,7 @@
 """How verbs speak: the sentences they share, word for word those that scripts know from DVC, and nothing hidden."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any
@@ -24,6 +25,23 @@ def echo(text: str, *, err: bool = False) -> None:
     """
     try:
         click.echo(printable(text), err=err)
+    except BrokenPipeError as error:
+        raise NobodyReads from error
+
+
+def echo_bytes(data: bytes) -> None:
+    """Print the bytes of a file to stdout, exactly; on a terminal as a text that it shows and does not obey.
+
+    Raises:
+        NobodyReads: As :func:`echo`.
+    """
+    if sys.stdout.isatty():
+        echo(data.decode(errors="replace").rstrip("\n"))
+        return
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
     except BrokenPipeError as error:
         raise NobodyReads from error
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sycee.formats.values import flat
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -18,18 +20,6 @@ class Field:
     name: str
     old: Any
     new: Any
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values under dotted names; lists stay whole."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{name}.")
-        else:
-            found[name] = value
-    return found
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Field, ...]:

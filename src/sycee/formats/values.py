@@ -7,6 +7,7 @@ Anything else would come out differently in another language, another YAML diale
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sycee.errors import Fault
 
@@ -24,6 +25,18 @@ def member(path: str, key: object) -> str:
         return f"{path}[{key}]"
     text = str(key)
     return f"{path}.{text}" if _PLAIN_KEY.fullmatch(text) else f"{path}[{text!r}]"
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values under dotted names; lists stay whole."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{name}.")
+        else:
+            found[name] = value
+    return found
 
 
 def faults(value: object, path: str = "$", depth: int = 0) -> Iterator[Fault]:

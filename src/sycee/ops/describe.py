@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sycee.core.fields import flat
 from sycee.core.printable import printable
 from sycee.digest import sha256_hex
 from sycee.errors import SyceeError
 from sycee.formats import card, pointer
 from sycee.formats.pointer import Out, Pointer
+from sycee.formats.values import flat
 from sycee.system.git import Git, toplevel
 
 _MOST_FOLDERS = 10  # that hold a pointer of the same name

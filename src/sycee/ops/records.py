@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from sycee.core import modelfolder
 from sycee.digest import sha256_hex
 from sycee.errors import Conflict, ContextMismatch, FormatError, NotFound
-from sycee.formats import card, record, sums
+from sycee.formats import card, record, sums, yamltext
 from sycee.formats.record import Record, Subject
 from sycee.system.atomic import write_file
 from sycee.system.tree import kind_at
@@ -88,7 +88,7 @@ def subject_of(folder: Path) -> Subject:
 
 def _card_bytes(model: Folder) -> bytes:
     try:
-        return model.read(card.FILE_NAME, 1 << 20)
+        return model.read(card.FILE_NAME, yamltext.MAX_BYTES)
     except NotFound:
         raise NotFound(
             f"{model.path} has no {card.FILE_NAME}",
@@ -161,15 +161,35 @@ def records_of(folder: Path, key: PublicKey | None = None) -> tuple[Listed, ...]
 
 
 def _digests(model: Folder) -> dict[str, str]:
-    """Return the digest of each file that a record may name, as far as it is here."""
-    limits = {sums.NAME: sums.MAX_SIZE, card.FILE_NAME: 1 << 20}
-    found = {}
-    for name, limit in limits.items():
-        try:
-            found[name] = sha256_hex(model.read(name, limit))
-        except (NotFound, Conflict):
-            continue
-    return found
+    """Return the digest of each file that a record may name, as far as it is here and about the card that is here."""
+    data = _read_if_there(model, card.FILE_NAME, yamltext.MAX_BYTES)
+    if data is None:
+        return {}
+    found = {card.FILE_NAME: sha256_hex(data)}
+    identity = identity_of(model, found[card.FILE_NAME])
+    return found | ({sums.NAME: identity} if identity else {})
+
+
+def identity_of(model: Folder, card_sha256: str) -> str | None:
+    """Return the identity of the version in a folder; None if it is not signed, or was signed with another card.
+
+    Args:
+        model: The model's folder.
+        card_sha256: Digest of the card that is here.
+    """
+    text = _read_if_there(model, sums.NAME, sums.MAX_SIZE)
+    try:
+        listed = sums.parse(text) if text else {}
+    except FormatError:
+        return None
+    return sums.identity(text) if text and listed.get(card.FILE_NAME) == card_sha256 else None
+
+
+def _read_if_there(model: Folder, name: str, limit: int) -> bytes | None:
+    try:
+        return model.read(name, limit)
+    except (NotFound, Conflict):
+        return None
 
 
 def _read(model: Folder, name: str, known: Mapping[str, str], key: PublicKey | None) -> Listed:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import click
 
-from sycee.cli import cardrecords
+from sycee.cli import cardexchange, cardrecords
 from sycee.cli.context import Context, pass_context
 from sycee.formats import card
 from sycee.ops.card import card_path, read_card, rows, shown
@@ -29,6 +29,8 @@ def command() -> None:
 
 
 command.add_command(cardrecords.add_evaluation)
+command.add_command(cardexchange.export_command)
+command.add_command(cardexchange.import_command)
 
 
 @command.command()
