@@ -1,5 +1,6 @@
 """The callbacks inside the real trainers: what they freeze is whole, told rightly, signed, verified, loaded again."""
 
+import dataclasses
 import logging
 import re
 from pathlib import Path
@@ -124,6 +125,13 @@ def test_the_trainer_does_not_begin_what_cannot_end(repo):
         hugging_face_trainer(FreezeCallback("file", task="t"), max_steps=1).train()
     with pytest.raises(UsageError, match="unknown option metric"):
         FreezeCallback("m", task="t", metric={})
+    searching = hugging_face_trainer(other := FreezeCallback("trial", task="t"), max_steps=1)
+    for state in ({"is_hyper_param_search": True}, {"is_world_process_zero": False}):
+        told = dataclasses.replace(searching.state, **state)
+        searching.callback_handler.on_train_begin(searching.args, told, searching.control)
+        searching.callback_handler.on_train_end(searching.args, told, searching.control)
+    assert other.frozen is None
+    assert not Path("trial").exists()
     spread = hugging_face_trainer(FreezeCallback("m", task="t"), max_steps=1)
     spread.args.deepspeed = {"zero_optimization": {"stage": 3}}
     with pytest.raises(UsageError, match="no single process has all the weights"):

@@ -4,15 +4,15 @@ import io
 import json
 import os
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from rigs.signed import sign_folder
 from rigs.tensors import safetensors, tensor, torch_file
-from sycee.capture.facts import model_facts, public_name
+from sycee.capture.facts import base_facts, model_facts, public_name, signed_identity
 from sycee.digest import sha256_hex
 from sycee.formats import tensorheader
-from sycee.ops.facts import signed_identity
 from sycee.ops.freeze import freeze
 
 
@@ -195,3 +195,34 @@ def test_the_signed_version_that_was_here_is_the_parent(tmp_path):
     (folder / "SHA256SUMS").write_bytes(b"nonsense")
     (folder / "model.sig").write_bytes(b"nonsense")
     assert signed_identity(folder) is None
+
+
+def test_a_base_model_that_was_frozen_here_is_named_by_its_card(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "models/base", {"model.pt": b"one"})
+    freeze("models/base", task="t", name="org/base", license="Apache-2.0")
+    found = base_facts("models/base", "finetune")
+    assert found == ({}, {"name": "org/base", "relation": "finetune"}, "Apache-2.0")
+    sign_folder(tmp_path / "models/base")
+    identity = sha256_hex(Path("models/base/SHA256SUMS").read_bytes())
+    adapter = {"adapter_config.json": {"base_model_name_or_path": str(tmp_path / "models/base")}}
+    put(tmp_path / "m", {"a.safetensors": GOOD, **adapter})
+    values = frozen_card(tmp_path / "m")
+    assert values["lineage"]["base_model"] == {"name": "org/base", "relation": "adapter", "sha256": identity}
+    assert "no licence is given; that of the base model org/base is Apache-2.0" in values["warnings"]
+    assert not any("licence" in warning for warning in frozen_card(tmp_path / "m", license="MIT")["warnings"])
+
+
+@pytest.mark.parametrize("name", ["org/base", "bert", "no/such\0name", "x" * 300, "", None, 7])
+def test_a_base_model_that_is_not_here(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, {"bert/model_card.yaml": b"nonsense: ["})
+    assert base_facts(name, "finetune").base_model.get("sha256") is None
+
+
+def test_a_revision_is_told(tmp_path):
+    assert base_facts("org/b", "finetune", "abc").base_model == {
+        "name": "org/b",
+        "revision": "abc",
+        "relation": "finetune",
+    }

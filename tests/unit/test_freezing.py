@@ -99,6 +99,31 @@ def test_the_version_before_stays_in_the_cache_or_goes_aside(repo):
     assert len(list(repo.glob(".dvc/cache/files/md5/*/*"))) == 2
 
 
+def test_shards_that_the_new_version_does_not_have_go(repo):
+    freezing = Freezing("models/m", "t", {})
+    shards = {"a-1_dot_safetensors": "1", "a-2_dot_safetensors": "2", "a_dot_index_dot_json": "{}", "v_dot_txt": "v"}
+    freeze(freezing, saver(**shards, model_dot_pt="one"))
+    Path("models/m/mine.bin").write_text("a person put it here")
+    frozen = freeze(freezing, saver(model_dot_pt="two"))
+    own = {"model.pt", "model.pt.dvc", "model_card.yaml", "context", ".gitattributes", ".gitignore"}
+    assert {path.name for path in Path("models/m").iterdir()} == {*own, "v.txt", "mine.bin"}
+    assert Path("models/m/.gitignore").read_text() == "/model.pt\n"
+    assert {old.name for old, _new in frozen.set_aside} == {
+        *("a.index.json", "a-1.safetensors.dvc", "a-2.safetensors.dvc")
+    }
+    assert len(list(repo.glob(".dvc/cache/files/md5/*/*"))) == 4
+    assert {path.name for path in frozen.changed} >= {"a-1.safetensors.dvc", ".gitignore"}
+    freeze(freezing, saver(model_dot_pt="two"))
+
+
+def test_former_weights_that_a_pipeline_keeps_or_none_go_without_a_pointer(here):
+    freezing = Freezing("m", "t", {})
+    freeze(freezing, saver(a_dot_pt="1"))
+    frozen = freeze(freezing, saver(b_dot_pt="2"))
+    assert [(old.name, new.read_text()) for old, new in frozen.set_aside] == [("a.pt", "1")]
+    assert [file.path for file in frozen.files] == ["b.pt"]
+
+
 def test_a_save_that_fails_leaves_the_version_before_as_it_is(repo, caplog):
     freezing = Freezing("m", "t", {})
     freeze(freezing, saver(model_dot_pt="one"))

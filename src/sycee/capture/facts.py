@@ -13,8 +13,9 @@ from contextlib import closing
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, NamedTuple
 
+from sycee.digest import sha256_hex
 from sycee.errors import FormatError
-from sycee.formats import strictjson, tensorheader, torchpickle
+from sycee.formats import bundle, card, strictjson, sums, tensorheader, torchpickle
 from sycee.formats.values import MAX_INT
 from sycee.system.tree import kind_at
 
@@ -39,10 +40,12 @@ class Facts(NamedTuple):
     Attributes:
         model: Members of the card's ``model``.
         base_model: The card's ``lineage.base_model``; empty if nothing says that there is one.
+        base_license: The base model's licence, if its card is on this machine.
     """
 
     model: Mapping[str, Any]
     base_model: Mapping[str, Any]
+    base_license: str | None = None
 
 
 NO_FACTS = Facts({}, {})
@@ -67,15 +70,52 @@ def model_facts(folder: Path, weights: Sequence[str], warn: Warn) -> Facts:
     adapter = _json(folder / ADAPTER, warn)
     settings = {**_configured(folder, warn), **_adapted(adapter)}
     keras = next((_keras(folder / name) for name in weights if name.endswith(KERAS)), {})
-    return Facts({**keras, **settings, **_counted(folder, weights, warn)}, base_model(adapter))
+    base = base_facts(adapter.get("base_model_name_or_path"), "adapter", adapter.get("revision"))
+    return base._replace(model={**keras, **settings, **_counted(folder, weights, warn)})
 
 
-def base_model(adapter: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the base model that the configuration of an adapter names."""
-    if not (name := public_name(adapter.get("base_model_name_or_path"))):
-        return {}
-    revision = _text(adapter.get("revision"))
-    return {"name": name, **({"revision": revision} if revision else {}), "relation": "adapter"}
+def base_facts(name_or_path: object, relation: str, revision: object = None) -> Facts:
+    """Return what is known of the model that another one was made from.
+
+    Args:
+        name_or_path: What was loaded: a name on a hub, or a folder. Of a frozen model's folder its card tells more.
+        relation: ``adapter`` or ``finetune``.
+        revision: Which version of the name.
+    """
+    if not (name := public_name(name_or_path)):
+        return NO_FACTS
+    base = {"name": name, "revision": _text(revision), "relation": relation}
+    folder = Path(str(name_or_path))
+    if (known := _card(folder)) is not None:
+        identity = signed_identity(folder)
+        base |= {"name": known.name or name, "sha256": identity}
+    found = {key: value for key, value in base.items() if value}
+    return Facts({}, found, known.values.get("license") if known else None)
+
+
+def signed_identity(folder: Path) -> str | None:
+    """Return the identity of the signed version in a folder, 64 hex digits; None if there is none.
+
+    Its sums must name the card that lies beside them: what a person changed since is no version. Nothing is verified.
+    """
+    written = {name: folder / name for name in (sums.NAME, bundle.NAME, card.FILE_NAME)}
+    if any(kind_at(path) != "file" for path in written.values()):
+        return None
+    data = written[sums.NAME].read_bytes()
+    try:
+        listed = sums.parse(data)
+    except FormatError:
+        return None
+    own = sha256_hex(written[card.FILE_NAME].read_bytes())
+    return sums.identity(data) if listed.get(card.FILE_NAME) == own else None
+
+
+def _card(folder: Path) -> card.Card | None:
+    path = folder / card.FILE_NAME
+    try:
+        return card.parse(path.read_bytes()) if kind_at(path) == "file" else None
+    except (FormatError, OSError, ValueError):
+        return None
 
 
 def public_name(name_or_path: object) -> str | None:

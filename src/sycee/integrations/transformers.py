@@ -6,7 +6,7 @@
 from pathlib import Path
 from typing import Any, Unpack
 
-from sycee.capture.facts import Facts, public_name
+from sycee.capture.facts import Facts, base_facts
 from sycee.errors import UsageError
 from sycee.integrations.freezing import Freezing, Learnt, tell_missing
 from sycee.ops.freeze import AnyPath, Options
@@ -26,7 +26,7 @@ class FreezeCallback(TrainerCallback):
 
     With ``load_best_model_at_end`` it is the best model, and its metrics are those of the step it comes from; else the
     last ones. ``training_config`` begins with what differs from the defaults in ``TrainingArguments``. Only the first
-    process of a distributed training freezes.
+    process of a distributed training freezes, and no trial of a search for hyperparameters.
 
     Args:
         path: The model's folder.
@@ -51,7 +51,7 @@ class FreezeCallback(TrainerCallback):
         Raises:
             SyceeError: If it will not: the folder cannot be written, the weights are spread over processes.
         """
-        if not state.is_world_process_zero:
+        if not state.is_world_process_zero or state.is_hyper_param_search:
             return
         if args.fsdp or args.deepspeed:
             raise UsageError(
@@ -71,7 +71,7 @@ class FreezeCallback(TrainerCallback):
                 configs=(args,),
                 seeds={"trainer": args.seed, **({} if args.data_seed is None else {"data": args.data_seed})},
                 training={"steps": state.global_step, **({} if state.epoch is None else {"epochs": state.epoch})},
-                known=Facts({"architecture": type(model).__name__}, _base_model(model)),
+                known=_known(model),
             ),
         )
 
@@ -100,9 +100,11 @@ def _is_metric(name: str) -> bool:
     return name == "train_loss" or (name.startswith(_EVALUATED) and not name.endswith(_CLOCKS))
 
 
-def _base_model(model: Any) -> dict[str, Any]:
-    """Return the model that this one was made from; an adapter tells by its own configuration."""
-    name = public_name(getattr(getattr(model, "config", None), "_name_or_path", None))
-    if name is None or hasattr(model, "peft_config"):
-        return {}
-    return {"name": name, "relation": "finetune"}
+def _known(model: Any) -> Facts:
+    """Return the model's class, and the model it was made from; an adapter tells that by its own configuration."""
+    own = {"architecture": type(model).__name__}
+    config = getattr(model, "config", None)
+    if config is None or hasattr(model, "peft_config"):
+        return Facts(own, {})
+    name, revision = getattr(config, "_name_or_path", None), getattr(config, "_commit_hash", None)
+    return base_facts(name, "finetune", revision)._replace(model=own)

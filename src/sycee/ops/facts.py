@@ -1,16 +1,11 @@
 """The card's ``model`` and ``lineage``: what the files of a model say of it, and what was in its folder before."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from sycee.capture.facts import NO_FACTS, model_facts
+from sycee.capture.facts import NO_FACTS, Facts, model_facts, signed_identity
 from sycee.capture.steps import Steps
-from sycee.digest import sha256_hex
-from sycee.errors import FormatError
-from sycee.formats import bundle, card, sums
 from sycee.ops.frozen import FrozenFile, Request
-from sycee.system.tree import kind_at
 
 _FORMATS = {".safetensors": "safetensors", ".onnx": "onnx", ".gguf": "gguf", ".h5": "keras-h5", ".keras": "keras",
             ".tflite": "tflite", ".npz": "numpy", ".npy": "numpy", ".pkl": "pickle", ".joblib": "joblib",
@@ -31,18 +26,25 @@ def with_facts(
     folder, names = request.path, [file.path for file in files]
     facts = steps.run("what the weights say of the model", lambda: model_facts(folder, names, steps.warn), NO_FACTS)
     parent = steps.run("the version that was here before", lambda: signed_identity(folder), None)
+    base = facts if facts.base_model else request.known
+    _propose_license(values, base, steps)
     model = model_values(files, values.get("model"), {**request.known.model, **facts.model})
-    lineage = _lineage(values.get("lineage"), facts.base_model or request.known.base_model, parent)
+    lineage = _lineage(values.get("lineage"), base.base_model, parent)
     if request.fields.get("lineage") and (given := values.get("lineage")):
         lineage = {**lineage, **given} if isinstance(given, dict) else given
     return {**values, "model": model, **({"lineage": lineage} if lineage else {})}
+
+
+def _propose_license(values: Mapping[str, Any], base: Facts, steps: Steps) -> None:
+    if base.base_license and "license" not in values:
+        steps.warn(f"no licence is given; that of the base model {base.base_model['name']} is {base.base_license}")
 
 
 def _lineage(previous: Any, base: Mapping[str, Any], parent: str | None) -> Any:
     """Return what is known of the line: what a person wrote of this very base model stays beside it."""
     known = previous if isinstance(previous, dict) else {}
     written = known.get("base_model", {})
-    found: dict[str, Any] = {"parent_version": parent} if parent else {}
+    found: dict[str, Any] = {"parent_version": f"sycee:{parent}"} if parent else {}
     if base:
         found["base_model"] = {**written, **base} if written.get("name") == base["name"] else dict(base)
     return {**known, **found}
@@ -72,20 +74,3 @@ def _file_entry(file: FrozenFile) -> dict[str, Any]:
         "md5": digests.md5,
         "blake3": digests.blake3,
     }
-
-
-def signed_identity(folder: Path) -> str | None:
-    """Return the identity of the signed version in a folder, ``sycee:`` and 64 hex digits; None if there is none.
-
-    Its sums must name the card that lies beside them: what a person changed since is no version.
-    """
-    written = {name: folder / name for name in (sums.NAME, bundle.NAME, card.FILE_NAME)}
-    if any(kind_at(path) != "file" for path in written.values()):
-        return None
-    data = written[sums.NAME].read_bytes()
-    try:
-        listed = sums.parse(data)
-    except FormatError:
-        return None
-    own = sha256_hex(written[card.FILE_NAME].read_bytes())
-    return f"sycee:{sums.identity(data)}" if listed.get(card.FILE_NAME) == own else None

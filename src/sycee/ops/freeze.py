@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any, TypedDict, Unpack
@@ -24,6 +25,7 @@ from sycee.ops.add import track
 from sycee.ops.aside import Aside, former_context, stale_signatures
 from sycee.ops.context import gather_context
 from sycee.ops.facts import with_facts
+from sycee.ops.former import clear_former_weights
 from sycee.ops.frozen import Frozen, FrozenFile, Inference, Kept, Request
 from sycee.ops.gather import card_values, finished
 from sycee.ops.place import Bring, gather_weights
@@ -259,13 +261,17 @@ class _Freeze:
         context = gather_context(self.request, self.project, self.steps)
         previous = self._previous(aside)
         values = card_values(self.request, self.project, previous, context, self.steps)
-        weights = gather_weights(self.request, Bring(folder, repo, aside, self.steps))
+        bring = Bring(folder, repo, aside, self.steps)
+        weights = gather_weights(self.request, bring)
         files = tuple(file for name in weights.files if (file := self._digested(name)))
         if not files:
             self.steps.complete = False
             self.steps.warn("no weights were found; name them: weights=…")
         values = with_facts(values, self.request, files, self.steps)
         aside.take(stale_signatures(folder))
+        if self.request.saved:
+            clear = partial(clear_former_weights, folder, self.project, previous, bring)
+            self.changed += self.steps.run("what of the version before has to go", clear, [])
         aside.take(former_context(folder, previous, [part.path for part in context]))
         for part in context:
             self._write(part.path, part.data)

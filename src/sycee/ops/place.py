@@ -73,6 +73,9 @@ class Bring:
         repo: The repository around it, or None.
         aside: Where replaced files go.
         steps: Collects what fails.
+
+    Attributes:
+        brought: The names of what was copied.
     """
 
     def __init__(self, folder: Path, repo: Repository | None, aside: Aside, steps: Steps) -> None:
@@ -80,11 +83,11 @@ class Bring:
         self._folder = folder
         self._repo = repo
         self._aside = aside
-        self._brought: set[str] = set()
+        self.brought: set[str] = set()
 
     def file(self, source: Path, name: str, ways: Sequence[str] = ("reflink", "copy")) -> str | None:
         """Make a file ``name`` below the folder by the first way that works; None and a warning if none does."""
-        if name in self._brought:
+        if name in self.brought:
             self.steps.complete = False
             self.steps.warn(f"two weights files are called {name}; only the first one is kept")
             return None
@@ -94,8 +97,19 @@ class Bring:
             self.steps.complete = False
             self.steps.warn(f"{name} could not be copied into the model: {getattr(error, 'strerror', None) or error}")
             return None
-        self._brought.add(name)
+        self.brought.add(name)
         return name
+
+    def clear(self, path: Path) -> None:
+        """Take a file of the model's folder away: aside, unless the cache holds it.
+
+        Raises:
+            OSError: If it cannot be moved.
+        """
+        if self._is_cached(path):
+            path.unlink()
+        elif kind_at(path) is not None:
+            self._aside.take([path])
 
     def _copy(self, source: Path, target: Path, ways: Sequence[str]) -> None:
         real = source.resolve()
