@@ -137,3 +137,10 @@ def test_what_is_written_is_read_without_being_taken_apart(monkeypatch):
     monkeypatch.setattr(dirobject, "_judged", None)
     entries = (Entry("a b/é", "a" * 32), Entry("a/b", "b" * 32))
     assert dirobject.parse(dirobject.render(entries)) == entries
+
+
+def test_the_addresses_of_a_list_are_found_quickly():
+    names = ["a", '"md5": "' + "c" * 32 + '"', "s/'md5': x", "é " + "d" * 32]
+    entries = [Entry(name, f"{place:x}" * 32) for place, name in enumerate(names)]
+    assert dirobject.addresses(dirobject.render(entries)) == {entry.md5.encode() for entry in entries}
+    assert dirobject.addresses(dirobject.render([])) == set()

@@ -82,3 +82,10 @@ def test_plain_lines_are_judged_as_any_others(digest, size, relpath, gap):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(foldersums, "is_plain", lambda _path: False)
         assert foldersums._line(line) == quick
+
+
+def test_the_sizes_of_files_are_found_quickly():
+    line = f"{'a' * 64} {'b' * 64} {'c' * 32} 7 x"
+    files = [of(f"{line}/{name}", name.encode()) for name in ("0", "one", "é two", line)]
+    assert foldersums.sizes(render(files)) == {f"{one.md5} {one.size}".encode() for one in files}
+    assert foldersums.sizes(render([])) == foldersums.sizes(b"") == set()

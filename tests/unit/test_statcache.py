@@ -160,7 +160,7 @@ def forged_view(path):
 
 def forged_trigger(_path):
     evil = f"UPDATE digests SET sha256 = '{FORGED.sha256}' WHERE path = NEW.path"
-    return [statcache._TABLE, f"CREATE TRIGGER evil AFTER INSERT ON digests BEGIN {evil}; END"]
+    return [*statcache._TABLES.values(), f"CREATE TRIGGER evil AFTER INSERT ON digests BEGIN {evil}; END"]
 
 
 @pytest.mark.parametrize("forge", [forged_view, forged_trigger])
@@ -198,3 +198,26 @@ def test_the_table_is_found_again_by_the_next_process(tmp_path, late):
     late.digests_of(path)
     late.close()
     assert late.get(path) == digest_bytes(b"abc")
+
+
+def test_what_was_known_before_folders_were_remembered_is_still_known(tmp_path, late):
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    late.digests_of(path)
+    late.close()
+    connection = sqlite3.connect(tmp_path / "db" / "statcache.sqlite")
+    connection.execute("DROP TABLE folders")
+    connection.close()
+    assert late.get(path) == digest_bytes(b"abc")
+    late.put_folder(tmp_path, "look", "oid")
+    assert late.folder_id(tmp_path, "look") == "oid"
+
+
+def test_of_a_folder_the_last_look_is_remembered(tmp_path, late):
+    assert late.folder_id(tmp_path, "one") is None
+    assert not late.has_listed("1.dir")
+    late.put_folder(tmp_path, "one", "1.dir")
+    late.put_folder(tmp_path, "two", "2.dir")
+    assert [late.folder_id(tmp_path, look) for look in ("one", "two")] == [None, "2.dir"]
+    assert [late.has_listed(oid) for oid in ("1.dir", "2.dir")] == [False, True]
+    assert late.folder_id(tmp_path / "other", "two") is None

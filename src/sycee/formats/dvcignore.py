@@ -89,8 +89,11 @@ class Matcher:
         """
         if is_dir:
             return self._folder(path)
-        above = self._folder(path.rpartition("/")[0])
-        return above if above.ignored else self._decide(path, is_dir=False)
+        folder, _, name = path.rpartition("/")
+        above = self._folder(folder)
+        if above.ignored:
+            return above
+        return self._decide(path, is_dir=False) if self.rules else _BUILT_IN.get(name, UNTOUCHED)
 
     def _folder(self, path: str) -> Verdict:
         """Judge a folder, once: by the first folder on the way down to it that is ignored, or by what is said of it."""

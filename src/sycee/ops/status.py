@@ -7,7 +7,7 @@ from sycee.core.progress import SILENT, Progress
 from sycee.errors import NotFound, SyceeError
 from sycee.formats.pointer import strong_digests, sums_object
 from sycee.store.layout import is_directory
-from sycee.store.members import expected_of
+from sycee.store.members import expected_of, surely_held
 from sycee.workspace.content import Current, current, listed
 from sycee.workspace.repository import Repository
 from sycee.workspace.tracked import PIPELINE, Tracked
@@ -64,7 +64,7 @@ def _state(repo: Repository, tracked: Tracked, progress: Progress) -> str | None
     out = tracked.out
     if out.md5 and out.cache and not in_cache(repo, tracked):
         return "not in cache"
-    found = current(repo, tracked, progress=progress)
+    found = current(repo, tracked, progress=progress, granular=bool(tracked.parts))
     if tracked.parts:
         _require_parts(repo, tracked, found)
     if found is None:
@@ -91,6 +91,8 @@ def in_cache(repo: Repository, tracked: Tracked) -> bool:
     if not is_directory(whole.oid):
         return True
     try:
+        if not whole.legacy and repo.statcache.has_listed(whole.oid) and surely_held(repo.cache, whole):
+            return True
         return all(repo.cache.holds(one, legacy=whole.legacy) for one in expected_of(repo.cache, whole))
     except SyceeError:  # a damaged directory object: fetch brings it anew
         return False

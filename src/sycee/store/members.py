@@ -1,14 +1,18 @@
 """What a directory object stands for: the files that it names, as objects of their own."""
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
 
-from sycee.formats import dirobject
+from sycee.formats import dirobject, foldersums
 from sycee.formats.dirobject import Entry
 from sycee.formats.foldersums import FileSums
 from sycee.store import sums
 from sycee.store.cache import Cache
-from sycee.store.expected import Expected
+from sycee.store.expected import EMPTY, Expected
 from sycee.store.objects import Wanted
+
+_EMPTY = EMPTY.encode()
 
 
 def members_of(cache: Cache, folder: Wanted) -> list[Wanted]:
@@ -29,6 +33,31 @@ def expected_of(cache: Cache, folder: Wanted) -> Iterator[Expected]:
     """Return what each file of a directory object must be; see :func:`members_of`."""
     data = cache.read(folder.oid, legacy=folder.legacy)
     return (expected for _, expected in _named(folder, data, sums.known(cache, folder.sums)))
+
+
+def surely_held(cache: Cache, folder: Wanted) -> bool:
+    """Tell quickly, for there may be very many, whether every file of a directory object is in the cache by its size.
+
+    Where the answer is no, it may be yes all the same: then only :func:`expected_of` tells.
+
+    Args:
+        cache: The cache.
+        folder: One of DVC 3, whose list is known to be in canonical form. Files beside its parts count too.
+
+    Raises:
+        NotFound, DigestMismatch: As :func:`members_of`.
+    """
+    place = os.fsencode(cache.path(folder.oid).absolute().parent.parent)
+    found = set()
+    for md5 in dirobject.addresses(cache.read(folder.oid)):
+        try:
+            status = os.stat(b"%b/%b/%b" % (place, md5[:2], md5[2:]))  # noqa: PTH116 - asked so many times
+        except OSError:
+            return False
+        if not stat.S_ISREG(status.st_mode) or (status.st_size == 0) != (md5 == _EMPTY):
+            return False
+        found.add(b"%b %d" % (md5, status.st_size))
+    return found >= foldersums.sizes(sums.unchecked(cache, folder.sums))  # damaged ones ask too much at most
 
 
 def named_by(folder: Wanted, data: bytes, known: Mapping[str, FileSums]) -> list[Wanted]:

@@ -10,12 +10,16 @@ soon that its times do not move. Two rules cure it:
 The cost: a file that was written an instant ago is hashed again next time. For files that sycee itself has just made,
 :func:`settle` avoids it: their mtime is set back by a moment, so that every write to come moves it.
 
+What is remembered of a folder says nothing new, only faster: files of these states have these digests, each by a row of
+its own, and a list of these digests has this id. So it holds whenever a folder looks like that, whatever happened in
+between; it is made of rows alone, never of what was read an instant ago, and goes when a file is forgotten.
+
 All this protects against accidents. Against an attacker who writes to the disk behind the file system nothing here
 helps, so no *verification* ever asks it.
 
 A clone can bring a database along. Its rows are harmless: nobody foretells the inode and the ctime that a file will
 get here. A view or a trigger could answer anything all the same, and a symbolic link could aim our writes elsewhere;
-so a database that is reached through a link, or holds anything but our one table, is thrown away.
+so a database that is reached through a link, or holds anything but our own tables, is thrown away.
 """
 
 import os
@@ -26,7 +30,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sycee.digest import FileDigests, digest_bytes
+from sycee.digest import FileDigests, digest_bytes, hasher
 from sycee.system.onepass import OnBytes, changed, digest_file, ignore_bytes, read_regular
 from sycee.system.tree import kind_of
 
@@ -34,10 +38,12 @@ SETTLED = 50_000_000  # nanoseconds; kernels tick every 1 to 10 ms
 SMALL = 1 << 20  # bytes: a file of so many is read at once
 AT_ONCE = 500  # rows of one query; every SQLite takes as many parameters
 
-_TABLE = """CREATE TABLE digests (
+_DIGESTS = """CREATE TABLE digests (
   path TEXT PRIMARY KEY, state TEXT NOT NULL, size INTEGER NOT NULL,
   md5 TEXT NOT NULL, sha256 TEXT NOT NULL, blake3 TEXT NOT NULL
 ) WITHOUT ROWID"""
+_FOLDERS = "CREATE TABLE folders (path TEXT PRIMARY KEY, look TEXT NOT NULL, oid TEXT NOT NULL) WITHOUT ROWID"
+_TABLES = {"digests": _DIGESTS, "folders": _FOLDERS}
 _GET = "SELECT path, state, size, md5, sha256, blake3 FROM digests WHERE path IN"
 _PUT = "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)"
 _BESIDE = ("", "-wal", "-shm", "-journal")  # the files that SQLite opens
@@ -51,6 +57,17 @@ def settle(file: int | Path) -> None:
 
 Known = tuple[str, FileDigests, os.stat_result]  # absolute path; many paths are text, for an object of each is slow
 Files = Mapping[str, os.stat_result]  # what lstat says of regular files, by absolute path
+
+
+def look_of(files: Iterable[tuple[str, os.stat_result]]) -> str:
+    """Return a digest of all that tells whether the files of a folder are what they were.
+
+    Args:
+        files: The path of each below the folder, and what ``lstat`` says of where its bytes are.
+    """
+    digest = hasher("blake3")
+    digest.update("\0".join([f"{_state(status)} {relpath}" for relpath, status in files]).encode())
+    return digest.hexdigest()
 
 
 class StatCache:
@@ -193,10 +210,44 @@ class StatCache:
         return data, digests
 
     def forget(self, path: Path) -> None:
-        """Remember nothing of a file."""
+        """Remember nothing of a file, nor of any folder, which may hold it."""
         with suppress(OSError, sqlite3.Error):
             if self._connection or self._path.exists():
+                self._open().execute("DELETE FROM folders")
                 self._open().execute("DELETE FROM digests WHERE path = ?", (str(path.absolute()),))
+
+    def folder_id(self, path: Path, look: str) -> str | None:
+        """Return the object id of a folder if it looks as it did when that was made, else None.
+
+        Args:
+            path: The folder, absolute.
+            look: What :func:`look_of` says of its files now.
+        """
+        row = self._row("SELECT oid FROM folders WHERE path = ? AND look = ?", str(path), look)
+        return row[0] if row else None
+
+    def has_listed(self, oid: str) -> bool:
+        """Tell whether a remembered folder has this object id: the list of that name is in canonical form then."""
+        return self._row("SELECT 1 FROM folders WHERE oid = ?", oid) is not None
+
+    def put_folder(self, path: Path, look: str, oid: str) -> None:
+        """Remember the object id of a folder instead of what it was before.
+
+        Args:
+            path: The folder, absolute.
+            look: What :func:`look_of` says of its files. For every one of them :meth:`get_all` gave the digests, for
+                just the status that went into the look.
+            oid: The md5 of the canonical list of these files, and ``.dir``.
+        """
+        with suppress(OSError, sqlite3.Error):
+            self._open().execute("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", (str(path), look, oid))
+
+    def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
+        with suppress(OSError, sqlite3.Error):
+            if self._connection or self._path.exists():
+                found: tuple[Any, ...] | None = self._open().execute(query, values).fetchone()
+                return found
+        return None
 
     def close(self) -> None:
         """Write what is pending and close the database."""
@@ -232,7 +283,8 @@ def _prepared(path: Path) -> sqlite3.Connection:
         _require_own(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")
-        connection.execute(_TABLE.replace("TABLE", "TABLE IF NOT EXISTS", 1))
+        for table in _TABLES.values():
+            connection.execute(table.replace("TABLE", "TABLE IF NOT EXISTS", 1))
     except sqlite3.Error:
         connection.close()
         raise
@@ -242,7 +294,7 @@ def _prepared(path: Path) -> sqlite3.Connection:
 def _require_own(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
     found = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
-    if found not in ([], [("table", "digests", _TABLE)]):
+    if not {("table", name, sql) for name, sql in _TABLES.items()}.issuperset(found):
         raise sqlite3.DatabaseError("holds something that sycee did not make")
 
 

@@ -39,16 +39,19 @@ def keep(cache: Cache, files: Iterable[FileSums]) -> str:
 
 def known(cache: Cache, sums_id: str | None) -> Mapping[str, FileSums]:
     """Return the sums of a folder by path; empty if the cache does not hold them, whole and well-formed."""
-    if sums_id is None:
-        return {}
-    path = cache.root / key_of(sums_id)
-    if not path.is_file():
-        return {}
-    data = path.read_bytes()
+    data = unchecked(cache, sums_id)
     try:
         return foldersums.parse(data) if sha256_hex(data) == sums_id else {}
     except FormatError:
         return {}
+
+
+def unchecked(cache: Cache, sums_id: str | None) -> bytes:
+    """Return what stands in the cache in the place of the sums of a folder; nothing if nothing does."""
+    if sums_id is None:
+        return b""
+    path = cache.root / key_of(sums_id)
+    return path.read_bytes() if path.is_file() else b""
 
 
 def look(

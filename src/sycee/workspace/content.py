@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ from sycee.formats import dirobject, dvcignore
 from sycee.formats.dirobject import Entry
 from sycee.formats.paths import is_plain, path_fault
 from sycee.store.layout import is_object_id
-from sycee.system.onepass import legacy_md5_file
+from sycee.store.statcache import look_of
+from sycee.system.onepass import OnBytes, legacy_md5_file
 from sycee.system.tree import TreeEntry, kind_at, scan
 from sycee.workspace.ignored import Ignored
 from sycee.workspace.repository import Repository
@@ -92,16 +93,16 @@ def files_below(
         Conflict: As :func:`members`.
     """
     found = []
+    base = f"{folder}/"
     for entry in scan(folder, enter=enter):
-        if entry.kind == "dir" or not holds(entry.relpath):
+        relpath, kind, status = entry
+        if kind == "dir" or not holds(relpath):
             continue
-        if entry.relpath.rpartition("/")[2] == dvcignore.NAME:
-            place = folder / entry.relpath
-            raise Conflict(f"{place} lies in a tracked folder", hint="move its rules to .dvcignore in the root")
-        _require_listable(folder, entry.relpath)
-        if entry.kind == "file":
-            found.append(Member(entry.relpath, f"{folder}/{entry.relpath}", entry.stat))
-        elif entry.kind != "symlink" or not (folder / entry.relpath).is_dir():
+        if not is_plain(relpath):  # as nearly all of very many are
+            _require_listable(folder, relpath)
+        if kind == "file":
+            found.append(Member(relpath, base + relpath, status))
+        elif kind != "symlink" or not (folder / relpath).is_dir():
             found.append(_linked(folder, entry))
     return found
 
@@ -127,9 +128,10 @@ def require_utf8(relpath: str) -> None:
 
 
 def _require_listable(folder: Path, relpath: str) -> None:
-    """Refuse the name of a file that no directory object can hold."""
-    if is_plain(relpath):
-        return
+    """Refuse the name of a file that no directory object can hold, and a file of rules about what belongs to it."""
+    if relpath.rpartition("/")[2] == dvcignore.NAME:
+        place = folder / relpath
+        raise Conflict(f"{place} lies in a tracked folder", hint="move its rules to .dvcignore in the root")
     shown = f"{folder.name}/{relpath}"
     require_utf8(shown)
     if fault := path_fault(relpath):
@@ -149,12 +151,17 @@ class Current(NamedTuple):
 
 
 def current_id(repo: Repository, tracked: Tracked, *, progress: Progress = SILENT) -> str | None:
-    """Return the object id of what lies in the work tree now, or None when nothing does; see :func:`current`."""
-    found = current(repo, tracked, progress=progress)
+    """Return the object id of what lies in the work tree now, or None when nothing does; see :func:`current`.
+
+    Of a whole folder, whose files need not be told apart then, it is quicker.
+    """
+    found = current(repo, tracked, progress=progress, granular=False)
     return found.oid if found else None
 
 
-def current(repo: Repository, tracked: Tracked, *, progress: Progress = SILENT) -> Current | None:
+def current(
+    repo: Repository, tracked: Tracked, *, progress: Progress = SILENT, granular: bool = True
+) -> Current | None:
     """Return what lies in the work tree now, or None when nothing does.
 
     Files that are unchanged since they were hashed last are not read.
@@ -163,13 +170,14 @@ def current(repo: Repository, tracked: Tracked, *, progress: Progress = SILENT) 
         repo: The repository.
         tracked: The file or folder, whose pointer says which md5 (of DVC 3 or of before) its id is made of.
         progress: Told the bytes.
+        granular: Whether the files of a folder are wanted too; else there may be none of them.
     """
     repo.require_real_folders(tracked.path)
     kind = kind_at(tracked.path)
     if kind is None or (kind == "symlink" and not tracked.path.exists()):
         return None
     if kind == "dir":  # not a link to one: it could lead to the whole disk
-        return _current_folder(repo, tracked, progress)
+        return _current_folder(repo, tracked, progress, granular=granular)
     if linked := cached_by_symlink(repo, tracked.path):
         return Current(linked)
     if kind != "file":
@@ -233,16 +241,36 @@ def is_lost_link(path: Path) -> bool:
     return is_object_id(target.parent.name + target.name)
 
 
-def _current_folder(repo: Repository, tracked: Tracked, progress: Progress) -> Current:
-    legacy = tracked.out.is_legacy
+def _current_folder(repo: Repository, tracked: Tracked, progress: Progress, *, granular: bool) -> Current:
     found = members(repo, tracked.path, tracked.parts)
+    look = None  # that of no files at all can be foretold, so nothing is believed of it
+    if found and not (granular or tracked.parts or tracked.out.is_legacy):
+        look = look_of((one.relpath, one.status) for one in found)
+        if oid := repo.statcache.folder_id(tracked.path, look):
+            return Current(oid)
     with progress.start(f"hashing {tracked.path.name}/", sum(one.size for one in found)) as task:
-        if legacy:
-            md5s = {one.path: legacy_md5_file(Path(one.path)) for one in found}
-        else:
-            known = repo.statcache.digests_of_all({one.path: one.status for one in found}, on_bytes=task.advance)
-            md5s = {path: digests.md5 for path, digests in known.items()}
-    entries = tuple(Entry(one.relpath, md5s[one.path]) for one in found)
+        md5s, known = _md5s(repo, found, task.advance, legacy=tracked.out.is_legacy)
+    current = _named(repo, tracked, tuple(Entry(one.relpath, md5s[one.path]) for one in found))
+    if look and known:
+        repo.statcache.put_folder(tracked.path, look, current.oid)
+    return current
+
+
+def _md5s(
+    repo: Repository, found: Sequence[Member], on_bytes: OnBytes, *, legacy: bool
+) -> tuple[Mapping[str, str], bool]:
+    """Return the md5 of each file by its path, and whether all were known without reading any."""
+    if legacy:
+        return {one.path: legacy_md5_file(Path(one.path)) for one in found}, False
+    files = {one.path: one.status for one in found}
+    known = repo.statcache.get_all(files)
+    on_bytes(sum(digests.size for digests in known.values()))
+    unknown = {path: status for path, status in files.items() if path not in known}
+    read = repo.statcache.digests_of_all(unknown, on_bytes=on_bytes)
+    return {path: digests.md5 for path, digests in (known | read).items()}, not unknown
+
+
+def _named(repo: Repository, tracked: Tracked, entries: tuple[Entry, ...]) -> Current:
     if tracked.parts:
         entries = tuple(tracked.parts.replaced(listed(repo, tracked), entries))
     if (oid := tracked.out.md5) and _is_listed(repo, tracked, entries):

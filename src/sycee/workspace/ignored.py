@@ -36,9 +36,10 @@ class Ignored:
 
     def verdict(self, relpath: str, *, is_dir: bool = False) -> Verdict:
         """Judge a path as :meth:`ignores` does, and name the rule that decided."""
-        project = self._project_on_the_way(relpath if is_dir else relpath.rpartition("/")[0])
+        folder = relpath.rpartition("/")[0]
+        project = self._project_on_the_way(relpath if is_dir else folder)
         if project is None:
-            return self.by_rules(relpath, is_dir=is_dir)
+            return self._matcher(folder).match(relpath, is_dir=is_dir)
         above, _, name = project.rpartition("/")
         verdict = self.by_rules(above, is_dir=True) if above else Verdict()
         return verdict if verdict.ignored else Verdict(True, Rule(f"/{name}/", above, f"in sub_repo:{name}"))
