@@ -37,6 +37,7 @@ _FRAMEWORKS = (
 )
 _KERNELS = (
     "flash-attn|xformers|triton.*|bitsandbytes|nvidia-.*|mkl|intel-openmp|onednn.*|torchao|optimum.*|numba|llvmlite"
+    "|opt-einsum.*|ml-dtypes"
 )
 _LIBRARIES = "keras.*|diffusers|timm|peft|sentence-transformers|accelerate|flax|lightning|pytorch-lightning|ultralytics"
 _BOXES = "shapely|pycocotools|torchmetrics"
@@ -49,6 +50,14 @@ _TOOLS = (
     r"|dvc.*|sycee|gitpython|pygit2|requests.*|urllib3|certifi|idna|charset-normalizer|httpx|httpcore|h11|aiohttp|boto.*"
     r"|s3fs|fsspec|filelock|platformdirs|packaging|typing-extensions|types-.*|.*-stubs|huggingface-hub|hf-xet|psutil"
     r"|cryptography|blake3|obstore|ruamel-yaml|model-signing|threadpoolctl|six|wrapt|fonttools|kiwisolver|cycler"
+)
+# What others are built upon: types of values, the network, the terminal, parsers of schemas.
+_PLUMBING = (
+    r"attrs|pydantic.*|annotated-(?:doc|types)|typing-inspection|anyio|sniffio|trio|httpcore\d*|httpx\d*|truststore|distro"
+    r"|aiohappyeyeballs|aiosignal|frozenlist|multidict|propcache|yarl|markupsafe|markdown-it-py|mdurl|shellingham"
+    r"|prompt-toolkit|wcwidth|traitlets|pluggy|iniconfig|execnet|cffi|pycparser|absl-py|grpcio.*|googleapis-.*|flatbuffers"
+    r"|jsonschema.*|referencing|rpds-py|narwhals|namex|pydot|networkx|mpmath|diskcache|python-dotenv|pyjwt|pyopenssl"
+    r"|sortedcontainers|tomli.*|tomlkit|exceptiongroup|zipp|importlib-.*|coloredlogs|humanfriendly|lightning-utilities"
 )
 
 # Area, names, and the weights for pixels, tokens, values, output, decision. The first row that matches counts.
@@ -78,7 +87,7 @@ _TABLE = (
     ("package", _LIBRARIES, Weights(50, 60, 52, 74, 56)),
     ("package", _BOXES, Weights(0, 0, 42, 0, 60)),
     ("package", "safetensors|onnx|h5py", Weights(0, 0, 0, 42, 0)),
-    ("package", _TOOLS, Weights(0, 0, 0, 0, 0)),
+    ("package", f"{_TOOLS}|{_PLUMBING}", Weights(0, 0, 0, 0, 0)),
     ("build", r"(?:PIL|cv2)\..*", Weights(39, 0, 37, 0, 20)),
     ("build", r"numpy\..*", Weights(6, 0, 24, 26, 8)),
     ("build", ".*", Weights(8, 0, 20, 38, 10)),
