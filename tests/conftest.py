@@ -53,6 +53,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
         "DVC_GLOBAL_CONFIG_DIR": home / "dvc-global",
         "DVC_SYSTEM_CONFIG_DIR": home / "dvc-system",
         "DVC_NO_ANALYTICS": "1",
+        "UV_OFFLINE": "1",  # a freeze asks no index, unless its test is about that
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
     }
     for name, value in places.items():

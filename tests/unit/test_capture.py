@@ -5,6 +5,7 @@ import dataclasses
 import enum
 import json
 import math
+import os
 import sys
 import types
 from collections import namedtuple
@@ -13,7 +14,7 @@ from typing import ClassVar
 
 import pytest
 
-from sycee.capture import code, environment, frameworks
+from sycee.capture import code, environment, frameworks, lock
 from sycee.capture.config import finite_metrics, merged, normalised
 from sycee.capture.data import DataVersion, data_version
 from sycee.capture.steps import Steps
@@ -208,7 +209,7 @@ def test_a_failing_step_is_a_warning():
 
 
 def test_every_distribution_is_found_once_by_name():
-    found = {requirement.name.lower(): requirement for requirement in environment.distributions()}
+    found = {one.requirement.name.lower(): one.requirement for one in lock.begin(os.environ, "").installed.values()}
     assert found["pytest"].version == pytest.__version__
     assert found["sycee"].origin == "editable"
     assert found["pytest"].origin == ""
@@ -230,7 +231,8 @@ def test_distributions_of_every_origin(tmp_path, monkeypatch):
     install("d", "Name: d\nVersion: 1\n", {"url": "file:///home/u/d", "dir_info": {}})
     install("e", "")
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    found = sorted((r.name, r.version, r.origin, r.revision) for r in environment.distributions())
+    installed = [one.requirement for one in lock.begin(os.environ, "").installed.values()]
+    found = [(r.name, r.version, r.origin, r.revision) for r in installed]
     assert found == [("A", "1", "", ""), ("b", "1+cpu", "", ""), ("c", "1", "vcs", "f" * 40), ("d", "1", "local", "")]
 
 

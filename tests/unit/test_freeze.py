@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sycee.capture import environment, machine, seeds
+from sycee.capture import lock, machine, seeds
 from sycee.digest import digest_bytes, sha256_hex
 from sycee.errors import UsageError
 from sycee.formats import card, fingerprint, pointer
@@ -75,9 +75,11 @@ def test_a_model_in_a_repository(repo):
     }  # fmt: skip
     assert written.values["code"]["commit"] == Git(repo).head()
     assert written.values["code"]["dirty"] is False
-    lock = (model / "context/requirements.lock").read_bytes()
-    assert written.context[0].sha256 == sha256_hex(lock) == written.values["environment"]["lock_sha256"]
-    assert f"pytest=={pytest.__version__}\n".encode() in lock
+    locked = (model / "context/requirements.lock").read_bytes()
+    bound = {entry.path: entry.sha256 for entry in written.context}
+    assert bound["context/requirements.lock"] == sha256_hex(locked) == written.values["environment"]["lock_sha256"]
+    assert bound["context/pylock.toml"] == written.values["environment"]["requirements_sha256"]
+    assert f"pytest=={pytest.__version__}\n".encode() in locked
     assert (model / ".gitattributes").read_bytes() == b"* -text\n"
     kept = pointer.parse((model / "model.pt.dvc").read_bytes(), "p")
     assert kept.outs[0].md5 == digests.md5
@@ -88,8 +90,8 @@ def test_a_model_in_a_repository(repo):
     assert frozen.card.raw == written.raw
     assert [(file.path, file.kept) for file in frozen.files] == [("model.pt", "pointer")]
     assert {os.path.relpath(path, model) for path in frozen.changed} == {
-        "model_card.yaml", "context/requirements.lock", "context/fingerprint.json", ".gitattributes", "model.pt.dvc",
-        ".gitignore", "../../dvc.yaml",
+        "model_card.yaml", "context/requirements.lock", "context/pylock.toml", "context/fingerprint.json",
+        ".gitattributes", "model.pt.dvc", ".gitignore", "../../dvc.yaml",
     }  # fmt: skip
     assert (repo / "dvc.yaml").read_text() == "artifacts:\n  bert:\n    path: models/bert\n    type: model\n"
     assert "git add models/bert dvc.yaml" in frozen.hints[-1]
@@ -289,7 +291,7 @@ def test_missing_weights_do_not_lose_the_metrics(repo):
 
 def test_a_capture_that_fails_is_a_warning(repo, monkeypatch):
     put(repo / "m/model.pt")
-    monkeypatch.setattr(environment, "distributions", lambda: 1 / 0)
+    monkeypatch.setattr(lock, "begin", lambda environ, today: 1 / 0)
     frozen = freeze("m", task="t", metrics={"f1": 1.0, "loss": float("nan")}, training_config={"x": object()})
     assert frozen.card.values["status"] == "partial"
     assert "the installed packages could not be captured: ZeroDivisionError: division by zero" in frozen.warnings

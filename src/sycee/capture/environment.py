@@ -1,4 +1,4 @@
-"""Python, the platform, and every installed distribution. No host name, no user name, no path of the machine."""
+"""Python, the platform, and what pins a distribution. No host name, no user name, no path of the machine."""
 
 import json
 import platform
@@ -24,12 +24,8 @@ def platform_name() -> str:
     return " ".join(part for part in (platform.system(), platform.machine(), *platform.libc_ver()) if part)
 
 
-def distributions() -> list[Requirement]:
-    """Return every distribution that ``import`` could find now, in the order of ``sys.path``."""
-    return [found for distribution in metadata.distributions() if (found := _requirement(distribution))]
-
-
-def _requirement(distribution: metadata.Distribution) -> Requirement | None:
+def requirement_of(distribution: metadata.Distribution) -> Requirement | None:
+    """Return what pins a distribution, or None if its metadata is broken."""
     text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     head = dict(_first(_FIELD.findall(text.partition("\n\n")[0])))
     if "Name" not in head or "Version" not in head:

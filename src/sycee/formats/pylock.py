@@ -5,8 +5,10 @@ an index. There is no address, no index, and no path of a machine. Specification
 """
 
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from sycee.digest import is_hex
 from sycee.errors import Fault, FormatError
@@ -19,8 +21,8 @@ _CREATOR = "sycee"
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}\.(?:whl|tar\.gz|zip)")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]*")
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
-_PYTHON = re.compile(r"[0-9]+(\.[0-9]+)+[A-Za-z0-9]*")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+_PYTHON = re.compile(r"[0-9]+(\.[0-9]+)+[A-Za-z0-9]*\+?")
 _MARKER = re.compile(
     r"sys_platform == '(?P<system>[a-z0-9]+)' and platform_machine == '(?P<machine>[A-Za-z0-9_]+)'"
     r" and platform_python_implementation == '(?P<implementation>[A-Za-z]+)'"
@@ -108,7 +110,12 @@ def render(lock: Pylock) -> bytes:
 
 
 def _ordered(packages: Iterable[Package]) -> tuple[Package, ...]:
-    return tuple(sorted(packages, key=lambda package: package.name))
+    sorted_files = (package._replace(files=_by_name(package.files)) for package in packages)
+    return tuple(sorted(sorted_files, key=lambda package: package.name))
+
+
+def _by_name(files: Iterable[File]) -> tuple[File, ...]:
+    return tuple(sorted(files, key=lambda file: file.name))
 
 
 def _lines(lock: Pylock) -> Iterator[str]:
@@ -193,8 +200,6 @@ def parse(data: bytes, name: str = "pylock.toml") -> Pylock:
 
 
 def _toml(data: bytes, name: str) -> Mapping[str, Any]:
-    import tomllib
-
     if len(data) > MAX_BYTES:
         raise FormatError(f"{name} is larger than {MAX_BYTES} bytes")
     try:
@@ -270,7 +275,7 @@ def _files(entry: Mapping[str, Any], path: str, reader: Reader) -> tuple[File, .
         found.append(_read_file(entry["sdist"], f"{path}.sdist", reader))
     if not found:
         reader.fault(path, "has no file")
-    return tuple(sorted(found, key=lambda file: file.name))
+    return _by_name(found)
 
 
 def _read_file(value: object, path: str, reader: Reader) -> File:
@@ -324,8 +329,6 @@ def _dicts(value: object) -> Iterator[Mapping[str, Any]]:
 
 
 def _foreign(entry: Mapping[str, Any]) -> File | None:
-    from urllib.parse import unquote
-
     place = str(entry.get("name") or entry.get("path") or entry.get("url") or "")
     name = unquote(place.partition("#")[0].partition("?")[0].replace("\\", "/").rpartition("/")[2])
     hashes = entry.get("hashes")

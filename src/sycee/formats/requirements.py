@@ -50,6 +50,11 @@ class Requirement(NamedTuple):
         """``name==version``, the name in its normal form."""
         return f"{normal_name(self.name)}=={self.version}"
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether name and version are such; what broken metadata says may be an option of pip."""
+        return _PIN.fullmatch(self.pin) is not None
+
 
 class Lock(NamedTuple):
     """All distributions of an environment.
@@ -187,7 +192,7 @@ def with_versions(lock: bytes, versions: Mapping[str, str]) -> bytes:
     kept = {one.pin for one in old if not one.origin}
     changed = [new for name, version in versions.items() if (new := Requirement(name, version)).pin not in kept]
     for requirement in changed:
-        if not _PIN.fullmatch(requirement.pin):
+        if not requirement.is_sound:
             raise FormatError(f"{requirement.pin!r} pins nothing")
     return render([*changed, *old])
 

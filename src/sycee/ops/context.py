@@ -3,18 +3,20 @@
 One capture after the other gives its files; one that fails leaves a warning in the card, and the others go on.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from sycee.capture import environment, machine
+from sycee.capture import lock, machine
 from sycee.capture.steps import Steps
 from sycee.digest import sha256_hex
-from sycee.formats import fingerprint, requirements
+from sycee.formats import fingerprint
 from sycee.ops.frozen import Request
 from sycee.ops.project import Project
 
 FOLDER = "context"
 LOCK = f"{FOLDER}/requirements.lock"
+PYLOCK = f"{FOLDER}/pylock.toml"
 FINGERPRINT = f"{FOLDER}/{fingerprint.NAME}"
 
 
@@ -38,19 +40,36 @@ Capture = Callable[[Request, Project, Steps], Iterable[Part]]
 def gather_context(request: Request, project: Project, steps: Steps) -> tuple[Part, ...]:
     """Return the files of a model's context.
 
+    All captures are begun before the first gives its files, so that what is asked elsewhere is answered meanwhile.
+
     Args:
         request: What was asked for.
         project: What surrounds the model.
         steps: Collects what fails.
     """
-    parts: list[Part] = []
-    for what, capture in _CAPTURES:
-        parts += steps.run(what, lambda take=capture: tuple(take(request, project, steps)), ())  # type: ignore[misc]
-    return tuple(parts)
+
+    def begin(capture: Capture) -> Iterator[Part]:
+        return iter(capture(request, project, steps))
+
+    nothing: Iterator[Part] = iter(())
+    begun = [(what, steps.run(what, partial(begin, capture), nothing)) for what, capture in _CAPTURES]
+    found: list[Part] = []
+    for what, parts in begun:
+        found += steps.run(what, partial(list, parts), [])
+    return tuple(found)
 
 
-def _lock(_request: Request, _project: Project, _steps: Steps) -> Iterable[Part]:
-    yield Part(LOCK, requirements.render(environment.distributions()), "lock")
+def _locks(request: Request, _project: Project, steps: Steps) -> Iterable[Part]:
+    locking = lock.begin(request.environ, request.now.date().isoformat())
+
+    def finish() -> Iterator[Part]:
+        locks = locking.finish()
+        for warning in locks.warnings:
+            steps.warn(warning)
+        yield Part(LOCK, locks.lock, "lock")
+        yield Part(PYLOCK, locks.pylock, "requirements")
+
+    return finish()
 
 
 def _fingerprint(_request: Request, _project: Project, _steps: Steps) -> Iterable[Part]:
@@ -59,8 +78,8 @@ def _fingerprint(_request: Request, _project: Project, _steps: Steps) -> Iterabl
 
 
 _CAPTURES: Sequence[tuple[str, Capture]] = (
-    ("the installed packages", _lock),
     ("the fingerprint of this machine", _fingerprint),
+    ("the installed packages", _locks),  # the last: an index is asked while the others look at this machine
 )
 
 

@@ -13,7 +13,7 @@ from sycee.digest import sha256_hex
 from sycee.errors import NotFound
 from sycee.formats import card, fingerprint
 from sycee.formats.card import REQUIRED, SCHEMA_VERSION
-from sycee.ops.context import FINGERPRINT, LOCK, Part, bound, part_at
+from sycee.ops.context import FINGERPRINT, LOCK, PYLOCK, Part, bound, part_at
 from sycee.ops.frozen import Request
 from sycee.ops.project import Project
 from sycee.system.git import Git, toplevel
@@ -133,6 +133,8 @@ def _environment(context: Sequence[Part], steps: Steps) -> dict[str, Any]:
     }
     if lock := part_at(context, LOCK):
         values |= {"lock": lock.path, "lock_sha256": sha256_hex(lock.data)}
+    if files := part_at(context, PYLOCK):
+        values["requirements_sha256"] = sha256_hex(files.data)
     if found := part_at(context, FINGERPRINT):
         values["fingerprint_sha256"] = sha256_hex(found.data)
         if devices := fingerprint.parse(found.data, found.path).facts["gpu"].get("devices"):

@@ -7,9 +7,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
+from sycee.capture import lock
 from sycee.capture.steps import Steps
 from sycee.errors import FormatError, NotFound, SyceeError, UsageError
 from sycee.formats import card
@@ -92,10 +94,13 @@ def training(path: AnyPath, *, task: str, **options: Unpack[Options]) -> Iterato
 def begin(request: Request) -> Training:
     """Return the training that a request describes, after the checks of :func:`check`.
 
+    While it runs the indexes are asked for the digests of the packages, so that its freeze need not wait for them.
+
     Raises:
         SyceeError: If the freeze at its end would fail.
     """
     running = Training(request, check(request))
+    Steps().run("the installed packages", partial(lock.begin, request.environ, request.now.date().isoformat()), None)
     for warning in running.warnings:
         LOG.warning("%s: %s", os.path.relpath(request.path), warning)
     return running

@@ -15,6 +15,7 @@ from sycee.store.objects import Remote
 from sycee.system.git import Git, toplevel, without_credentials
 from sycee.system.gitfetch import commit_of, obtain, require_speakable
 from sycee.system.locks import Notify, ignore_words
+from sycee.system.usercache import user_cache
 from sycee.workspace.config import (
     Config,
     Setting,
@@ -68,8 +69,7 @@ class Surroundings:
     @property
     def clones(self) -> Path:
         """The folder in which clones are kept."""
-        home = self.environ.get("XDG_CACHE_HOME") or Path(self.environ.get("HOME") or Path.home()) / ".cache"
-        return Path(home) / "sycee" / "sources"
+        return user_cache(self.environ) / "sources"
 
 
 @dataclass(frozen=True, slots=True)
