@@ -61,7 +61,7 @@ SECTIONS = {
         "gc": "Remove objects that nothing refers to.",
     },
     "Models: cards and signatures": {
-        "card": "Show and check model cards, add later facts.",
+        "card": "Show, compare and export model cards.",
         "adopt": "Give models that are tracked already a card and digests.",
         "keygen": "Make a pair of signing keys.",
         "sign": "Sign a model: weights, card and context as one.",

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from sycee.digest import sha256_hex
 from sycee.errors import FormatError
 from sycee.formats import card, strictjson
-from sycee.formats.portable import Imported, Portable, frameworks, is_spdx, unpacked, web_address
+from sycee.formats.portable import Imported, Portable, data_label, frameworks, is_spdx, unpacked, web_address
 from sycee.formats.values import flat
 
 MAX_SIZE = 16 << 20  # bytes
@@ -217,8 +217,7 @@ def _metrics(source: Portable) -> Iterator[dict[str, Any]]:
         if value != {}:
             yield {"type": name, "value": _text(value)}
     for evaluation in source.evaluations:
-        data = evaluation["dataset"]
-        where = ", ".join(data[key] for key in ("name", "config", "split", "revision", "version") if key in data)
+        where = data_label(evaluation["dataset"])
         for one in evaluation["metrics"]:
             ends = dict(zip(("lowerBound", "upperBound"), map(_text, one.get("ci", ())), strict=False))
             part = f"{where}, {one['slice']}" if "slice" in one else where

@@ -13,7 +13,7 @@ from typing import Any
 from sycee.digest import sha256_hex
 from sycee.formats import yamltext
 from sycee.formats.huggingfacepage import page
-from sycee.formats.portable import UNKNOWN, Portable, base_license, frameworks, is_spdx
+from sycee.formats.portable import UNKNOWN, Portable, base_license, frameworks, is_spdx, metric_label
 from sycee.formats.values import flat
 
 NAME = "README.md"
@@ -153,8 +153,7 @@ def _result(source: Portable, evaluation: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _metric(one: Mapping[str, Any]) -> dict[str, Any]:
-    name = f"{one['name']} ({one['slice']})" if "slice" in one else one["name"]
-    values = {"type": one.get("type", one["name"]), "name": name, "value": one["value"]}
+    values = {"type": one.get("type", one["name"]), "name": metric_label(one), "value": one["value"]}
     return values | ({"args": one["args"]} if "args" in one else {})
 
 

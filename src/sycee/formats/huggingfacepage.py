@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sycee.formats.markdown import code, line, table, text
-from sycee.formats.portable import Portable, frameworks, web_address
+from sycee.formats.portable import Portable, data_label, frameworks, metric_label, web_address
 from sycee.formats.values import flat
 
 
@@ -107,9 +107,8 @@ def _evaluation(source: Portable) -> Iterator[str]:
 
 
 def _measured(evaluation: Mapping[str, Any], metric: Mapping[str, Any]) -> list[str]:
-    data, origin = evaluation["dataset"], evaluation.get("source", {})
-    where = ", ".join(data[key] for key in ("name", "config", "split", "revision", "version") if key in data)
-    what = f"{metric['name']} ({metric['slice']})" if "slice" in metric else metric["name"]
+    origin = evaluation.get("source", {})
+    where, what = data_label(evaluation["dataset"]), metric_label(metric)
     interval = " [{}, {}]".format(*map(_shown, metric["ci"])) if "ci" in metric else ""
     value = f"{_shown(metric['value'])}{interval}{' ' + metric['unit'] if 'unit' in metric else ''}"
     by = " ".join(origin[key] for key in ("name", "url") if key in origin)

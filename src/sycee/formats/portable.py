@@ -70,6 +70,16 @@ class Imported(NamedTuple):
     left: tuple[str, ...] = ()
 
 
+def data_label(dataset: Mapping[str, Any]) -> str:
+    """Return the data of an evaluation in a few words: ``WikiANN, en, test``."""
+    return ", ".join(dataset[key] for key in ("name", "config", "split", "revision", "version") if key in dataset)
+
+
+def metric_label(metric: Mapping[str, Any]) -> str:
+    """Return a metric of an evaluation with the slice it was measured on: ``F1 (long)``."""
+    return f"{metric['name']} ({metric['slice']})" if "slice" in metric else str(metric["name"])
+
+
 def base_license(text: str) -> str:
     """Return a GNU licence without ``-only`` or ``-or-later``, which hubs do not know; any other text as it is."""
     match = _OF_GNU.fullmatch(text)

@@ -14,6 +14,7 @@ from sycee.errors import FormatError
 from sycee.formats import bundle, card, requirements, statement, sums
 from sycee.formats.card import Card
 from sycee.formats.pointer import strong_digests
+from sycee.formats.portable import data_label, metric_label
 from sycee.system.git import Git
 from sycee.workspace.snapshot import Snapshot
 from sycee.workspace.tracked import Tracked
@@ -242,16 +243,29 @@ def card_fields(state: ModelState) -> dict[str, Mapping[str, Any]]:
         key: {name: values[key][name] for name in names if name in values.get(key, ())} for key, names in _SOME.items()
     }
     return {
-        "metrics": state.card.metrics,
+        "metrics": {**state.card.metrics, **_measured(values)},
         "settings": state.card.training_config,
         "data": {"data_version": state.card.data_version, **data},
         "about": {**about, **{key: part for key, part in some.items() if part}},
     }
 
 
-_SOME = {"environment": ("python", "platform"), "code": ("dirty", "entrypoint")}  # all else of these is in other groups
+def _measured(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metrics of a card's evaluations: ``WikiANN, en, test: F1``."""
+    found: dict[str, Any] = {}
+    for one in values.get("evaluations", ()):
+        for metric in one["metrics"]:
+            name = f"{data_label(one['dataset'])}: {metric_label(metric)}"
+            same = sum(key == name or key.startswith(f"{name} #") for key in found)
+            found[f"{name} #{same + 1}" if same else name] = metric["value"]
+    return found
+
+
+_MODEL = ("format", "architecture", "family", "parameters", "dtype", "quantization")
+# All else of these is in other groups.
+_SOME = {"environment": ("python", "platform"), "code": ("dirty", "entrypoint"), "model": _MODEL}
 # Shown in a group of its own, or different in every freeze and of no use to a reviewer.
 _ELSEWHERE = {
     *("metrics", "training_config", "data_version", "data", "environment", "warnings", "schema_version"),
-    *("created", "training", "context", "model", "code"),
+    *("created", "training", "context", "model", "code", "evaluations"),
 }

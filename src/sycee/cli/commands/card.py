@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import click
 
-from sycee.cli import cardexchange, cardrecords
+from sycee.cli import carddiff, cardexchange, cardrecords
 from sycee.cli.context import Context, pass_context
 from sycee.formats import card
 from sycee.ops.card import card_path, read_card, rows, shown
@@ -15,7 +15,7 @@ from sycee.trust.keys import load_public
 
 @click.group()
 def command() -> None:
-    r"""Show and check model cards, and add later facts.
+    r"""Show, check, compare, export and import model cards, and add later facts.
 
     \b
     Examples:
@@ -28,9 +28,13 @@ def command() -> None:
     """
 
 
-command.add_command(cardrecords.add_evaluation)
-command.add_command(cardexchange.export_command)
-command.add_command(cardexchange.import_command)
+for _command in (
+    carddiff.diff_command,
+    cardexchange.export_command,
+    cardexchange.import_command,
+    cardrecords.add_evaluation,
+):
+    command.add_command(_command)
 
 
 @command.command()

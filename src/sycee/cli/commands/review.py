@@ -1,21 +1,19 @@
 """``sycee review``."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from sycee.cli.context import Context, pass_context
+from sycee.cli.fieldtables import NONE, field_table, fields_json
 from sycee.cli.page import Block, Bullets, Heading, Paragraph, Quoted, Table, Words, as_markdown, as_text
-from sycee.core.fields import Field
 from sycee.errors import FormatError, NotFound, UsageError
 from sycee.ops.modelstate import Signature, Weights
 from sycee.ops.review import ModelChange, Review, WeightsChange, review
 
 _GROUPS = {"metrics": "metric", "settings": "setting", "data": "data", "about": "about"}
 _UNITS = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
-_NONE = "-"
 _DIGITS = 10  # of a digest, for people
 
 
@@ -118,9 +116,9 @@ def _model(model: ModelChange) -> Iterator[Block]:
         yield _weights("weights", model.weights)
     for group, title in _GROUPS.items():
         if fields := model.fields.get(group):
-            yield _fields(title, fields, with_change=group == "metrics")
+            yield field_table(title, fields, with_change=group == "metrics")
     if model.packages:
-        yield _fields("package", model.packages)
+        yield field_table("package", model.packages)
     if words := _signature(model):
         yield Paragraph(words)
     if model.warnings:
@@ -134,7 +132,7 @@ def _weights(title: str, changes: tuple[WeightsChange, ...]) -> Table:
 
 def _size(one: Weights | None) -> str:
     if one is None:
-        return _NONE
+        return NONE
     if one.size is None:
         return "?"
     for unit, scale in _UNITS:
@@ -146,32 +144,6 @@ def _size(one: Weights | None) -> str:
 
 def _digits(one: WeightsChange) -> Quoted:
     return Quoted(" → ".join(side.oid[:_DIGITS] for side in (one.old, one.new) if side and side.oid))
-
-
-def _fields(title: str, fields: tuple[Field, ...], *, with_change: bool = False) -> Table:
-    change = ["change"] if with_change else []
-    rows = [
-        [
-            Quoted(one.name),
-            *(_value(one, side) for side in (one.old, one.new)),
-            *([_change(one)] if with_change else []),
-        ]
-        for one in fields
-    ]
-    return Table([title, "before", "after", *change], rows)
-
-
-def _value(one: Field, value: Any) -> str | Quoted:
-    if value is None:
-        return _NONE
-    if isinstance(value, str) and {type(one.old), type(one.new)} <= {str, type(None)}:
-        return Quoted(value)
-    return Quoted(json.dumps(value, ensure_ascii=False, default=str))
-
-
-def _change(one: Field) -> str:
-    numbers = [side for side in (one.old, one.new) if isinstance(side, int | float) and not isinstance(side, bool)]
-    return f"{numbers[1] - numbers[0]:+.4g}" if len(numbers) == 2 else ""
 
 
 def _signature(model: ModelChange) -> Words:
@@ -213,13 +185,13 @@ def _machine_readable(found: Review) -> dict[str, Any]:
 
 
 def _model_json(model: ModelChange) -> dict[str, Any]:
-    groups = {group: _fields_json(model.fields.get(group, ())) for group in _GROUPS}
+    groups = {group: fields_json(model.fields.get(group, ())) for group in _GROUPS}
     return {
         "path": model.folder,
         "kind": model.kind,
         "weights": [_weights_json(one) for one in model.weights],
         **groups,
-        "packages": _fields_json(model.packages),
+        "packages": fields_json(model.packages),
         "signature": {
             "files": list(model.signature_files),
             **{
@@ -229,10 +201,6 @@ def _model_json(model: ModelChange) -> dict[str, Any]:
         },
         "warnings": list(model.warnings),
     }
-
-
-def _fields_json(fields: tuple[Field, ...]) -> list[dict[str, Any]]:
-    return [{"name": one.name, "old": one.old, "new": one.new} for one in fields]
 
 
 def _weights_json(one: WeightsChange) -> dict[str, Any]:
