@@ -185,6 +185,8 @@ def test_what_can_explain(stage, kind, equal, change):
         ("output", "values", ("preprocessed",), Change("input", "0001", OLD, NEW)),
         ("output", "values", ("preprocessed",), Change("env", "LC_ALL", "", "C")),
         ("output", "values", ("preprocessed",), Change("env", "TZ", "", "UTC")),
+        ("output", "values", ("preprocessed",), Change("env", "KMP_DUPLICATE_LIB_OK", "True", "")),
+        ("output", "values", ("preprocessed",), Change("env", "OMP_PROC_BIND", "", "true")),
         ("output", "values", ("preprocessed",), Change("python", "build", "a", "b")),
         ("output", "values", ("preprocessed",), Change("package", "ruff", "1", "2")),
         ("decision", "values", ("output",), WEIGHTS),

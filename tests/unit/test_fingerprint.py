@@ -93,6 +93,9 @@ def of(**areas) -> Fingerprint:
         ({"env": {"TZ": "UTC"}}, False),
         ({"env": {"PYTHONHASHSEED": "1"}}, False),
         ({"env": {"TOKENIZERS_PARALLELISM": "false"}}, False),
+        ({"env": {"KMP_DUPLICATE_LIB_OK": "True", "KMP_INIT_AT_FORK": "FALSE"}}, False),  # as scikit-learn sets them
+        ({"env": {"CUDA_MODULE_LOADING": "LAZY"}}, False),  # as torch sets it
+        ({"env": {"KMP_DETERMINISTIC_REDUCTION": "1"}}, True),
         ({"python": {"build": "main", "compiler": "GCC", "encoding": "ascii"}}, False),
         ({"flag": {"sys.flags.utf8_mode": "1"}}, False),
         ({"blas": {"numpy.openblas.file": "libopenblas.so"}}, False),
@@ -110,6 +113,14 @@ def of(**areas) -> Fingerprint:
 )
 def test_the_key_is_over_what_decides(areas, is_other):
     assert (fingerprint.key(of(**areas)) != fingerprint.key(of())) is is_other
+
+
+def test_the_page_names_every_variable_that_does_not_decide():
+    listed = PAGE.partition("Every fact decides except:")[2].partition("\n## ")[0]
+    names = [name.replace("*", "X") for name in re.findall(r"`([A-Z]+(?:_[A-Z*_]+)?)`", listed)]
+    assert len(names) == 28
+    assert not [name for name in names if fingerprint.decides("env", name)]
+    assert fingerprint.decides("env", "OMP_NUM_THREADS")
 
 
 def test_the_key_does_not_depend_on_the_order_of_facts():

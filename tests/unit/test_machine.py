@@ -13,7 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 from sycee.capture import machine
+from sycee.core.differences import demanded, differences
 from sycee.formats import fingerprint
+from sycee.formats.fingerprint import Fingerprint
 
 FILE = Path(machine.__file__)
 
@@ -33,6 +35,12 @@ def test_this_process_has_a_valid_fingerprint():
     assert value["cpu"]["machine"]
     assert int(value["threads"]["cores"]) == len(os.sched_getaffinity(0))
     assert fingerprint.device_class(found).startswith(("cpu ", "cuda "))
+
+
+def test_an_encoding_has_one_name(monkeypatch):
+    for name in ("UTF-8", "utf8", "utf-8"):
+        monkeypatch.setattr(machine.locale, "getpreferredencoding", lambda _set, name=name: name)
+        assert collected()["python"]["encoding"] == "utf-8"
 
 
 def test_two_looks_at_one_process_are_equal():
@@ -322,26 +330,38 @@ def test_a_library_that_is_not_mapped_is_not_loaded(tmp_path):
     assert machine._mapped(str(tmp_path / "libopenblas.so")) is None
 
 
-@pytest.mark.slow
-def test_real_libraries_answer():
+def in_a_process(imports: str, **environ: str) -> tuple[float, Fingerprint]:
+    """Return how long the second look took in a process that imported these, and what it saw."""
     code = (
-        "import sys, importlib.util, json, time, warnings; warnings.simplefilter('error')\n"
-        "import numpy, torch, PIL.Image, onnxruntime\n"
+        f"import sys, importlib.util, json, time, warnings; warnings.simplefilter('error'); import {imports}\n"
         "spec = importlib.util.spec_from_file_location('machine', sys.argv[1])\n"
         "machine = importlib.util.module_from_spec(spec); spec.loader.exec_module(machine); machine.collect()\n"
         "began = time.perf_counter(); value = machine.collect()\n"
         "print(json.dumps([time.perf_counter() - began, value]))"
     )
-    environ = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell", "ATEN_CPU_CAPABILITY": "default"}
+    environ = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environ}
     done = subprocess.run([sys.executable, "-c", code, FILE], env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     seconds, value = json.loads(done.stdout)
-    fingerprint.read(value, "fingerprint")
-    assert value["blas"]["numpy.openblas.kernel"] == "Haswell"
-    assert value["cpu"]["torch.capability"] in {"DEFAULT", "default", "NO AVX"}
-    assert value["threads"]["torch.get_num_threads"] == value["threads"]["numpy.openblas"] == "1"
-    assert value["build"]["torch.onednn"][0].isdigit()
-    assert value["build"]["PIL.Image.core.libjpeg_turbo_version"][0].isdigit()
-    assert "CPUExecutionProvider" in value["build"]["onnxruntime.get_available_providers"]
-    assert {"numpy", "torch", "pillow", "onnxruntime"} <= set(value["package"])
-    assert seconds < 0.1  # measured: 0.005
+    return seconds, fingerprint.read(value, "fingerprint")
+
+
+@pytest.mark.slow
+def test_real_libraries_answer_and_say_what_steers_them():
+    seconds, training = in_a_process("torch, sklearn.linear_model, PIL.Image, onnxruntime")
+    assert seconds < 0.1  # measured: 0.006
+    facts = training.facts
+    assert {"numpy", "torch", "pillow", "onnxruntime", "scikit-learn"} <= set(facts["package"])
+    assert facts["build"]["torch.onednn"][0].isdigit()
+    assert facts["build"]["PIL.Image.core.libjpeg_turbo_version"][0].isdigit()
+    assert "CPUExecutionProvider" in facts["build"]["onnxruntime.get_available_providers"]
+    _, serving = in_a_process("torch")
+    assert demanded(training, serving) == "bit"  # the same machine, though it has loaded less
+    steered = {"OMP_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell", "ATEN_CPU_CAPABILITY": "default"}
+    _, other = in_a_process("torch", **steered)
+    assert demanded(training, other) == "numeric"
+    changed = {(change.area, change.name): change.here for change in differences(serving, other)}
+    assert changed.pop(("blas", "numpy.openblas.kernel"), "Haswell") == "Haswell"
+    assert changed[("cpu", "torch.capability")] in {"DEFAULT", "default", "NO AVX"}
+    assert {name: value for (area, name), value in changed.items() if area == "env"} == steered
+    assert other.facts["threads"]["torch.get_num_threads"] == other.facts["threads"]["numpy.openblas"] == "1"

@@ -7,6 +7,7 @@ out. No host, user, path or address gets into a value. Specification: ``docs/spe
 
 from __future__ import annotations
 
+import codecs
 import locale
 import os
 import platform
@@ -344,7 +345,7 @@ def _python() -> Facts:
     yield "build", " ".join(platform.python_build())
     yield "system", platform.system()
     yield "byteorder", sys.byteorder
-    yield "encoding", locale.getpreferredencoding(False)
+    yield "encoding", codecs.lookup(locale.getpreferredencoding(False)).name  # one name for UTF-8 and utf8
     try:
         yield "libc", os.confstr("CS_GNU_LIBC_VERSION")
     except (AttributeError, ValueError, OSError):

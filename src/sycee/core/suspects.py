@@ -9,6 +9,8 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
+from sycee.formats.fingerprint import INERT
+
 CARRIED, PACKAGE, KNOWN = 90, 40, 5  # where a kind of cause begins; from KNOWN on a weight is more than a guess
 UNKNOWN_PACKAGE = 2
 
@@ -113,7 +115,7 @@ _TABLE = (
     ("env", "LANG|LANGUAGE|LC_.*", Weights(0, 22, 9, 0, 9)),
     ("env", "TZ", Weights(0, 1, 9, 0, 6)),
     ("env", "PYTHONHASHSEED", Weights(1, 7, 7, 3, 7)),
-    ("env", "TOKENIZERS_.*", Weights(0, 0, 0, 0, 0)),
+    ("env", INERT, Weights(0, 0, 0, 0, 0)),
     ("env", "OPENCV_.*", Weights(20, 0, 11, 3, 7)),
     ("env", "NPY_.*|NUMEXPR_.*", Weights(4, 0, 14, 13, 7)),
     ("env", r"(?:OMP|GOMP|KMP)_.*|.*_NUM_THREADS", Weights(0, 0, 5, 20, 5)),

@@ -21,9 +21,16 @@ MAX_VALUE = 1000  # characters
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}")
 _VALUE = re.compile(f"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{{1,{MAX_VALUE}}}")
 
+# Variables that change speed, memory or messages alone; libraries set some of them when they are imported.
+INERT = (
+    r"TOKENIZERS_\w+|KMP_(?:DUPLICATE_LIB_OK|INIT_AT_FORK|WARNINGS|BLOCKTIME|AFFINITY|SETTINGS|VERSION)|GOMP_CPU_AFFINITY"
+    r"|OMP_(?:PROC_BIND|PLACES|WAIT_POLICY|DISPLAY_\w+)|CUDA_(?:MODULE_LOADING|LAUNCH_BLOCKING|CACHE_\w+)"
+    r"|PYTORCH_(?:\w+_)?ALLOC_CONF|PYTORCH_NVML_BASED_CUDA_CHECK|TORCH_(?:LOGS|SHOW_CPP_STACKTRACES|CPP_LOG_LEVEL)"
+    r"|OPENCV_LOG_LEVEL"
+)
 # What says which interpreter or text it is, and moves no bit of a result computed by the same libraries.
 _SILENT = re.compile(
-    r"python\.(?:build|compiler|encoding)|env\.(?:LANG|LANGUAGE|LC_\w+|TZ|PYTHONHASHSEED|TOKENIZERS_\w+)"
+    rf"python\.(?:build|compiler|encoding)|env\.(?:LANG|LANGUAGE|LC_\w+|TZ|PYTHONHASHSEED|{INERT})"
     r"|flag\.sys\..*|blas\..*\.file"
 )
 
