@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sycee.capture import lock, machine, seeds
+from sycee.capture import code, lock, machine, seeds
+from sycee.capture.worktree import tree_in
 from sycee.digest import digest_bytes, sha256_hex
 from sycee.errors import UsageError
 from sycee.formats import card, fingerprint, pointer
@@ -136,6 +137,66 @@ def test_a_machine_that_cannot_be_described_costs_no_training(repo, monkeypatch)
     assert told in frozen.card.values["warnings"]
     assert "fingerprint_sha256" not in frozen.card.values["environment"]
     assert not (repo / "m/context/fingerprint.json").exists()
+
+
+def test_the_state_of_the_work_tree_is_frozen_with_the_model(repo):
+    clean = freeze("m", task="t", weights=[put(repo / "m/model.pt")], training_config={"n": 1})
+    git = Git(repo)
+    assert clean.card.values["code"]["tree"] == git.run("rev-parse", "HEAD^{tree}").decode().strip()
+    git.run("add", "-A")
+    git.run("commit", "-qm", "first")
+    put(repo / "train.py", b"lr = 1\n")
+    put(repo / "notes.csv", b"1,2\n")
+    put(repo / "m/extra.yaml", b"a: 1\n")
+    frozen = freeze("m", task="t", training_config={"n": 2})
+    patch = (repo / "m/context/work.patch").read_bytes()
+    assert re.findall(rb"^diff --git a/(.*) b/", patch, re.MULTILINE) == [b"train.py"]
+    assert frozen.card.values["code"]["tree"] == tree_in(patch)
+    assert (
+        repo / "m/context/work.left-out"
+    ).read_bytes() == f"{sha256_hex(b'1,2' + bytes([10]))}  notes.csv\n".encode()
+    roles = {file.path: file.role for file in frozen.card.context}
+    assert (roles["context/work.patch"], roles["context/work.left-out"]) == ("patch", "patch")
+    (repo / "train.py").unlink()
+    again = freeze("m", task="t", training_config={"n": 3})
+    assert "context/work.patch" not in {file.path for file in again.card.context}
+    assert not (repo / "m/context/work.patch").exists()
+
+
+def test_rules_for_other_files_do_not_keep_the_context_out_of_git(repo):
+    put(repo / ".gitignore", b"*.patch\n*.json\n")
+    put(repo / "train.py", b"lr = 1\n")
+    frozen = freeze("m", task="t", weights=[put(repo / "m/model.pt")], training_config={"n": 1})
+    bound = [f"m/{file.path}" for file in frozen.card.context]
+    assert {"m/context/work.patch", "m/context/fingerprint.json"} <= set(bound)
+    assert Git(repo).ignored(bound) == set()
+    assert repo / "m/context/.gitignore" in frozen.changed
+    put(repo / ".gitignore", b"context/\n")
+    assert (
+        "Git ignores m/context/fingerprint.json: take the rule away that names its folder"
+        in freeze("m", task="t", training_config={"n": 1}).warnings
+    )
+
+
+def test_a_script_that_git_ignores_is_told(repo, monkeypatch):
+    put(repo / ".gitignore", b"train.py\n")
+    script = put(repo / "train.py", b"lr = 1\n")
+    monkeypatch.setattr(code, "running_script", lambda: [str(script)])
+    frozen = freeze("m", task="t", weights=[put(repo / "m/model.pt")], training_config={"n": 1})
+    assert "Git ignores the script train.py, so neither commit nor work state holds it" in frozen.warnings
+
+
+def test_the_code_is_where_the_script_is_not_where_the_model_is(repo, tmp_path, monkeypatch):
+    other = tmp_path / "code"
+    script = put(other / "train.py", b"lr = 1\n")
+    git = Git(other)
+    git.run("init", "-q")
+    git.run("add", "-A")
+    git.run("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "code")
+    monkeypatch.chdir(other)
+    monkeypatch.setattr(code, "running_script", lambda: [str(script)])
+    frozen = freeze(repo / "m", task="t", weights=[put(repo / "m/model.pt")], training_config={"n": 1})
+    assert frozen.card.values["code"]["commit"] == git.head()
 
 
 def test_data_is_known_by_its_pointer(repo, monkeypatch):

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import math
+import re
 import subprocess
 import sys
 import types
@@ -51,11 +52,12 @@ def project(tmp_path, monkeypatch):
 def script(project, monkeypatch):
     """Run a script as ``__main__`` and return that module."""
 
-    def run(text, file="train.py", **spec):
+    def run(text, file="train.py", given=None, **spec):
         path = project() / file
         path.write_text(dedent(text))
         main = types.ModuleType("__main__")
         main.__file__ = str(path)
+        main.given = given
         main.__spec__ = types.SimpleNamespace(**spec) if spec else None
         monkeypatch.setitem(sys.modules, "__main__", main)
         exec(compile(path.read_text(), str(path), "exec"), main.__dict__)
@@ -369,6 +371,18 @@ def test_a_file_that_no_model_folder_may_hold_is_left_out(project):
     assert source.warnings == ("the source 'aux.py' is left out: it has the component 'aux.py', a device on Windows",)
 
 
+def test_source_with_a_secret_is_told(project):
+    project(serve=f"# above\nKEY = 'AKIA{'A' * 16}'\ndef predict(x): return KEY")
+    import serve
+
+    assert closure({"predict": serve.predict}).warnings == (
+        (
+            "serve.py, line 2, holds what looks like an AWS key: take it out, for the source is signed and shared with "
+            "the model"
+        ),
+    )
+
+
 def test_a_compiled_module_is_told(project):
     from importlib.machinery import EXTENSION_SUFFIXES
 
@@ -537,3 +551,19 @@ def test_a_prompt_and_an_unreadable_script_are_told(monkeypatch, script):
     Path(main.__file__).unlink()
     source = closure({"predict": main.predict})
     assert source == ({}, {}, ("predict cannot be frozen: it was typed at a prompt: write it into a file",))
+
+
+PAGE = Path(__file__).parents[2] / "docs/spec/source.md"
+
+
+def test_the_example_of_the_page(script, called):
+    given, expected = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    torch = types.ModuleType("torch")
+    torch.nn = types.SimpleNamespace(Linear=lambda _a, _b: lambda x: x)
+    torch.zeros = lambda _n: types.SimpleNamespace(sum=lambda: types.SimpleNamespace(backward=lambda: None))
+    main = script(given.replace("import torch", "torch = given"), given=torch)
+    Path(main.__file__).write_text(given)
+    source = closure({"predict": main.predict})
+    assert source.entries == {"predict": "train:predict"}
+    assert source.files == {"train.py": expected.encode()}
+    assert source.warnings == ()

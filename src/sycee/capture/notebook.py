@@ -8,6 +8,7 @@ import ast
 import linecache
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import NamedTuple
@@ -168,13 +169,18 @@ def _is_outdated(main: ModuleType, cells: Sequence[object], node: ast.stmt, numb
 
 def _module(name: str, package: str, extracted: Extract, wanted: Mapping[str, str], origin: str) -> MainModule:
     head = f'"""The statements of {origin} that {_all(wanted)} needs; made when the model was frozen."""\n'
-    body, names = [head], set()
-    for one in sorted(extracted.statements, key=lambda one: not _is_future(one.node)):
-        gap = "\n\n" if isinstance(one.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else ""
-        body.append(f"{gap}{one.text}\n")
-        names |= set(_bound(one.node))
+    ordered = sorted(extracted.statements, key=lambda one: not _is_future(one.node))
+    spaces = ["\n", *(_space(before, after) for before, after in pairwise(ordered))]
+    source = head + "".join(space + one.text for space, one in zip(spaces, ordered, strict=False)) + "\n"
+    names = frozenset(name for one in ordered for name in _bound(one.node))
     warnings = (*_doubts(wanted, extracted), *_unset(wanted, extracted))
-    return MainModule(name, package, "".join(body).encode(), frozenset(names), warnings)
+    return MainModule(name, package, source.encode(), names, warnings)
+
+
+def _space(before: Statement, after: Statement) -> str:
+    """Return the line ends between two statements, as they are usual."""
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return "\n\n\n" if isinstance(before.node, definitions) or isinstance(after.node, definitions) else "\n"
 
 
 def _is_future(node: ast.stmt) -> bool:

@@ -17,6 +17,7 @@ from sycee.capture.modules import Module, find_module, loaded_locals
 from sycee.capture.notebook import MAINS, NoSource, main_module
 from sycee.core.imports import Imports, imports_of
 from sycee.core.modelfolder import refusal
+from sycee.core.secretscan import secret_in
 
 MAX_FILES = 1000  # a repository's own code is smaller; an editable install of a framework is not
 MAX_SIZE = 20 << 20  # bytes of all files
@@ -144,6 +145,11 @@ class _Closure:
             return
         self._files[relpath] = data
         self._size += len(data)
+        if secret := secret_in(data):
+            self._warnings.append(
+                f"{relpath}, line {secret.line}, holds what looks like {secret.kind}: take it out, for the source is "
+                "signed and shared with the model"
+            )
         try:
             found = imports_of(ast.parse(data), package)
         except (SyntaxError, ValueError, RecursionError):

@@ -221,16 +221,17 @@ def _facts(statement: Statement, imported: set[str]) -> _Facts:
 
 def _looked_up(table: symtable.SymbolTable) -> tuple[set[str], set[str]]:
     """Return the global names that are looked up when the statement runs, and those that wait for a call."""
-    now = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
+    kind = table.get_type()
+    symbols = [symbol for symbol in table.get_symbols() if symbol.is_referenced() and not symbol.is_free()]
+    # A class body looks global names up that it then sets itself: mean = mean.
+    now = {symbol.get_name() for symbol in symbols if kind != "function" or symbol.is_global()}
     later: set[str] = set()
     for child in table.get_children():
         first, second = _looked_up(child)
-        own = {symbol.get_name() for symbol in child.get_symbols() if symbol.is_global()}
-        if child.get_type() == "function":
-            reached = first & own
-            now, later = (now | reached, later) if child.get_name() in _AT_ONCE else (now, later | reached)
+        if child.get_type() != "function" or child.get_name() in _AT_ONCE:
+            now |= first
         else:
-            now |= first  # a class body looks global names up that it then sets itself: mean = mean
+            later |= first
         later |= second
     return now, later
 

@@ -11,6 +11,7 @@ from sycee.capture import lock, machine
 from sycee.capture.steps import Steps
 from sycee.digest import sha256_hex
 from sycee.formats import fingerprint
+from sycee.ops.codestate import state_of_code
 from sycee.ops.frozen import Request
 from sycee.ops.project import Project
 
@@ -18,6 +19,8 @@ FOLDER = "context"
 LOCK = f"{FOLDER}/requirements.lock"
 PYLOCK = f"{FOLDER}/pylock.toml"
 FINGERPRINT = f"{FOLDER}/{fingerprint.NAME}"
+PATCH = f"{FOLDER}/work.patch"
+LEFT_OUT = f"{FOLDER}/work.left-out"
 
 
 class Part(NamedTuple):
@@ -77,8 +80,17 @@ def _fingerprint(_request: Request, _project: Project, _steps: Steps) -> Iterabl
     yield Part(FINGERPRINT, fingerprint.render(found), "fingerprint")
 
 
+def _work_state(request: Request, project: Project, steps: Steps) -> Iterable[Part]:
+    state = state_of_code(request, project, steps)
+    if state and state.patch:
+        yield Part(PATCH, state.patch, "patch")
+    if state and state.left_out:
+        yield Part(LEFT_OUT, state.left_out, "patch")
+
+
 _CAPTURES: Sequence[tuple[str, Capture]] = (
     ("the fingerprint of this machine", _fingerprint),
+    ("the state of the work tree", _work_state),
     ("the installed packages", _locks),  # the last: an index is asked while the others look at this machine
 )
 

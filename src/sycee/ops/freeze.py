@@ -23,7 +23,7 @@ from sycee.errors import FormatError, NotFound, SyceeError, UsageError
 from sycee.formats import card, pipeline
 from sycee.ops.add import track
 from sycee.ops.aside import Aside, former_context, stale_signatures
-from sycee.ops.context import gather_context
+from sycee.ops.context import FOLDER, gather_context
 from sycee.ops.facts import with_facts
 from sycee.ops.former import clear_former_weights
 from sycee.ops.frozen import Frozen, FrozenFile, Inference, Kept, Request
@@ -275,6 +275,7 @@ class _Freeze:
         aside.take(former_context(folder, previous, [part.path for part in context]))
         for part in context:
             self._write(part.path, part.data)
+        self._keep_in_git([part.path for part in context])
         self._write_attributes()
         written, files = self._write_card_and_pointers(values, files)
         self._list(written, files)
@@ -350,6 +351,21 @@ class _Freeze:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, data)
         self.changed.append(path)
+
+    def _keep_in_git(self, names: Sequence[str]) -> None:
+        """See that no rule for other files, like ``data/`` or ``*.patch``, keeps the context out of Git."""
+        if self._ignored(names):
+            self._write(f"{FOLDER}/{modelfolder.IGNORE_FILE}", b"!*\n")
+            if left := self._ignored(names):
+                self.steps.warn(f"Git ignores {min(left)}: take the rule away that names its folder")
+
+    def _ignored(self, names: Sequence[str]) -> set[str]:
+        git, folder = self.project.git, self.request.path
+        if git is None:
+            return set()
+        paths = [(folder / name).relative_to(git.root).as_posix() for name in names]
+        nothing: set[str] = set()
+        return self.steps.run("what Git ignores", lambda: git.ignored(paths), nothing)
 
     def _write_attributes(self) -> None:
         path = self.request.path / modelfolder.ATTRIBUTES

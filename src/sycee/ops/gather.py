@@ -5,23 +5,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sycee.capture import code, environment, frameworks, seeds
+from sycee.capture import environment, frameworks, seeds
 from sycee.capture.config import Note, finite_metrics, normalised
 from sycee.capture.data import UNKNOWN, DataVersion, data_version
 from sycee.capture.steps import Steps
 from sycee.digest import sha256_hex
-from sycee.errors import NotFound
 from sycee.formats import card, fingerprint
 from sycee.formats.card import REQUIRED, SCHEMA_VERSION
-from sycee.ops.context import FINGERPRINT, LOCK, PYLOCK, Part, bound, part_at
+from sycee.ops.codestate import code_values
+from sycee.ops.context import FINGERPRINT, LOCK, PATCH, PYLOCK, Part, bound, part_at
 from sycee.ops.frozen import Request
 from sycee.ops.project import Project
-from sycee.system.git import Git, toplevel
 
 # What a person writes and new weights do not make wrong; version, evaluations and the like belong to the old weights.
 KEPT = ("name", "description", "license", "authors", "tags", "languages", "lineage", "considerations", "links")
 NO_SEED = "no seeding call was seen; call sycee.seed(n), or import sycee before seeding, to make a run repeatable"
-NO_GIT = "not in a Git repository: the version of the code is not known"
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -55,7 +53,8 @@ def card_values(
         steps: Collects what fails.
     """
     data = data_versions(request, project, steps)
-    code_state: dict[str, Any] = steps.run("the state of the code", lambda: _code(project, steps), {})
+    patch = found.data if (found := part_at(context, PATCH)) else b""
+    code_state: dict[str, Any] = steps.run("the state of the code", lambda: code_values(project, patch, steps), {})
     values = {
         **{key: value for key, value in previous.items() if key in KEPT or key.startswith("x_")},
         **_required(request, data, steps),
@@ -99,23 +98,6 @@ def _required(request: Request, data: Iterable[DataVersion], steps: Steps) -> di
         "data_version": label,
         "framework_version": steps.run("the frameworks", frameworks.framework_version, "unknown"),
     }
-
-
-def _code(project: Project, steps: Steps) -> dict[str, Any]:
-    git = project.git
-    if git is None and (around := toplevel(Path.cwd())):
-        git = Git(around)
-    if git is None:
-        steps.warn(NO_GIT)
-    script = code.running_script()
-    try:
-        state = code.code_state(git, script)
-    except NotFound as error:  # no git program
-        steps.warn(f"{error.message}: the version of the code is not known")
-        return code.code_state(None, script)
-    if git is not None and "commit" not in state:
-        steps.warn("the Git repository has no commit yet: the version of the code is not known")
-    return state
 
 
 def _seeds(request: Request, steps: Steps) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sycee.errors import NotFound, SyceeError
@@ -64,31 +65,43 @@ class Git:
     root: Path
     foreign: bool = False
 
-    def run(self, *arguments: str, stdin: bytes | None = None, ok: Iterable[int] = (0,)) -> bytes:
+    def run(
+        self,
+        *arguments: str,
+        stdin: bytes | None = None,
+        ok: Iterable[int] = (0,),
+        environ: Mapping[str, str] = MappingProxyType({}),
+        seconds: float | None = None,
+    ) -> bytes:
         """Run ``git`` in the work tree and return its standard output.
 
         Args:
             arguments: Subcommand and options.
             stdin: Bytes for its standard input.
             ok: Exit codes that are an answer and not a failure.
+            environ: Further variables of its environment.
+            seconds: When to give up; never, if None.
 
         Raises:
             NotFound: If git is not installed.
-            SyceeError: If git fails; the message is git's own.
+            SyceeError: If git fails, and the message is git's own; or if it takes longer.
         """
-        done = self._process(arguments, stdin)
+        done = self._process(arguments, stdin, environ, seconds)
         if done.returncode not in ok:
             words = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
-            raise SyceeError(f"git {arguments[0]} failed: {words}", hint="Git itself refuses: mend that, then repeat")
+            verb = arguments[2 * arguments.count("-c")]
+            raise SyceeError(f"git {verb} failed: {words}", hint="Git itself refuses: mend that, then repeat")
         return done.stdout
 
-    def _process(self, arguments: tuple[str, ...], stdin: bytes | None) -> "CompletedProcess[bytes]":
+    def _process(
+        self, arguments: tuple[str, ...], stdin: bytes | None, environ: Mapping[str, str], seconds: float | None
+    ) -> "CompletedProcess[bytes]":
         import subprocess  # not small, and --help asks Git nothing
 
         strange = _FOREIGN_PLACE if self.foreign else _PLACE
         environment = {name: value for name, value in os.environ.items() if name not in strange}
         environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-        environment |= _FOREIGN if self.foreign else {}
+        environment |= {**environ, **(_FOREIGN if self.foreign else {})}
         settings = _FOREIGN_SETTINGS if self.foreign else ()
         try:
             return subprocess.run(
@@ -98,7 +111,10 @@ class Git:
                 capture_output=True,
                 env=environment,
                 check=False,
+                timeout=seconds,
             )
+        except subprocess.TimeoutExpired:
+            raise SyceeError("git took too long and was stopped", hint="try `git status`: is it slow too?") from None
         except FileNotFoundError:
             raise NotFound("git is not installed", hint="install git and make sure it is on the PATH") from None
 
