@@ -2,7 +2,10 @@
 
 import dataclasses
 import logging
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -199,7 +202,7 @@ def test_lightning_with_a_best_checkpoint(repo):
     assert (values["training"]["steps"], values["training"]["epochs"]) == (4, 2)
 
 
-def test_lightning_without_checkpoints_and_what_it_does_not_freeze(repo):
+def test_lightning_without_checkpoints_and_what_it_does_not_freeze(repo, monkeypatch):
     from lightning.pytorch import strategies
 
     from sycee.integrations.lightning import SPREAD, FreezeCallback
@@ -215,6 +218,10 @@ def test_lightning_without_checkpoints_and_what_it_does_not_freeze(repo):
     trainer = fit_with_lightning(kind(), dry, fast_dev_run=True)
     assert dry.frozen is None
     assert not Path("dry/model_card.yaml").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(trainer.strategy), "is_global_zero", False)
+        dry.on_fit_start(trainer, module)  # another process: nothing is checked, and nothing frozen
+    dry.on_fit_end(trainer, module)
     assert all(hasattr(strategies, name) for name in SPREAD)
     trainer.strategy.__class__ = type("DeepSpeedStrategy", (type(trainer.strategy),), {})
     with pytest.raises(UsageError, match="with DeepSpeedStrategy no single process has all the weights"):
@@ -299,3 +306,33 @@ def test_the_page_has_an_example_for_every_way():
     assert [title for title, _code in EXAMPLES] == [
         *("Your own loop", "A function", "Transformers", "Lightning", "Keras", "Scikit-learn")
     ]
+
+
+SCRIPT = """
+import os, transformers, torch
+from sycee.integrations.transformers import FreezeCallback
+
+rows = [{"input_ids": torch.tensor([1, 2, n]), "labels": torch.tensor(n % 2)} for n in range(4)]
+config = transformers.BertConfig(vocab_size=8, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+settings = {"max_steps": 1, "use_cpu": True, "ddp_backend": "gloo", "report_to": "none", "save_strategy": "no"}
+callback = FreezeCallback("m", task="t")
+transformers.Trainer(
+    model=transformers.BertForSequenceClassification(config),
+    args=transformers.TrainingArguments("out", **settings),
+    train_dataset=rows,
+    data_collator=transformers.default_data_collator,
+    callbacks=[callback],
+).train()
+open("frozen-" + os.environ["RANK"], "w").write(str(callback.frozen is not None))
+"""
+
+
+def test_of_two_processes_one_freezes(repo):
+    (repo / "train.py").write_text(SCRIPT)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "train.py"]
+    done = subprocess.run(
+        launch, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert [(repo / f"frozen-{rank}").read_text() for rank in (0, 1)] == ["True", "False"]
+    assert card.parse((repo / "m/model_card.yaml").read_bytes()).values["status"] == "complete"

@@ -65,3 +65,18 @@ def torch_file(state, name="archive/data.pkl"):
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(name, written(state))
     return file.getvalue()
+
+
+def _field(number, value):
+    """A field of protobuf: an integer below 128, or bytes of fewer than 128."""
+    return bytes([number << 3, value]) if isinstance(value, int) else bytes([number << 3 | 2, len(value)]) + value
+
+
+def onnx_model():
+    """A model with an initializer of 2x3 floats, and a node that holds three integers as an attribute."""
+    weights = _field(1, 2) + _field(1, 3) + _field(2, 1) + _field(8, b"w") + _field(9, bytes(24))
+    constant = _field(1, bytes([3])) + _field(2, 7) + _field(9, bytes(24))  # dims packed
+    word = _field(2, 8) + _field(6, b"text")
+    attribute = _field(1, b"value") + bytes([2 << 3 | 5]) + bytes(4) + _field(5, constant) + _field(5, word)
+    graph = _field(1, _field(4, b"Constant") + _field(5, attribute)) + _field(2, b"main") + _field(5, weights)
+    return _field(1, 8) + _field(2, b"sycee") + _field(7, graph) + _field(8, _field(2, 17))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rigs.signed import sign_folder
-from rigs.tensors import safetensors, tensor, torch_file
+from rigs.tensors import onnx_model, safetensors, tensor, torch_file
 from sycee.capture.facts import base_facts, model_facts, public_name, signed_identity
 from sycee.digest import sha256_hex
 from sycee.formats import tensorheader
@@ -60,6 +60,16 @@ def test_a_state_dict_of_torch_with_tied_weights(tmp_path):
     found, warnings = facts(tmp_path, {"model.pt": torch_file(state)})
     assert found.model == {"parameters": 7, "dtype": {"float32": 6, "int64": 1}}
     assert warnings == []
+
+
+def test_a_model_of_onnx(tmp_path):
+    found, _ = facts(tmp_path, {"model.onnx": onnx_model()})
+    assert found.model == {"parameters": 9, "dtype": {"float32": 6, "int64": 3}}
+
+
+def test_a_model_of_onnx_that_is_too_large_to_be_read_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setattr("sycee.capture.facts.MAX_ONNX", 10)
+    assert facts(tmp_path, {"model.onnx": onnx_model()})[0].model == {}
 
 
 def test_an_adapter_names_its_base_model_without_a_path_of_this_machine(tmp_path):
@@ -114,7 +124,11 @@ OTHERS = {
     "another-archive": {"model.pt": torch_file({"w": 1}, "a/other.pkl")},
     "no-state-dict": {"model.pt": torch_file({"w": 1})},
     "cut-off": {"model.pt": torch_file({"w": tensor((2,))})[:-30]},
-    "onnx": {"model.onnx": b"\x08\x08"},
+    "onnx-without-graph": {"model.onnx": b"\x08\x08"},
+    "onnx-cut-off": {"model.onnx": onnx_model()[:-1]},
+    "onnx-twice": {"model.onnx": onnx_model(), "model_int8.onnx": onnx_model()},
+    "onnx-garbage": {"model.onnx": b"\x3f\xff\xff"},
+    "onnx-empty": {"model.onnx": b""},
     "keras-broken": {"model.keras": b"PK\x03\x04"},
     "config-of-others": {"config.json": {"architectures": "Bert", "model_type": 7, "quantization_config": []}},
     "config-a-list": {"config.json": []},

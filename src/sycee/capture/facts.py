@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from sycee.digest import sha256_hex
 from sycee.errors import FormatError
-from sycee.formats import bundle, card, strictjson, sums, tensorheader, torchpickle
+from sycee.formats import bundle, card, onnxtensors, strictjson, sums, tensorheader, torchpickle
 from sycee.formats.values import MAX_INT
 from sycee.system.tree import kind_at
 
@@ -23,10 +23,9 @@ CONFIG, ADAPTER, PIPELINE = "config.json", "adapter_config.json", "model_index.j
 KERAS = ".keras"
 MAX_CONFIG = 4 << 20  # bytes; of a configuration with many labels
 MAX_PICKLE = 16 << 20  # bytes; the instructions of a state dict take some 200 for each tensor
+MAX_ONNX = 256 << 20  # bytes; the numbers lie between the names, so all of it is read
 MAX_TEXT = 200  # characters
 
-_TORCH = (".pt", ".pth", ".bin", ".ckpt")
-_SAFETENSORS = ".safetensors"
 _PICKLES = (".pkl", ".joblib")
 _BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError)
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
@@ -165,11 +164,10 @@ def _keras(path: Path) -> dict[str, Any]:
 
 def _counted(folder: Path, weights: Sequence[str], warn: Warn) -> dict[str, Any]:
     """Return number and types of the parameters; nothing if one file does not tell, or two tell the same tensor."""
-    read = _from_safetensors if any(name.endswith(_SAFETENSORS) for name in weights) else _from_torch
-    suffixes = (_SAFETENSORS,) if read is _from_safetensors else _TORCH
+    suffixes = next((kind for kind in _READERS if any(name.endswith(kind) for name in weights)), ())
     found: dict[tuple[str, str], _Tensor] = {}
     for name in (name for name in weights if name.endswith(suffixes)):
-        held = read(folder / name, name, warn)
+        held = _READERS[suffixes](folder / name, name, warn)
         keys = {(name.rpartition("/")[0], tensor): one for tensor, one in held.items()}
         if not held or keys.keys() & found.keys():  # not shards of one model but forms of it
             return {}
@@ -205,6 +203,25 @@ def _from_torch(path: Path, _name: str, _warn: Warn) -> dict[str, _Tensor]:
     found = torchpickle.tensors(data) if data else None
     unique = {(one.storage, one.offset, one.shape): key for key, one in reversed([*(found or {}).items()])}
     return {key: _Tensor(found[key].dtype, found[key].elements) for key in unique.values()} if found else {}
+
+
+def _from_onnx(path: Path, _name: str, _warn: Warn) -> dict[str, _Tensor]:
+    """Tensors by their place: a second file has the same ones, and may be another form of the model."""
+    if path.stat().st_size > MAX_ONNX:
+        return {}
+    try:
+        found = onnxtensors.tensors(memoryview(path.read_bytes()))
+    except ValueError:
+        return {}
+    return {str(index): _Tensor(one.dtype, one.elements) for index, one in enumerate(found)}
+
+
+# What tells the parameters, the surest first; a model that is there in two forms is counted in one.
+_READERS: Mapping[tuple[str, ...], Callable[[Path, str, Warn], Mapping[str, _Tensor]]] = {
+    (".safetensors",): _from_safetensors,
+    (".pt", ".pth", ".bin", ".ckpt"): _from_torch,
+    (".onnx",): _from_onnx,
+}
 
 
 def _pickle(file: BinaryIO) -> bytes | None:

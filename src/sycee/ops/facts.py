@@ -9,7 +9,8 @@ from sycee.ops.frozen import FrozenFile, Request
 
 _FORMATS = {".safetensors": "safetensors", ".onnx": "onnx", ".gguf": "gguf", ".h5": "keras-h5", ".keras": "keras",
             ".tflite": "tflite", ".npz": "numpy", ".npy": "numpy", ".pkl": "pickle", ".joblib": "joblib",
-            ".msgpack": "msgpack", ".pb": "tensorflow", ".pt": "torch", ".pth": "torch"}  # fmt: skip
+            ".msgpack": "msgpack", ".pb": "tensorflow", ".pt": "torch", ".pth": "torch",
+            ".ckpt": "torch"}  # fmt: skip
 
 
 def with_facts(
