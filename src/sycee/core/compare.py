@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 from sycee.core.decision import Side, Verdict, content, decide, gathered
 from sycee.core.deviation import FLOORS, Deviation, allowed, array, measure, precision
 from sycee.formats.golden import STAGES, Golden, Leaf, Sample, Stage, Stages, place
+from sycee.formats.replay import LEVELS, Compared, Level, falls_short
 from sycee.formats.tensorfile import SLICE, Tensor, sliced
-
-Level = Literal["fail", "decision", "numeric", "bit"]
-LEVELS: tuple[Level, ...] = get_args(Level)  # the worst first
 
 
 class LeafResult(NamedTuple):
@@ -68,6 +66,27 @@ class StageResult(NamedTuple):
             return self.verdict.words
         return f"{self.first.path} {self.first.words}" if self.first else "equal to the bit"
 
+    @property
+    def told(self) -> Compared:
+        """The same for a report."""
+        far = math.inf if self.max_rel == math.inf else 0.0
+        deviation = (self.first and self.first.deviation) or Deviation(far, far, far, 0, same=False)
+        return Compared(
+            sample=self.sample,
+            stage=self.stage,
+            level=self.level,
+            path=self.first.path if self.first else "",
+            words=self.words if self.first else "",
+            max_rel=_finite(self.max_rel),
+            p999_rel=_finite(deviation.p999_rel),
+            rms_rel=_finite(deviation.rms_rel),
+            max_ulp=deviation.max_ulp,
+        )
+
+
+def _finite(measure: float) -> float | None:
+    return measure if math.isfinite(measure) else None
+
 
 class Comparison(NamedTuple):
     """How equal all results are.
@@ -91,7 +110,7 @@ class Comparison(NamedTuple):
 
     def below(self, demanded: Level) -> tuple[StageResult, ...]:
         """Return what is less equal than demanded, the earliest stage first."""
-        short = [one for one in self.stages if one.stage not in self.waived and _falls_short(one, demanded)]
+        short = [one for one in self.stages if one.stage not in self.waived and falls_short(one, demanded)]
         return tuple(sorted(short, key=lambda one: STAGES.index(one.stage)))
 
     @property
@@ -105,10 +124,6 @@ class Comparison(NamedTuple):
 
 def _worst(levels: Iterable[Level]) -> Level:
     return min(levels, key=LEVELS.index, default="bit")
-
-
-def _falls_short(one: StageResult, demanded: Level) -> bool:
-    return LEVELS.index(one.level) < LEVELS.index("bit" if one.stage == "preprocessed" else demanded)
 
 
 def compare(

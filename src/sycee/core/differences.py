@@ -1,29 +1,16 @@
 """What is not what it was when a model was frozen, and how equal outputs must be for that."""
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from sycee.formats.fingerprint import AREAS, Fingerprint, decides, device_class
+from sycee.formats.replay import Change
+
+__all__ = ["Change", "Level", "demanded", "differences"]
 
 Level = Literal["bit", "numeric", "decision"]
 
 _ABSENCE_SAYS = {"env", "gpu"}  # elsewhere a fact is absent when the process had no reason to load the library
-
-
-class Change(NamedTuple):
-    """One thing that is not what it was.
-
-    Attributes:
-        area: An area of the fingerprint, or ``source``, ``weights``, ``aux``, ``input``.
-        name: What changed, as its area calls it: a package, a fact, a path.
-        frozen: What it was: a version, a value, the sha256 of a file; empty if it was not there.
-        here: What it is; empty if it is not here.
-    """
-
-    area: str
-    name: str
-    frozen: str
-    here: str
 
 
 def differences(frozen: Fingerprint, here: Fingerprint) -> tuple[Change, ...]:

@@ -6,7 +6,7 @@ a process of a replay gives back names its values in the same form.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 from sycee.errors import FormatError
@@ -298,7 +298,7 @@ def _whole(reader: Reader, value: object, path: str) -> int:
 def _tensor(reader: Reader, leaf: Leaf, found: Mapping[str, Any], path: str) -> Leaf:
     axes = reader.array(found.get("shape", []), f"{path}.shape")
     shape = tuple(reader.integer(axis, f"{path}.shape[{at}]", least=0) for at, axis in enumerate(axes))
-    dtype = _choice(reader, found.get("dtype"), f"{path}.dtype", sorted(_TYPES))
+    dtype = reader.choice(found.get("dtype"), f"{path}.dtype", sorted(_TYPES))
     for name in ("stored", "sliced"):
         if name in found:
             reader.constant(found[name], f"{path}.{name}", expected=True)
@@ -385,7 +385,7 @@ def _sample(reader: Reader, value: object, path: str) -> Sample:
 
 def _input(reader: Reader, value: object, path: str) -> Input:
     found = reader.mapping(value, path, required=Input._fields, optional=())
-    kind = _choice(reader, found.get("kind"), f"{path}.kind", get_args(InputKind))
+    kind = reader.choice(found.get("kind"), f"{path}.kind", get_args(InputKind))
     name = reader.text(found.get("name", ""), f"{path}.name")
     if (kind == "file" or name) and (not reader.relpath(name, f"{path}.name") or "/" in name or kind != "file"):
         reader.fault(f"{path}.name", "must be the name of a file, for a sample that is one, and else empty")
@@ -430,7 +430,7 @@ def read_rule(reader: Reader, value: object, path: str) -> Rule:
     """Return a rule from its JSON form; every fault goes to the reader."""
     found = reader.mapping(value, path, required=Rule._fields, optional=())
     return Rule(
-        cast(RuleKind, _choice(reader, found.get("kind"), f"{path}.kind", get_args(RuleKind))),
+        cast(RuleKind, reader.choice(found.get("kind"), f"{path}.kind", get_args(RuleKind))),
         _of_leaf(reader, found.get("path"), f"{path}.path"),
         _of_leaf(reader, found.get("beside"), f"{path}.beside"),
         reader.integer(found.get("k"), f"{path}.k", least=1),
@@ -459,12 +459,4 @@ def _matching(reader: Reader, value: object, path: str, pattern: re.Pattern[str]
     text = reader.text(value, path)
     if isinstance(value, str) and not pattern.fullmatch(text):
         reader.fault(path, f"is {json.dumps(text[:80])}, which has no such form: see the specification")
-    return text
-
-
-def _choice(reader: Reader, value: object, path: str, choices: Sequence[str]) -> str:
-    text = reader.text(value, path)
-    if text not in choices:
-        reader.fault(path, f"must be one of {', '.join(choices)}")
-        return choices[0]
     return text

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sycee.digest import is_hex, sha256_hex
 from sycee.errors import Fault, FormatError
-from sycee.formats import card, strictjson, sums
+from sycee.formats import card, replay, strictjson, sums
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://sycee.dev/record/{}/v1"
@@ -22,7 +22,10 @@ MAX_SIZE = 1 << 20  # bytes
 SUBJECTS = (sums.NAME, card.FILE_NAME)  # whose sha256 names a version: signed, or frozen only
 
 # Kind to what is wrong with its content; the content stands in the predicate under the name of the kind.
-KINDS: Mapping[str, Callable[[object], list[Fault]]] = {"evaluation": card.evaluation_faults}
+KINDS: Mapping[str, Callable[[object], list[Fault]]] = {
+    "evaluation": card.evaluation_faults,
+    "replay": replay.baseline_faults,
+}
 
 _KIND = re.compile(re.escape(PREDICATE).replace(r"\{\}", "([a-z][a-z0-9-]*)"))
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")

@@ -8,7 +8,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from sycee.digest import is_hex
@@ -55,6 +55,18 @@ class Reader:
             return value
         self.fault(path, f"must be an array, not {_kind(value)}")
         return ()
+
+    def items(self, value: object, path: str) -> Iterator[tuple[str, Any]]:
+        """Yield each item of an array with its path."""
+        for at, item in enumerate(self.array(value, path)):
+            yield f"{path}[{at}]", item
+
+    def choice(self, value: object, path: str, choices: Sequence[str]) -> str:
+        """Return a text that is one of several; the first of them, and a fault, when it is none."""
+        if isinstance(value, str) and value in choices:
+            return value
+        self.fault(path, f"must be one of {', '.join(choices)}")
+        return choices[0]
 
     def text(self, value: object, path: str) -> str:
         """Return ``value`` as text; empty, and a fault, when it is none."""

@@ -1,0 +1,275 @@
+"""``replay.json``: what a replay found, for machines; and the baseline that a replay on another platform can leave.
+
+Specification: ``docs/spec/replay.md``. A baseline is the content of a record (:mod:`sycee.formats.record`).
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, cast, get_args
+
+from sycee.errors import Fault, FormatError
+from sycee.formats import strictjson
+from sycee.formats.golden import STAGES, File, Stage, Stages, read_stages, stages_form
+from sycee.formats.strictjson import Reader
+
+VERSION = 1
+MAX_SIZE = 64 << 20  # bytes
+
+Result = Literal["reproduced", "differs"]
+Mode = Literal["here", "rebuild", "process"]
+Level = Literal["fail", "decision", "numeric", "bit"]
+LEVELS: tuple[Level, ...] = get_args(Level)  # the worst first
+_DEMANDS = LEVELS[1:]
+_NETWORKS = ("none", "blocked", "open")
+
+
+class Change(NamedTuple):
+    """One thing that is not what it was.
+
+    Attributes:
+        area: An area of the fingerprint, or ``source``, ``weights``, ``aux``, ``input``.
+        name: What changed, as its area calls it: a package, a fact, a path.
+        frozen: What it was: a version, a value, the sha256 of a file; empty if it was not there.
+        here: What it is; empty if it is not here.
+    """
+
+    area: str
+    name: str
+    frozen: str
+    here: str
+
+
+class Compared(NamedTuple):
+    """How equal one stage of one sample is.
+
+    Attributes:
+        sample: The sample's id.
+        stage: The stage.
+        level: How equal.
+        path: The first value that is not equal to the bit; empty if there is none.
+        words: What of it is not equal.
+        max_rel: Largest deviation of the stage, in RMS; None where it cannot be measured.
+        p999_rel: What 99.9 % of that value's elements do not exceed; None likewise.
+        rms_rel: Root of the mean square of its deviations; None likewise.
+        max_ulp: Largest count of representable numbers in between.
+    """
+
+    sample: str
+    stage: Stage
+    level: Level
+    path: str = ""
+    words: str = ""
+    max_rel: float | None = 0.0
+    p999_rel: float | None = 0.0
+    rms_rel: float | None = 0.0
+    max_ulp: int = 0
+
+
+class Report(NamedTuple):
+    """What a replay found.
+
+    Attributes:
+        model: The model's name; informs people.
+        identity: ``sycee:HEX`` of a signed version, ``card:HEX`` of one that is only frozen.
+        result: Whether everything is as equal as it had to be.
+        verdict: One line that a person understands.
+        mode: Where it ran: the packages that are here, a rebuilt environment, or the calling process itself.
+        network: Whether the process had one.
+        demanded: How equal results had to be.
+        level: How equal the worst is.
+        stages: Every stage of every sample.
+        waived: Stages that did not count.
+        can: What is other than it was and can explain the difference, the most likely first.
+        cannot: What else is other than it was.
+        notes: Whatever a reader should know.
+    """
+
+    model: str
+    identity: str
+    result: Result
+    verdict: str
+    mode: Mode
+    network: str
+    demanded: Level
+    level: Level
+    stages: tuple[Compared, ...]
+    waived: tuple[str, ...] = ()
+    can: tuple[Change, ...] = ()
+    cannot: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Compared | None:
+        """The earliest stage that is less equal than it had to be."""
+        short = [one for one in self.stages if one.stage not in self.waived and falls_short(one, self.demanded)]
+        return min(short, key=lambda one: STAGES.index(one.stage), default=None)
+
+
+def falls_short(one: Any, demanded: Level) -> bool:
+    """Tell whether a stage is less equal than demanded; a preprocessed one has to be equal to the bit.
+
+    Args:
+        one: Something with a ``stage`` and a ``level``.
+        demanded: How equal the others have to be.
+    """
+    return LEVELS.index(one.level) < LEVELS.index("bit" if one.stage == "preprocessed" else demanded)
+
+
+def render(report: Report) -> bytes:
+    """Return ``replay.json``."""
+    first = report.first
+    document = {
+        "version": VERSION,
+        **report._asdict(),
+        "stages": [_compared_form(one) for one in report.stages],
+        "first": first and {"sample": first.sample, "stage": first.stage, "path": first.path},
+        "can": [one._asdict() for one in report.can],
+        "cannot": [one._asdict() for one in report.cannot],
+    }
+    return f"{json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2, sort_keys=True)}\n".encode()
+
+
+def _compared_form(one: Compared) -> dict[str, Any]:
+    measures = {name: value for name, value in one._asdict().items() if isinstance(value, float)}
+    return {**one._asdict(), **{name: value if math.isfinite(value) else None for name, value in measures.items()}}
+
+
+def parse(data: bytes, name: str) -> Report:
+    """Read ``replay.json`` strictly.
+
+    Args:
+        data: All bytes of the file.
+        name: Its name, for messages.
+
+    Raises:
+        FormatError: With every fault; also if a single byte differs from what :func:`render` writes.
+    """
+    if len(data) > MAX_SIZE:
+        raise FormatError(f"{name} is longer than {MAX_SIZE} bytes")
+    reader = Reader(name)
+    members = ("version", "first", *Report._fields)
+    found = reader.mapping(strictjson.parse(data, name), "$", required=members, optional=())
+    if "version" in found:
+        reader.constant(found["version"], "$.version", VERSION)
+    reader.finish()
+    report = _report(reader, found)
+    reader.finish()
+    if render(report) != data:
+        raise FormatError(f"{name} is not in canonical form, or names another first stage than it lists")
+    return report
+
+
+def _report(reader: Reader, found: Mapping[str, Any]) -> Report:
+    model, identity, verdict = (reader.text(found[name], f"$.{name}") for name in ("model", "identity", "verdict"))
+    return Report(
+        model=model,
+        identity=identity,
+        result=cast(Result, reader.choice(found["result"], "$.result", get_args(Result))),
+        verdict=verdict,
+        mode=cast(Mode, reader.choice(found["mode"], "$.mode", get_args(Mode))),
+        network=reader.choice(found["network"], "$.network", _NETWORKS),
+        demanded=cast(Level, reader.choice(found["demanded"], "$.demanded", _DEMANDS)),
+        level=cast(Level, reader.choice(found["level"], "$.level", LEVELS)),
+        stages=tuple(_compared(reader, one, path) for path, one in reader.items(found["stages"], "$.stages")),
+        waived=tuple(reader.choice(one, path, STAGES) for path, one in reader.items(found["waived"], "$.waived")),
+        can=tuple(_change(reader, one, path) for path, one in reader.items(found["can"], "$.can")),
+        cannot=tuple(_change(reader, one, path) for path, one in reader.items(found["cannot"], "$.cannot")),
+        notes=tuple(reader.text(one, path) for path, one in reader.items(found["notes"], "$.notes")),
+    )
+
+
+def _compared(reader: Reader, value: object, path: str) -> Compared:
+    found = reader.mapping(value, path, required=Compared._fields, optional=())
+    sample, where, words = (reader.text(found.get(name, ""), f"{path}.{name}") for name in ("sample", "path", "words"))
+    stage = cast(Stage, reader.choice(found.get("stage"), f"{path}.stage", STAGES))
+    level = cast(Level, reader.choice(found.get("level"), f"{path}.level", LEVELS))
+    largest, most, mean = (_measure(reader, found.get(f"{name}_rel"), path) for name in ("max", "p999", "rms"))
+    ulp = reader.integer(found.get("max_ulp"), f"{path}.max_ulp", least=0)
+    return Compared(sample, stage, level, where, words, largest, most, mean, ulp)
+
+
+def _measure(reader: Reader, value: object, path: str) -> float | None:
+    if value is not None and not (isinstance(value, float) and value >= 0):
+        reader.fault(path, f"has a deviation that is neither null nor a number of at least 0.0: {value!r}"[:200])
+        return None
+    return value
+
+
+def _change(reader: Reader, value: object, path: str) -> Change:
+    found = reader.mapping(value, path, required=Change._fields, optional=())
+    return Change(*(reader.text(found.get(name), f"{path}.{name}") for name in Change._fields))
+
+
+class Baseline(NamedTuple):
+    """What the samples give on another platform, accepted by somebody: equal keys then demand equal bits.
+
+    Attributes:
+        key: Of the fingerprint of that platform (:func:`sycee.formats.fingerprint.key`).
+        device: Its device class.
+        card: The sha256 of the version's card.
+        golden: The sha256 of the version's ``golden.json``, whose samples these are.
+        level: How equal the results were to the record, when they were accepted.
+        samples: What each sample gave.
+        tensors: The file with the tensors, beside the record; None if none is stored.
+    """
+
+    key: str
+    device: str
+    card: str
+    golden: str
+    level: Level
+    samples: Mapping[str, Stages]
+    tensors: File | None = None
+
+
+def baseline_form(baseline: Baseline) -> dict[str, Any]:
+    """Return a baseline as the content of a record."""
+    return {
+        **baseline._asdict(),
+        "samples": {name: stages_form(stages) for name, stages in baseline.samples.items()},
+        "tensors": baseline.tensors and baseline.tensors._asdict(),
+    }
+
+
+def read_baseline(value: object) -> Baseline:
+    """Return the baseline that the content of a record holds.
+
+    Raises:
+        FormatError: With every fault, as ``$.path``.
+    """
+    reader = Reader("the baseline")
+    found = reader.mapping(value, "$", required=Baseline._fields, optional=())
+    tensors = found.get("tensors")
+    key, card, golden = (reader.sha256(found.get(name), f"$.{name}") for name in ("key", "card", "golden"))
+    baseline = Baseline(
+        key=key,
+        device=reader.text(found.get("device"), "$.device"),
+        card=card,
+        golden=golden,
+        level=cast(Level, reader.choice(found.get("level"), "$.level", LEVELS)),
+        samples={
+            name: read_stages(reader, stages, f"$.samples[{json.dumps(name)}]")
+            for name, stages in reader.mapping(found.get("samples"), "$.samples").items()
+        },
+        tensors=None if tensors is None else _tensors(reader, tensors),
+    )
+    reader.finish()
+    return baseline
+
+
+def _tensors(reader: Reader, value: object) -> File:
+    found = reader.mapping(value, "$.tensors", required=File._fields, optional=())
+    name = reader.relpath(found.get("path"), "$.tensors.path")
+    if "/" in name:
+        reader.fault("$.tensors.path", "must be the name of a file beside the record")
+    return File(name, reader.sha256(found.get("sha256"), "$.tensors.sha256"))
+
+
+def baseline_faults(value: object) -> list[Fault]:
+    """Return every fault of the content of a record of this kind."""
+    try:
+        read_baseline(value)
+    except FormatError as error:
+        return list(error.faults)
+    return []
