@@ -60,7 +60,7 @@ format: $(VENV)/.dev         ## what `make lint` would complain about and a mach
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev          ## time and memory beside dvc and git-lfs, as ratios of one run
+bench: $(VENV)/.bench        ## time and memory beside dvc and git-lfs, as ratios of one run
 	$(BIN)/python benchmarks/run.py
 
 growth: $(VENV)/.bench       ## how cost grows with size, count and history: a table and a plot

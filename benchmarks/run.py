@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import buckets
+import capture
 import files
 import many
 from bench import GIB, Bench, Row
@@ -32,6 +33,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "s3-small": buckets.s3_small,
     "s3-noop": buckets.s3_noop,
     "freeze": files.freeze,
+    "capture": capture.capture,
     "verify": files.verify,
 }
 
