@@ -10,7 +10,7 @@ import pytest
 
 from rigs.signed import sign_folder
 from rigs.tensors import onnx_model, safetensors, tensor, torch_file
-from sycee.capture.facts import base_facts, model_facts, public_name, signed_identity
+from sycee.capture.facts import NO_FACTS, base_facts, model_facts, public_name, signed_identity
 from sycee.digest import sha256_hex
 from sycee.formats import tensorheader
 from sycee.ops.freeze import freeze
@@ -152,6 +152,11 @@ def test_a_broken_configuration_is_told(tmp_path):
 def test_a_member_that_unpacks_to_more_than_it_may_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.setattr("sycee.capture.facts.MAX_PICKLE", 10)
     assert facts(tmp_path, {"model.pt": torch_file({"w": tensor((2,))})})[0].model == {}
+
+
+def test_a_header_that_is_longer_than_any_model_needs_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("sycee.capture.facts.MAX_HEADER", 10)
+    assert facts(tmp_path, {"model.safetensors": GOOD}) == (NO_FACTS, [])
 
 
 def test_a_special_file_is_not_opened(tmp_path):

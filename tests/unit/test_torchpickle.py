@@ -75,3 +75,9 @@ def test_anything_else_has_no_answer(data, capfd):
 def test_an_instruction_for_a_huge_memo_costs_nothing():
     state = written({"w": tensor((2,))}).removesuffix(b".") + b"r\xff\xff\xff\xff."
     assert tensors(state) == {"w": Tensor("float32", (2,), "0", 0)}
+
+
+def test_what_is_endless_is_given_up(monkeypatch):
+    state = written({"w": tensor((2,))})
+    monkeypatch.setattr("sycee.formats.torchpickle.MAX_STEPS", 10)
+    assert tensors(state) is None

@@ -22,6 +22,7 @@ from sycee.system.tree import kind_at
 CONFIG, ADAPTER, PIPELINE = "config.json", "adapter_config.json", "model_index.json"
 KERAS = ".keras"
 MAX_CONFIG = 4 << 20  # bytes; of a configuration with many labels
+MAX_HEADER = 16 << 20  # bytes; of some 100,000 tensors
 MAX_PICKLE = 16 << 20  # bytes; the instructions of a state dict take some 200 for each tensor
 MAX_ONNX = 256 << 20  # bytes; the numbers lie between the names, so all of it is read
 MAX_TEXT = 200  # characters
@@ -189,6 +190,8 @@ def _from_safetensors(path: Path, name: str, warn: Warn) -> dict[str, _Tensor]:
         with path.open("rb") as file:
             size = path.stat().st_size
             length = tensorheader.header_size(file.read(tensorheader.PREFIX), size, name)
+            if length > MAX_HEADER:
+                return {}
             found = tensorheader.parse_header(file.read(length), size, name)
     except FormatError as error:
         warn(error.message)

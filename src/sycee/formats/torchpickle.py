@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+MAX_STEPS = 1_000_000  # instructions; a tensor takes some 25
 NESTED = "state_dict"  # where checkpoints of trainers keep it, beside the state of the optimizer
 
 
@@ -97,9 +98,11 @@ class _Machine:
     memo: dict[int, Any] = field(default_factory=dict)
 
     def run(self, data: bytes) -> Any:
-        for opcode, argument, _place in pickletools.genops(data):
+        for number, (opcode, argument, _place) in enumerate(pickletools.genops(data)):
             if opcode.name == "STOP":
                 break
+            if number == MAX_STEPS:
+                raise ValueError("too long for a state dict")
             if opcode.name not in _IGNORED:
                 self._step(opcode.name, argument)
         return self.stack.pop()

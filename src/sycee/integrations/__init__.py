@@ -1,1 +1,1 @@
-"""Floor 10: callbacks for trainers, one module each; each imports its trainer only when it is used."""
+"""Floor 10: callbacks for trainers, one module each; a trainer is imported by its own module and no other."""

@@ -1,6 +1,5 @@
 """What the callbacks of all trainers share: checks at the beginning, a freeze at the end, and a training never lost."""
 
-import logging
 import os
 import sys
 import tempfile
@@ -14,15 +13,12 @@ from sycee.capture import seeds
 from sycee.capture.config import merged
 from sycee.capture.facts import NO_FACTS, Facts
 from sycee.errors import NotFound, SyceeError
-from sycee.ops.freeze import AnyPath, Options, make_request
+from sycee.ops.freeze import LOG, AnyPath, Options, make_request
 from sycee.ops.frozen import Frozen, Request, utc_now
-from sycee.ops.training import Training, begin
-from sycee.ops.trains import kept_alive
+from sycee.ops.training import Training, begin, end, kept_alive
 from sycee.system.refusals import refused
 from sycee.system.terminal import watched
 from sycee.workspace.repository import find_repository
-
-LOG = logging.getLogger("sycee")
 
 
 class Learnt(NamedTuple):
@@ -82,17 +78,17 @@ class Freezing:
         running, self._running = self._running, None
         if running is None:
             return
-        with kept_alive(self._request.path):
+        with kept_alive(running):
             learnt = _learnt(learn)
             running.metrics = {**learnt.metrics, **running.metrics}
             running.config = merged([*learnt.configs, running.config])
             known = self._known(learnt)
             if self._request.weights is not None:
-                running.end(**known)
+                end(running, **known)
             else:
                 with folder_to_save(self._request) as folder:
                     save(folder)
-                    running.end(saved=folder, **known)
+                    end(running, saved=folder, **known)
         self.frozen = running.frozen
 
     def _known(self, learnt: Learnt) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 ``Trainer(callbacks=[FreezeCallback("models/digits", task="…")])``
 """
 
-import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple, Unpack
 from sycee.capture.facts import Facts
 from sycee.errors import UsageError
 from sycee.integrations.freezing import Freezing, Learnt, tell_missing
-from sycee.ops.freeze import AnyPath, Options
+from sycee.ops.freeze import LOG, AnyPath, Options
 from sycee.ops.frozen import Frozen
 
 try:
@@ -21,7 +20,6 @@ except ModuleNotFoundError as error:
     tell_missing(error, "lightning", "lightning")
 
 FILE = "model.ckpt"
-LOG = logging.getLogger("sycee")
 
 _OF_TRAINING = ("optimizer_states", "lr_schedulers", "callbacks", "loops")  # to go on with, not to use the model
 SPREAD = ("FSDPStrategy", "DeepSpeedStrategy", "ModelParallelStrategy")
@@ -126,7 +124,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
     try:
         found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - torch tells it in many ways
         LOG.debug("%s holds more than tensors and plain values", path.name, exc_info=error)
         return None
     return found

@@ -34,6 +34,7 @@ class Training:
         metrics: What was logged; the last value of each name goes into the card.
         warnings: What will be missing, known since the beginning.
         frozen: The frozen model, once the block has ended without an error.
+        request: What the freeze at the end was asked for at the beginning.
     """
 
     def __init__(self, request: Request, warnings: tuple[str, ...]) -> None:
@@ -41,30 +42,15 @@ class Training:
         self.metrics: dict[str, Any] = dict(request.metrics)
         self.warnings = warnings
         self.frozen: Frozen | None = None
-        self._request = request
+        self.request = request
 
     def log(self, **metrics: Any) -> None:
         """Note metrics by name; a later value of the same name takes the place of the earlier one."""
         self.metrics.update(metrics)
 
-    def end(self, **known: Any) -> None:
-        """Freeze what was trained.
-
-        Args:
-            **known: Fields of the request that are known only now.
-
-        Raises:
-            SyceeError: If the folder cannot be written.
-        """
-        request = replace(self._request, **known, now=utc_now())
-        times = _times(self._request.now, request.now)
-        given = request.fields.get("training")
-        fields = {**request.fields, "training": {**times, **given} if isinstance(given, Mapping) else times}
-        self.frozen = run_freeze(replace(request, metrics=self.metrics, training_config=self.config, fields=fields))
-
     def __repr__(self) -> str:
         return (
-            repr(self.frozen) if self.frozen else f"<training of {os.path.relpath(self._request.path)}, not frozen yet>"
+            repr(self.frozen) if self.frozen else f"<training of {os.path.relpath(self.request.path)}, not frozen yet>"
         )
 
 
@@ -88,7 +74,7 @@ def training(path: AnyPath, *, task: str, **options: Unpack[Options]) -> Iterato
     """
     running = begin(make_request(path, task, options))
     yield running
-    running.end()
+    end(running)
 
 
 def begin(request: Request) -> Training:
@@ -104,6 +90,39 @@ def begin(request: Request) -> Training:
     for warning in running.warnings:
         LOG.warning("%s: %s", os.path.relpath(request.path), warning)
     return running
+
+
+def end(running: Training, **known: Any) -> None:
+    """Freeze what was trained.
+
+    Args:
+        running: The training.
+        **known: Fields of its request that are known only now.
+
+    Raises:
+        SyceeError: If the folder cannot be written.
+    """
+    request = replace(running.request, **known, now=utc_now())
+    times = _times(running.request.now, request.now)
+    given = request.fields.get("training")
+    fields = {**request.fields, "training": {**times, **given} if isinstance(given, Mapping) else times}
+    running.frozen = run_freeze(
+        replace(request, metrics=running.metrics, training_config=running.config, fields=fields)
+    )
+
+
+@contextmanager
+def kept_alive(running: Training) -> Iterator[None]:
+    """Let nothing that goes wrong in a freeze end the program that trained: it is said aloud, and logged."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the trained model is in memory, and more worth than its record
+        LOG.warning(
+            "%s could not be frozen: %s. The training itself is done: save the model, then call sycee.freeze(...)",
+            os.path.relpath(running.request.path),
+            error.message if isinstance(error, SyceeError) else f"{type(error).__name__}: {error}",
+        )
+        LOG.debug("what went wrong", exc_info=error)
 
 
 def _times(started: dt.datetime, ended: dt.datetime) -> dict[str, Any]:

@@ -2,16 +2,13 @@
 
 import functools
 import inspect
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from sycee.capture.config import settings
-from sycee.errors import SyceeError, UsageError
-from sycee.ops.freeze import LOG, AnyPath, Options, make_request
-from sycee.ops.training import begin
+from sycee.errors import UsageError
+from sycee.ops.freeze import AnyPath, Options, make_request
+from sycee.ops.training import begin, end, kept_alive
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -41,33 +38,18 @@ def trains(
 
         @functools.wraps(function)
         def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-            request = make_request(path, task, options)
-            running = begin(request)
+            running = begin(make_request(path, task, options))
             if "training_config" not in options:
                 running.config = _bound(function, args, kwargs)
             result = function(*args, **kwargs)
-            with kept_alive(request.path):
+            with kept_alive(running):
                 running.metrics = {**_metrics(result), **running.metrics}
-                running.end()
+                end(running)
             return result
 
         return run
 
     return decorate
-
-
-@contextmanager
-def kept_alive(path: Path) -> Iterator[None]:
-    """Let nothing that goes wrong in a freeze end the program that trained: it is said aloud, and logged."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - the trained model is in memory, and more worth than its record
-        LOG.warning(
-            "%s could not be frozen: %s. The training itself is done: save the model, then call sycee.freeze(...)",
-            os.path.relpath(path),
-            error.message if isinstance(error, SyceeError) else f"{type(error).__name__}: {error}",
-        )
-        LOG.debug("what went wrong", exc_info=error)
 
 
 def _require_plain(function: Callable[..., object]) -> None:
