@@ -35,8 +35,16 @@ def code_state(git: Git | None, argv: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def running_script() -> list[str]:
-    """Return ``sys.argv`` of a script; nothing for a prompt or a notebook, whose arguments belong to the kernel."""
-    return list(sys.argv) if hasattr(sys.modules.get("__main__"), "__file__") else []
+    """Return ``sys.argv`` of a script.
+
+    Nothing for a prompt or a notebook, whose arguments belong to the kernel, nor for sycee's own command, which trained
+    nothing.
+    """
+    main = sys.modules.get("__main__")
+    file, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
+    if file is None or Path(file).stem == "sycee" or (spec is not None and spec.name == "sycee.__main__"):
+        return []
+    return list(sys.argv)
 
 
 def _entrypoint(script: str, root: Path | None) -> str | None:

@@ -6,6 +6,7 @@ from importlib import metadata
 from types import ModuleType
 
 from sycee.capture.environment import python_version
+from sycee.errors import NotFound
 
 # Module to the distributions that provide it, most important for serving first: this is the order of the card.
 KNOWN: Mapping[str, tuple[str, ...]] = {
@@ -57,6 +58,27 @@ def imported_frameworks(modules: Mapping[str, ModuleType] | None = None) -> list
 def framework_version(modules: Mapping[str, ModuleType] | None = None) -> str:
     """Return the card's field: frameworks joined by comma and space, or Python itself when none is imported."""
     return ", ".join(imported_frameworks(modules)) or f"python=={python_version()}"
+
+
+def installed(names: Iterable[str]) -> str:
+    """Return the card's field for frameworks that were named: each as it is installed here.
+
+    Args:
+        names: Distributions: ``torch``, ``scikit-learn``.
+
+    Raises:
+        NotFound: If one is not installed.
+    """
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name}=={metadata.version(name)}")
+        except (metadata.PackageNotFoundError, ValueError):  # ValueError: an empty name
+            raise NotFound(
+                f"{name!r} is not installed in the Python that runs sycee",
+                hint="install sycee where the model was trained, or name its frameworks as pip list does",
+            ) from None
+    return ", ".join(found)
 
 
 def _pinned(distributions: Iterable[str], module: ModuleType) -> str | None:

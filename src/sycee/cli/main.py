@@ -61,6 +61,7 @@ SECTIONS = {
         "gc": "Remove objects that nothing refers to.",
     },
     "Models: cards and signatures": {
+        "freeze": "Make a version of a model: weights, card and context.",
         "card": "Show, compare and export model cards.",
         "adopt": "Give models that are tracked already a card and digests.",
         "keygen": "Make a pair of signing keys.",

@@ -1,7 +1,7 @@
 """Metrics as they are typed: ``f1=0.87``."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sycee.errors import UsageError
 
@@ -39,4 +39,24 @@ def numbers(texts: tuple[str, ...]) -> list[Number]:
     for index, one in enumerate(found):
         if one.name in {other.name for other in found[:index]}:
             raise UsageError(f"the metric {one.name} is given twice")
+    return found
+
+
+def nested(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Return the metrics that were typed, in groups by the dots of their names: ``dev.f1=0.9`` is ``f1`` of ``dev``.
+
+    Raises:
+        UsageError: As :func:`numbers`; or if a name is both a number and a group.
+    """
+    found: dict[str, Any] = {}
+    for one in numbers(texts):
+        *groups, name = one.name.split(".")
+        place = found
+        for group in groups:
+            place = place.setdefault(group, {})
+            if not isinstance(place, dict):
+                raise UsageError(f"the metric {one.name} lies in {group}, which is a number")
+        if not all((name, *groups)) or name in place:
+            raise UsageError(f"the metric {one.name} has no name of its own", hint="NAME or GROUP.NAME, each once")
+        place[name] = one.value
     return found

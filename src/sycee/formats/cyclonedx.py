@@ -147,7 +147,7 @@ def _pedigree(values: Mapping[str, Any]) -> dict[str, Any]:
         "version": base.get("revision"),
         "hashes": _hashes(sha256=base.get("sha256")),
     }
-    patches = [one for one in values.get("context", ()) if one["role"] == "patch"]
+    patches = [one for one in values.get("context", ()) if one["path"].endswith(".patch")]
     return _known(
         {
             "ancestors": [_known(ancestor)] if "name" in base else [],

@@ -19,7 +19,7 @@ from sycee.ops.project import Project
 
 # What a person writes and new weights do not make wrong; version, evaluations and the like belong to the old weights.
 KEPT = ("name", "description", "license", "authors", "tags", "languages", "lineage", "considerations", "links")
-NO_SEED = "no seeding call was seen; call sycee.seed(n), or import sycee before seeding, to make a run repeatable"
+NO_SEED = "how it was seeded is not known: call sycee.seed(n), or import sycee before seeding, or give the seeds"
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
