@@ -228,7 +228,7 @@ def test_lightning_without_checkpoints_and_what_it_does_not_freeze(repo, monkeyp
         dry.on_fit_start(trainer, module)
 
 
-def test_keras(repo, monkeypatch):
+def test_keras(repo, monkeypatch, caplog):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     import keras
 
@@ -250,10 +250,33 @@ def test_keras(repo, monkeypatch):
     told = values["model"]
     assert (told["format"], told["architecture"], told["parameters"]) == ("keras", "Sequential", 19)
     assert (values["training"]["steps"], values["training"]["epochs"]) == (4, 2)
+    _keras_tells_whose_metrics_they_are(keras, model, caplog)
     monkeypatch.setenv("RANK", "1")
     model.fit(X, Y, verbose=0, callbacks=[other := FreezeCallback("other", task="t")])
     assert other.frozen is None
     assert not Path("other").exists()
+
+
+def _keras_tells_whose_metrics_they_are(keras, model, caplog):
+    from sycee.integrations.keras import FreezeCallback
+
+    class Worsen(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch:
+                self.model.set_weights([weight * 3 + 1 for weight in self.model.get_weights()])
+
+    class Average(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            self.model.set_weights([weight / 2 + 0.1 for weight in self.model.get_weights()])
+
+    stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=5, restore_best_weights=True)
+    best, averaged = FreezeCallback("best", task="t"), FreezeCallback("averaged", task="t")
+    callbacks = [Worsen(), stop, best, Average(), averaged]
+    history = model.fit(X, Y, epochs=3, verbose=0, validation_data=(X, Y), callbacks=callbacks).history
+    assert min(history["val_loss"]) == history["val_loss"][0] < history["val_loss"][-1]
+    assert best.frozen.card.metrics == {name: numbers[0] for name, numbers in history.items()}
+    assert averaged.frozen.card.metrics == {}
+    assert "the weights are those of no epoch" in caplog.text
 
 
 def test_scikit_learn(repo):
