@@ -7,6 +7,7 @@
     │  ├─ MissingData       1   objects that pointers name, and that the store which was asked does not have
     │  └─ NotSet            1   an option that was asked for has no value
     ├─ CannotRun            1   frozen code does not run here: which is not that it gives other results
+    │  └─ CannotRebuild     1   the frozen environment cannot be made here
     ├─ Conflict             1   going on would lose bytes that are stored nowhere else, or a lock is held
     ├─ FormatError          1   a file does not follow its specification; carries every fault at once
     │  └─ ConfigError       1   that file is a configuration
@@ -84,6 +85,10 @@ class NotSet(NotFound):
 
 class CannotRun(SyceeError):
     """Frozen code does not run here, so nothing is known about its results."""
+
+
+class CannotRebuild(CannotRun):
+    """The environment of a version cannot be made here: a package, or its Python, is not to be had."""
 
 
 class Conflict(SyceeError):

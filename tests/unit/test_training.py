@@ -8,6 +8,7 @@ import pytest
 from sycee.errors import FormatError, NotFound, SyceeError, UsageError
 from sycee.formats import card
 from sycee.ops import training as module
+from sycee.ops.freeze import make_request
 from sycee.ops.init import InitRequest, init
 from sycee.ops.training import training
 from sycee.system.git import Git
@@ -121,6 +122,20 @@ def test_a_full_disk_is_told_before_the_training(repo, monkeypatch):
     monkeypatch.setattr(module, "MIN_FREE", 1 << 80)
     with pytest.raises(SyceeError, match="MB are free at"), training("m", task="t"):
         pytest.fail("the training began")
+
+
+def test_the_indexes_are_asked_while_it_runs(repo, monkeypatch):
+    monkeypatch.setattr(module.lock, "begin", lambda environ, today: begun.append(today))
+    begun = []
+    module.begin(make_request("m", "t", {}))
+    assert len(begun) == 1
+
+
+def test_that_nobody_can_be_asked_does_not_stop_a_training(repo, monkeypatch):
+    monkeypatch.setattr(module.lock, "begin", lambda environ, today: 1 / 0)
+    with training("m", task="t") as run:
+        pass
+    assert run.frozen.card.values["status"] == "partial"
 
 
 def test_weights_need_not_be_there_yet(repo):
