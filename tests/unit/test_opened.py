@@ -1,5 +1,6 @@
 """Which files a block of code reads."""
 
+import gc
 import json
 import mmap
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sycee.capture import opened as module
-from sycee.capture.opened import opened, reads
+from sycee.capture.opened import Reads, opened
 
 
 @pytest.fixture
@@ -133,7 +134,19 @@ def test_a_hundred_thousand_files_become_their_folders(folder, monkeypatch):
     files = [folder / f"data/{number}" for number in range(20)]
     for file in files:
         file.touch()
-    with reads() as noted:
-        for file in files:
-            file.read_bytes()
+    noted = Reads()
+    noted.start()
+    for file in files:
+        file.read_bytes()
+    noted.stop()
     assert list(noted.paths) == [*map(str, files[:3]), str(folder / "data")]
+
+
+def test_who_is_gone_is_not_told_any_more(folder):
+    noted = Reads()
+    noted.start()
+    known = len(module._reading)
+    del noted
+    gc.collect()
+    assert len(module._reading) == known - 1
+    (folder / "vocab.txt").read_text()

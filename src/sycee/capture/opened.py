@@ -8,6 +8,7 @@ opens and closes again: such files must be named.
 
 import os
 import sys
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,10 @@ _CODE = frozenset({".py", ".pyc", ".pyi", ".pyo", ".pyd", ".so", ".dll", ".dylib
 _DELETED = " (deleted)"
 
 
+_reading: list[weakref.ref["Reads"]] = []  # who forgets to stop is forgotten
+_is_set: list[bool] = []
+
+
 class Reads:
     """What was opened: absolute paths, in order.
 
@@ -31,6 +36,17 @@ class Reads:
     def __init__(self) -> None:
         self.paths: dict[str, None] = {}
         self._written: set[str] = set()
+
+    def start(self) -> None:
+        """Begin to note what is opened."""
+        if not _is_set:
+            _is_set.append(True)
+            sys.addaudithook(_hook)
+        _reading.append(weakref.ref(self, _reading.remove))
+
+    def stop(self) -> None:
+        """End it; ending twice does no harm."""
+        _reading[:] = [one for one in _reading if one() is not self]
 
     def note(self, path: object, flags: object) -> None:
         """Note one opening; what is no path or was made by this very code is passed over."""
@@ -45,34 +61,13 @@ class Reads:
             self.paths[whole if len(self.paths) < MAX_PATHS else os.path.dirname(whole)] = None  # noqa: PTH120
 
 
-_reading: list[Reads] = []
-_is_set: list[bool] = []
-
-
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if _reading and event in {"open", "sqlite3.connect"}:
         with suppress(Exception):  # what a hook raises would stop the opening
             flags = arguments[2] if event == "open" else os.O_RDONLY
-            for reads in tuple(_reading):
-                reads.note(arguments[0], flags)
-
-
-@contextmanager
-def reads() -> Iterator[Reads]:
-    """Note what is opened until the block ends, whatever it is.
-
-    Yields:
-        What was opened so far.
-    """
-    if not _is_set:
-        _is_set.append(True)
-        sys.addaudithook(_hook)
-    noted = Reads()
-    _reading.append(noted)
-    try:
-        yield noted
-    finally:
-        _reading[:] = [one for one in _reading if one is not noted]
+            for one in tuple(_reading):
+                if reads := one():
+                    reads.note(arguments[0], flags)
 
 
 @contextmanager
@@ -90,13 +85,15 @@ def opened(*, leave: Sequence[Path] = ()) -> Iterator[list[Path]]:
     """
     found: list[Path] = []
     before = _held()
-    with reads() as noted:
-        try:
-            yield found
-        finally:
-            for path in _held() - before:
-                noted.note(path, os.O_RDONLY)
-            found += _of_user(noted.paths, [*leave, *_MACHINE, *map(Path, {sys.prefix, sys.base_prefix})])
+    noted = Reads()
+    noted.start()
+    try:
+        yield found
+    finally:
+        noted.stop()
+        for path in _held() - before:
+            noted.note(path, os.O_RDONLY)
+        found += _of_user(noted.paths, [*leave, *_MACHINE, *map(Path, {sys.prefix, sys.base_prefix})])
 
 
 def _held() -> set[str]:

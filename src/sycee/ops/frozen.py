@@ -62,6 +62,7 @@ class Request:
         metrics: Name to number, nested or not.
         training_config: A mapping, ``argparse.Namespace``, dataclass, pydantic model or OmegaConf node.
         data: The data paths, whose pointers give the version of the data.
+        opened: Files that the training was seen to read, and folders of such; what of them is tracked is data too.
         data_version: A label; made of the pointers when None.
         weights: Weights files or folders; those outside of the model's folder are copied in. None: looked for.
         saved: A folder of the caller's own whose files become the model's in place of ``weights``; it is used up.
@@ -79,6 +80,7 @@ class Request:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training_config: object = field(default_factory=dict)
     data: Sequence[Path] = ()
+    opened: Sequence[str] = ()
     data_version: str | None = None
     weights: Sequence[Path] | None = None
     saved: Path | None = None

@@ -14,6 +14,7 @@ from sycee.formats import card, fingerprint
 from sycee.formats.card import REQUIRED, SCHEMA_VERSION
 from sycee.ops.codestate import code_values
 from sycee.ops.context import FINGERPRINT, LOCK, PATCH, PYLOCK, Part, bound, part_at
+from sycee.ops.datastate import data_versions
 from sycee.ops.frozen import Request
 from sycee.ops.project import Project
 
@@ -22,22 +23,6 @@ KEPT = ("name", "description", "license", "authors", "tags", "languages", "linea
 NO_SEED = "how it was seeded is not known: call sycee.seed(n), or import sycee before seeding, or give the seeds"
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
-
-
-def data_versions(request: Request, project: Project, steps: Steps) -> list[DataVersion]:
-    """Return the versions of the request's data, with a warning for each that is not tracked."""
-    return [_data_version(path, project, steps) for path in request.data]
-
-
-def _data_version(path: Path, project: Project, steps: Steps) -> DataVersion:
-    target = path.with_name(path.name.removesuffix(".dvc")) if path.suffix == ".dvc" else path
-    for tracked in project.tracked:
-        if tracked.path == target or tracked.path in target.parents:
-            return DataVersion(tracked.relpath, tracked.out.md5, tracked.out.size, tracked.out.nfiles)
-    root = project.repo.root if project.repo else project.git.root if project.git else Path.cwd()
-    name = target.relative_to(root).as_posix() if root in target.parents else target.name
-    steps.warn(f"the data {name} is not tracked, so its version is not known")
-    return DataVersion(name)
 
 
 def card_values(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from sycee.capture import lock
+from sycee.capture.opened import Reads
 from sycee.capture.steps import Steps
 from sycee.errors import FormatError, NotFound, SyceeError, UsageError
 from sycee.formats import card
@@ -35,6 +36,7 @@ class Training:
         warnings: What will be missing, known since the beginning.
         frozen: The frozen model, once the block has ended without an error.
         request: What the freeze at the end was asked for at the beginning.
+        reads: The files that were read so far; what of them is tracked is data of the training.
     """
 
     def __init__(self, request: Request, warnings: tuple[str, ...]) -> None:
@@ -43,6 +45,7 @@ class Training:
         self.warnings = warnings
         self.frozen: Frozen | None = None
         self.request = request
+        self.reads = Reads()
 
     def log(self, **metrics: Any) -> None:
         """Note metrics by name; a later value of the same name takes the place of the earlier one."""
@@ -73,7 +76,10 @@ def training(path: AnyPath, *, task: str, **options: Unpack[Options]) -> Iterato
         SyceeError: If the folder or the cache cannot be written, or the disk is full.
     """
     running = begin(make_request(path, task, options))
-    yield running
+    try:
+        yield running
+    finally:
+        running.reads.stop()
     end(running)
 
 
@@ -89,6 +95,7 @@ def begin(request: Request) -> Training:
     Steps().run("the installed packages", partial(lock.begin, request.environ, request.now.date().isoformat()), None)
     for warning in running.warnings:
         LOG.warning("%s: %s", os.path.relpath(request.path), warning)
+    running.reads.start()
     return running
 
 
@@ -102,7 +109,8 @@ def end(running: Training, **known: Any) -> None:
     Raises:
         SyceeError: If the folder cannot be written.
     """
-    request = replace(running.request, **known, now=utc_now())
+    running.reads.stop()
+    request = replace(running.request, opened=tuple(running.reads.paths), **known, now=utc_now())
     times = _times(running.request.now, request.now)
     given = request.fields.get("training")
     fields = {**request.fields, "training": {**times, **given} if isinstance(given, Mapping) else times}

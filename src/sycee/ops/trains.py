@@ -41,7 +41,10 @@ def trains(
             running = begin(make_request(path, task, options))
             if "training_config" not in options:
                 running.config = _bound(function, args, kwargs)
-            result = function(*args, **kwargs)
+            try:
+                result = function(*args, **kwargs)
+            finally:
+                running.reads.stop()
             with kept_alive(running):
                 running.metrics = {**_metrics(result), **running.metrics}
                 end(running)
