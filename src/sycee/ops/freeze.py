@@ -263,15 +263,15 @@ class _Freeze:
         values = card_values(self.request, self.project, previous, context, self.steps)
         bring = Bring(folder, repo, aside, self.steps)
         weights = gather_weights(self.request, bring)
+        if self.request.saved:
+            clear = partial(clear_former_weights, folder, self.project, previous, bring)
+            self.changed += self.steps.run("what of the version before has to go", clear, [])
         files = tuple(file for name in weights.files if (file := self._digested(name)))
         if not files:
             self.steps.complete = False
             self.steps.warn("no weights were found; name them: weights=…")
         values = with_facts(values, self.request, files, self.steps)
         aside.take(stale_signatures(folder))
-        if self.request.saved:
-            clear = partial(clear_former_weights, folder, self.project, previous, bring)
-            self.changed += self.steps.run("what of the version before has to go", clear, [])
         aside.take(former_context(folder, previous, [part.path for part in context]))
         for part in context:
             self._write(part.path, part.data)
