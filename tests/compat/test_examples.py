@@ -52,6 +52,7 @@ cd ../ner && git add -A && git commit -qm one && git tag ner@v1.0.0
 
 # What a person has done before the lines of a command, beyond that.
 BEFORE = {
+    "replay": "cd TESTS && python -m rigs.golden ROOT/repo/models/bert\nsycee sign models/bert --key release.key",
     "init": "rm -rf .git .dvc",
     "add": "mkdir checkpoints && touch checkpoints/1.pt models/bert/model.safetensors models/bert/tokenizer.bin",
     "config": "sycee remote add store s3://bucket/models",
@@ -64,6 +65,7 @@ BEFORE = {
 
 # Where a line cannot be typed here as it is. ROOT is the folder around ``repo``.
 HERE = {
+    "TESTS": str(Path(__file__).parents[1]),
     "/mnt/": "ROOT/mnt/",
     "/srv/": "ROOT/srv/",
     "/run/secrets/": "ROOT/secrets/",

@@ -60,7 +60,6 @@ FULL: dict[str, Any] = {
         "base_model": {
             "name": "google-bert/bert-base-cased", "revision": "cd5ef92", "relation": "finetune", "sha256": "5" * 64,
         },
-        "parent_version": f"sycee:{'6' * 64}",
     },
     "considerations": {
         "users": ["editors"],

@@ -13,9 +13,7 @@ from sycee.digest import sha256_hex
 from sycee.errors import Conflict, ContextMismatch, FormatError, NotFound
 from sycee.formats import record, sums
 from sycee.formats.record import Record, Subject
-from sycee.ops import records
 from sycee.ops.records import add_record, evaluations_of, records_of
-from sycee.system.atomic import write_file
 from sycee.trust.keys import generate
 
 PAGE = (Path(__file__).parents[2] / "docs/spec/record.md").read_text()
@@ -121,25 +119,6 @@ def test_nothing_is_overwritten(model):
     with pytest.raises(Conflict, match="is there already, with other bytes"):
         add_record(model, "evaluation", FOUND, NOW, generate("p256"))
     assert records_of(model, fixed_key().public)[0].signature == "good"
-
-
-def test_a_record_that_was_to_be_signed_never_stands_alone(model, monkeypatch):
-    written = []
-
-    def full(path, data):
-        if written:
-            raise OSError(28, "No space left on device", str(path))
-        written.append(path)
-        write_file(path, data)
-
-    monkeypatch.setattr(records, "write_file", full)
-    with pytest.raises(OSError, match="No space left"):
-        add_record(model, "evaluation", FOUND, NOW, fixed_key())
-    assert [path.suffix for path in written] == [".sig"]
-    assert records_of(model) == ()
-    monkeypatch.undo()
-    add_record(model, "evaluation", FOUND, NOW, fixed_key())
-    assert [one.signature for one in records_of(model, fixed_key().public)] == ["good"]
 
 
 def test_a_folder_that_is_a_link_is_not_written_to(model, tmp_path):

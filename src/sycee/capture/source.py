@@ -19,6 +19,7 @@ from sycee.core.imports import Imports, imports_of
 from sycee.core.modelfolder import refusal
 from sycee.core.secretscan import secret_in
 
+_OURS = __name__.partition(".")[0]  # whoever replays brings sycee along
 MAX_FILES = 1000  # a repository's own code is smaller; an editable install of a framework is not
 MAX_SIZE = 20 << 20  # bytes of all files
 
@@ -99,6 +100,8 @@ class _Closure:
         """Have modules looked at, with the packages that they are in."""
         for name in names:
             parts = name.split(".") if name not in {"", *MAINS} else []
+            if parts[:1] == [_OURS]:
+                continue
             for end in range(1, len(parts) + 1):
                 whole = ".".join(parts[:end])
                 if whole not in self._seen:

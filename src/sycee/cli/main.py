@@ -67,6 +67,7 @@ SECTIONS = {
         "keygen": "Make a pair of signing keys.",
         "sign": "Sign a model: weights, card and context as one.",
         "verify": "Prove that a model is what was signed.",
+        "replay": "Prove that a model comes out the same here.",
         "export": "Copy a model to serve it without Git.",
     },
     "Settings": {

@@ -113,7 +113,7 @@ def _model(source: Portable, data: list[dict[str, Any]]) -> dict[str, Any]:
             "description": values.get("description"),
             "hashes": parts[0]["hashes"] if len(parts) == 1 else [],
             "licenses": _licenses(values.get("license")),
-            "pedigree": _pedigree(source),
+            "pedigree": _pedigree(values),
             "externalReferences": list(_references(source)),
             "properties": list(_properties(source)),
             "components": parts,
@@ -138,30 +138,24 @@ def _licenses(text: str | None) -> list[dict[str, Any]]:
     return [{"license": {"name": text}}]
 
 
-def _pedigree(source: Portable) -> dict[str, Any]:
-    values = source.card.values
+def _pedigree(values: Mapping[str, Any]) -> dict[str, Any]:
     base, code = values.get("lineage", {}).get("base_model", {}), values.get("code", {})
     commit = {"uid": code.get("commit"), "url": web_address(code.get("repo"))}
+    ancestor = {
+        "type": "machine-learning-model",
+        "name": base.get("name"),
+        "version": base.get("revision"),
+        "hashes": _hashes(sha256=base.get("sha256")),
+    }
     patches = [one for one in values.get("context", ()) if one["path"].endswith(".patch")]
     return _known(
         {
-            "ancestors": list(_ancestors(source)),
+            "ancestors": [_known(ancestor)] if "name" in base else [],
             "commits": [_known(commit)] if "commit" in code else [],
             "patches": [{"type": "unofficial", "diff": {"url": quote(one["path"])}} for one in patches],
-            "notes": f"relation to the base model: {base['relation']}" if "relation" in base else None,
+            "notes": f"relation to the ancestor: {base['relation']}" if "relation" in base else None,
         }
     )
-
-
-def _ancestors(source: Portable) -> Iterator[dict[str, Any]]:
-    """Yield the base model, then the version before this one."""
-    lineage = source.card.values.get("lineage", {})
-    base = lineage.get("base_model", {})
-    if "name" in base:
-        facts = {"name": base["name"], "version": base.get("revision"), "hashes": _hashes(sha256=base.get("sha256"))}
-        yield _known({"type": "machine-learning-model", **facts})
-    if lineage.get("parent_version"):
-        yield {"type": "machine-learning-model", "name": source.name, "version": lineage["parent_version"]}
 
 
 def _references(source: Portable) -> Iterator[dict[str, Any]]:

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from sycee.core.modelfolder import Names, Part
 from sycee.core.progress import SILENT, Progress
-from sycee.digest import Algorithm, sha256_hex
+from sycee.digest import sha256_hex
 from sycee.errors import Conflict, DigestMismatch, NotFound
 from sycee.formats import sums
 from sycee.formats.statement import Resource, Statement
-from sycee.system.atomic import default_mode, fsync, fsync_dir, hold, sweep, temp_name, write_all
-from sycee.system.onepass import OnBytes, hash_fd
-from sycee.system.refusals import FULL, naming
+from sycee.ops.copying import Copying
+from sycee.system.atomic import fsync_dir, hold, sweep, temp_name
 from sycee.trust import content
 from sycee.trust.content import Signed
 from sycee.trust.folder import Folder
@@ -48,33 +47,6 @@ class Exported:
     verified: bool
 
 
-class _Copying:
-    """The reader that writes what it hashed."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def take(self, folder: Folder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
-        with folder.opened(name) as source, self._created(name) as sink:
-            return hash_fd(source, algorithm, sink=sink, on_bytes=on_bytes)
-
-    def keep(self, name: str, data: bytes) -> None:
-        with self._created(name) as sink:
-            write_all(sink, data)
-
-    @contextmanager
-    def _created(self, name: str) -> Iterator[int]:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, default_mode())
-        try:
-            with naming(path, only=FULL):
-                yield fd
-            fsync(fd)
-        finally:
-            os.close(fd)
-
-
 def export(model: Path, target: Path, *, key: Path | PublicKey | None = None, progress: Progress = SILENT) -> Exported:
     """Copy a model folder without what only Git and DVC need.
 
@@ -93,7 +65,7 @@ def export(model: Path, target: Path, *, key: Path | PublicKey | None = None, pr
     with _appearing(target) as temporary:
         identity, weights = _copy_signed(model, temporary, key, progress)
         with Folder(model) as folder:
-            _copy_beside(folder, _Copying(temporary), weights)
+            _copy_beside(folder, Copying(temporary), weights)
         files = sum(1 for path in temporary.rglob("*") if path.is_file())
     return Exported(target, identity, files, verified=key is not None)
 
@@ -134,7 +106,7 @@ def _copy_signed(
     if key is None:
         return _copy_by_sums(model, root, progress)
     public = key if isinstance(key, PublicKey) else load_public(key)
-    verified = verify(Request(model, public), reader=_Copying(root), progress=progress)
+    verified = verify(Request(model, public), reader=Copying(root), progress=progress)
     return verified.identity, verified.weights
 
 
@@ -148,7 +120,7 @@ def _copy_by_sums(model: Path, root: Path, progress: Progress) -> tuple[str, fro
         signed = Signed.of(Statement("", tuple(Resource(*pair) for pair in listed.items()), (), {}))
         listing = folder.scan()
         problems = content.set_problems(folder, signed, listing)
-        reader = _Copying(root)
+        reader = Copying(root)
         found = content.read_all(folder, signed, listing, reader, skip=frozenset(), progress=progress)
     if problems := [*problems, *found.problems]:
         lines = "".join(f"\n  {problem}" for problem in problems)
@@ -158,7 +130,7 @@ def _copy_by_sums(model: Path, root: Path, progress: Progress) -> tuple[str, fro
     return sums.identity(text), signed.weights
 
 
-def _copy_beside(folder: Folder, reader: _Copying, weights: frozenset[str]) -> None:
+def _copy_beside(folder: Folder, reader: Copying, weights: frozenset[str]) -> None:
     files = folder.scan().files
     for name in Names.make(files, weights).of(*_BESIDE):
         if not (reader.root / name).exists():  # another tool's bundle may have signed it

@@ -28,6 +28,8 @@ from sycee.ops.facts import with_facts
 from sycee.ops.former import clear_former_weights
 from sycee.ops.frozen import Frozen, FrozenFile, Inference, Kept, Request
 from sycee.ops.gather import card_values, finished
+from sycee.ops.golden import PLACE, capture_inference, with_inference
+from sycee.ops.goldenplace import keep as keep_golden
 from sycee.ops.place import Bring, gather_weights
 from sycee.ops.project import Project
 from sycee.ops.taking import ingest
@@ -158,7 +160,7 @@ def run(request: Request) -> Frozen:
     1. The folder, and the weights in it.
     2. Weights into the cache, hashed in the same pass.
     3. Signatures that no longer hold go aside.
-    4. The context, then the card that binds it.
+    4. The context with golden samples (large ones into the cache), then the card that binds it.
     5. Pointers, which name the card.
     6. The model's entry in DVC's list of models, if it has none.
 
@@ -263,19 +265,24 @@ class _Freeze:
         values = card_values(self.request, self.project, previous, context, self.steps)
         bring = Bring(folder, repo, aside, self.steps)
         weights = gather_weights(self.request, bring)
-        if self.request.saved:
-            clear = partial(clear_former_weights, folder, self.project, previous, bring)
-            self.changed += self.steps.run("what of the version before has to go", clear, [])
         files = tuple(file for name in weights.files if (file := self._digested(name)))
         if not files:
             self.steps.complete = False
             self.steps.warn("no weights were found; name them: weights=…")
         values = with_facts(values, self.request, files, self.steps)
+        inference = capture_inference(self.request, files, self.steps)
+        context = (*context, *inference.parts)
+        values = with_inference(values, inference, context)
         aside.take(stale_signatures(folder))
+        if self.request.saved:
+            clear = partial(clear_former_weights, folder, self.project, previous, bring)
+            self.changed += self.steps.run("what of the version before has to go", clear, [])
         aside.take(former_context(folder, previous, [part.path for part in context]))
         for part in context:
             self._write(part.path, part.data)
-        self._keep_in_git([part.path for part in context])
+        self.changed = [path for path in self.changed if folder / PLACE not in path.parents]
+        self.changed += keep_golden(self.request, context, self.project, aside, self.steps)
+        self._keep_in_git([part.path for part in context if folder / part.path in self.changed])
         self._write_attributes()
         written, files = self._write_card_and_pointers(values, files)
         self._list(written, files)
@@ -355,7 +362,10 @@ class _Freeze:
     def _keep_in_git(self, names: Sequence[str]) -> None:
         """See that no rule for other files, like ``data/`` or ``*.patch``, keeps the context out of Git."""
         if self._ignored(names):
-            self._write(f"{FOLDER}/{modelfolder.IGNORE_FILE}", b"!*\n")
+            name = f"{FOLDER}/{modelfolder.IGNORE_FILE}"
+            path = self.request.path / name
+            present = path.read_bytes() if kind_at(path) == "file" else b""
+            self._write(name, b"!*\n" + present.replace(b"!*\n", b""))
             if left := self._ignored(names):
                 self.steps.warn(f"Git ignores {min(left)}: take the rule away that names its folder")
 

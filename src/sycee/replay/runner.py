@@ -7,6 +7,7 @@ What it prints is kept for a message, up to a limit. It ends with us, and whatev
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -43,6 +44,7 @@ _OF_THE_MACHINE = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
 # What may be taken over from the record: it changes how is computed, and nothing else.
 _NUMERIC = ("OMP_", "MKL_", "OPENBLAS_", "ONEDNN_", "DNNL_", "ATEN_", "NPY_", "CUBLAS_", "NVIDIA_TF32_", "TF_")
 _TAKEN = ("PYTHONHASHSEED", "LANG", "LANGUAGE", "TZ", "TOKENIZERS_PARALLELISM")
+_PATH_MARKS = {"/", "\\", "<"}  # the last one stands for a path that was not recorded
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -64,6 +66,7 @@ class Job(NamedTuple):
         items: The samples.
         how: See :class:`How`.
         machine: The file whose ``collect`` gives the fingerprint of a process; None for no fingerprint.
+        aux: A folder whose files the code finds in its working folder; None for an empty one.
     """
 
     python: Path
@@ -73,6 +76,7 @@ class Job(NamedTuple):
     items: Sequence[Item]
     how: "How"
     machine: Path | None = None
+    aux: Path | None = None
 
 
 class How(NamedTuple):
@@ -80,6 +84,7 @@ class How(NamedTuple):
 
     Attributes:
         threads: Threads of the numeric libraries; None leaves it to them.
+        flags: The flags of the recorded fingerprint; those of torch that code sets are set.
         seeds: Set before each sample; empty for a model that is not stochastic.
         copies: How often a sample is repeated in its batch.
         recorded: Environment variables of the record; those that change how is computed are taken over.
@@ -89,6 +94,7 @@ class How(NamedTuple):
     """
 
     threads: int | None = None
+    flags: Mapping[str, str] = {}
     seeds: Mapping[str, int] = {}
     copies: int = 1
     recorded: Mapping[str, str] = {}
@@ -119,6 +125,7 @@ class Observed(NamedTuple):
         samples: For each sample id and stages with their leaves, as in ``docs/spec/golden.md``.
         tensors: The file with every tensor, under ``<id>/<stage>/<path>``.
         packages: Normalised name to version of every installed distribution.
+        loaded: Names of the distributions that the process used; None if its Python cannot say.
         fingerprint: What the fingerprint's collector found; None if it was not asked.
         network: ``none`` or ``blocked``: who kept the process from it, the system or Python.
         fault: What user code did wrong; the samples before it are there.
@@ -129,6 +136,7 @@ class Observed(NamedTuple):
     samples: Sequence[Mapping[str, Any]]
     tensors: bytes
     packages: Mapping[str, str]
+    loaded: Sequence[str] | None
     fingerprint: Mapping[str, Any] | None
     network: str
     fault: Fault | None
@@ -146,6 +154,8 @@ def run(job: Job) -> Observed:
         place = Path(scratch).resolve()
         for name in ("home", "tmp", "work", "out", "files", "inputs"):
             (place / name).mkdir()
+        if job.aux and job.aux.is_dir():
+            shutil.copytree(job.aux, place / "work", dirs_exist_ok=True)
         request = place / "request.json"
         request.write_text(json.dumps(_request(job, place)), encoding="utf-8")
         log, code = _watched(job, place, request)
@@ -163,7 +173,12 @@ def _request(job: Job, place: Path) -> dict[str, Any]:
         "sycee": str(Path(sycee.__file__).resolve().parent.parent),
         "model": str(job.model.resolve()),
         "entry": dict(job.entry),
-        "call": {"threads": job.how.threads, "seeds": dict(job.how.seeds), "copies": job.how.copies},
+        "call": {
+            "threads": job.how.threads,
+            "flags": dict(job.how.flags),
+            "seeds": dict(job.how.seeds),
+            "copies": job.how.copies,
+        },
         "samples": samples,
         "machine": str(job.machine) if job.machine else None,
         "scratch": str(place / "files"),
@@ -183,7 +198,7 @@ def environment(how: How, place: Path) -> dict[str, str]:
         **{name: how.environ[name] for name in _OF_THE_MACHINE if name in how.environ},
         "LANG": "C.UTF-8",
         "TZ": "UTC",
-        **{name: value for name, value in taken.items() if "/" not in value or name == "TZ"},
+        **{name: value for name, value in taken.items() if name == "TZ" or not _PATH_MARKS & {*value}},
         **(dict.fromkeys(_THREADS, str(how.threads)) if how.threads else {}),
         **how.switches,
         **_ALWAYS,
@@ -269,6 +284,7 @@ def _read(out: Path, log: str, code: int) -> Observed:
         samples=found["samples"],
         tensors=tensors.read_bytes(),
         packages=found["packages"],
+        loaded=found["loaded"],
         fingerprint=found["fingerprint"],
         network=found["network"],
         fault=Fault(**found["error"]) if found["error"] else None,

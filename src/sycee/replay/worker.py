@@ -50,6 +50,7 @@ def main(request_file: str) -> None:
     except child.stages.Failed as failed:
         observed["error"] = failed.fault
     observed["packages"] = packages()
+    observed["loaded"] = loaded()
     machine = request.get("machine")
     observed["fingerprint"] = _module("_sycee_machine", Path(machine)).collect() if machine else None
     out = Path(request["out"])
@@ -92,10 +93,31 @@ def _entry(name: str, source: Path, child: Any) -> Any:
 
 
 def _apply(call: dict[str, Any]) -> None:
-    """Set threads of frameworks that were imported; the others follow the environment."""
+    """Set threads and flags of torch, if it was imported; other libraries follow the environment."""
     torch: Any = sys.modules.get("torch")
-    if torch is not None and call["threads"]:
+    if torch is None:
+        return
+    if call["threads"]:
         torch.set_num_threads(call["threads"])
+    flags = call["flags"]
+    for name, setter in _SETTERS.items():
+        if flags.get(f"torch.{name}") is not None:
+            setter(torch, flags[f"torch.{name}"])
+
+
+# Flags of the fingerprint that code sets for a whole process, to what sets them.
+_SETTERS: dict[str, Any] = {
+    "get_default_dtype": lambda torch, value: torch.set_default_dtype(getattr(torch, value.rpartition(".")[2])),
+    "get_float32_matmul_precision": lambda torch, value: torch.set_float32_matmul_precision(value),
+    "are_deterministic_algorithms_enabled": lambda torch, value: torch.use_deterministic_algorithms(value == "True"),
+    "is_deterministic_algorithms_warn_only_enabled": lambda torch, value: torch.use_deterministic_algorithms(
+        torch.are_deterministic_algorithms_enabled(), warn_only=value == "True"
+    ),
+    "backends.cudnn.benchmark": lambda torch, value: setattr(torch.backends.cudnn, "benchmark", value == "True"),
+    "backends.cudnn.deterministic": lambda torch, value: setattr(
+        torch.backends.cudnn, "deterministic", value == "True"
+    ),
+}
 
 
 def _package(name: str, folder: Path) -> Any:
@@ -205,8 +227,21 @@ def packages() -> dict[str, str]:
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
         if name:
-            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
+            found.setdefault(_normal(name), distribution.version)
     return found
+
+
+def loaded() -> list[str] | None:
+    """Return the normalised names of the distributions of which something was imported; None if Python cannot say."""
+    owners: Any = getattr(metadata, "packages_distributions", None)  # Python 3.10
+    if owners is None:
+        return None
+    tops = {name.partition(".")[0] for name in sys.modules}
+    return sorted({_normal(name) for top, names in owners().items() if top in tops for name in names})
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 if __name__ == "__main__":

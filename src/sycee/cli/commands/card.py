@@ -79,8 +79,7 @@ def _record_rows(one: Listed) -> Iterable[tuple[str, str]]:
         yield one.name, shown(f"cannot be read: {one.fault}")
         return
     yield one.name, f"{one.record.kind} of {one.record.recorded}, about {one.about}, {_WORTH[one.signature]}"
-    if one.record.kind == "evaluation":  # the content of others is for machines, and long: see --json
-        yield from ((f"  {name}", text) for name, text in rows(one.record.content))
+    yield from ((f"  {name}", text) for name, text in rows(one.record.content))
 
 
 def _table(pairs: Iterable[tuple[str, str]]) -> None:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from .stages import Outcome
     from .values import Leaf, Tensor
 
+MAX_TEXT = 1 << 16  # characters of a text that is kept; of a longer one, the digest
+
 
 def sample(outcome: Outcome, tensors: dict[str, Tensor]) -> dict[str, Any]:
     """Return a sample's leaves, and put its tensors under ``<id>/<stage>/<path>`` into ``tensors``."""
@@ -22,7 +24,7 @@ def sample(outcome: Outcome, tensors: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def leaf_form(leaf: Leaf) -> dict[str, Any]:
-    """Return one leaf; of a tensor and of bytes, type and digest."""
+    """Return one leaf; of a tensor, of bytes and of a long text, the digest."""
     form: dict[str, Any] = {"path": leaf.path, "kind": leaf.kind}
     if leaf.kind == "tensor":
         dtype, shape, data = leaf.value
@@ -31,6 +33,8 @@ def leaf_form(leaf: Leaf) -> dict[str, Any]:
         return {**form, "sha256": _sha256(leaf.value)}
     if leaf.kind == "number":
         return {**form, "value": leaf.value.hex() if isinstance(leaf.value, float) else leaf.value}
+    if leaf.kind == "text" and len(leaf.value) > MAX_TEXT:
+        return {**form, "sha256": _sha256(leaf.value.encode())}
     return form if leaf.kind == "none" else {**form, "value": leaf.value}
 
 

@@ -87,6 +87,12 @@ class Runner:
         self._settings = settings
         self._model: list[Any] = []
 
+    def seeded(self, seeds: Mapping[str, int]) -> Runner:
+        """Return one that sets seeds before each sample, with the same model."""
+        twin = Runner(self._functions, self._settings._replace(seeds=seeds))
+        twin._model = self._model
+        return twin
+
     def run(self, samples: Sequence[tuple[str, Stored]]) -> list[Outcome]:
         """Run all samples, each with its id, one after the other.
 

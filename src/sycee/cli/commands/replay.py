@@ -1,0 +1,111 @@
+"""``sycee replay``."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from sycee.cli.context import Context, pass_context
+from sycee.cli.words import table
+from sycee.errors import ReplayMismatch, UsageError
+from sycee.formats.golden import STAGES
+from sycee.formats.replay import LEVELS, Change, Compared, Report, render
+from sycee.ops.replay import Replayed, ReplayRequest, replay
+from sycee.replay.runner import TIMEOUT
+
+_SHOWN = 8  # changes of each sort; JSON has all
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.option("--key", "-k", metavar="FILE", help="The public key that must have signed, PEM.")
+@click.option("--unsigned", is_flag=True, help="Trust the folder's own card, which anybody could have written.")
+@click.option("--inputs", metavar="DIR", help="Where the samples are, if the version keeps only their digests.")
+@click.option(
+    "--waive", "waived", multiple=True, type=click.Choice(STAGES), help="Accept differences of this stage; repeatable."
+)
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=TIMEOUT, metavar="SECONDS", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@pass_context
+def command(ctx: Context, model: str, **options: Any) -> None:
+    r"""Run a version's golden samples here, and compare with what they gave when it was frozen.
+
+    The folder is verified first, and a private copy of it is used. Its own source runs in a process that has no
+    network, no home, and of this environment only the installed packages. Preprocessed samples must be equal to the
+    bit; outputs too, where machine and packages are the same, and else within the noise that was measured when the
+    model was frozen. What differs is named, with what may be the cause.
+
+    \b
+    Examples:
+      sycee replay models/bert --key release.key.pub
+      sycee replay models/bert --unsigned --json
+
+    \b
+    Exit codes: 0 reproduced; 15 comes out differently; 1 the frozen code does not run here, so nothing is known of its
+    results; 10 to 14 the folder is not what was signed; 2 wrong usage.
+    """
+    if bool(options["key"]) == options["unsigned"]:
+        raise UsageError(
+            "whom to trust was not said" if not options["key"] else "--key and --unsigned exclude each other",
+            hint="--key FILE demands a signature; --unsigned compares the folder with its own card",
+        )
+    done = replay(
+        ReplayRequest(
+            folder=ctx.path(model),
+            key=ctx.path(options["key"]) if options["key"] else None,
+            inputs=ctx.path(options["inputs"]) if options["inputs"] else None,
+            waived=frozenset(options["waived"]),
+            timeout=options["timeout"],
+            environ=ctx.environ,
+            progress=ctx.progress,
+        )
+    )
+    _show(ctx, done, as_json=options["as_json"])
+    if not done.reproduced:
+        click.get_current_context().exit(ReplayMismatch.exit_code)
+
+
+def _show(ctx: Context, done: Replayed, *, as_json: bool) -> None:
+    report = done.report
+    if as_json:
+        ctx.out(render(report).decode().rstrip("\n"))
+        return
+    if done.signer is None:
+        ctx.warn("not verified: the folder was compared with its own card alone, which anybody could have written")
+    for note in report.notes:
+        ctx.say(f"note: {note}")
+    ctx.out(f"{report.result:<10}  {done.label}: {report.verdict}")
+    ctx.out(table(["stage", "equal", "samples", "largest deviation"], list(_rows(report))))
+    _changes(ctx, "can be the cause", report.can)
+    _changes(ctx, "cannot be the cause", report.cannot)
+
+
+def _rows(report: Report) -> Iterator[list[str]]:
+    for stage in STAGES:
+        found = [one for one in report.stages if one.stage == stage]
+        if found:
+            level = min((one.level for one in found), key=LEVELS.index)
+            waived = " (waived)" if stage in report.waived else ""
+            yield [stage, f"{level}{waived}", str(len(found)), _deviation(found)]
+
+
+def _deviation(found: Sequence[Compared]) -> str:
+    largest = [one.max_rel for one in found]
+    if None in largest:
+        return "not to be measured"
+    return f"{max(filter(None, largest)):.2g} of its size (RMS)" if any(largest) else "none"
+
+
+def _changes(ctx: Context, title: str, changes: Sequence[Change]) -> None:
+    if changes:
+        ctx.out(f"{title}:")
+        for change in changes[:_SHOWN]:
+            ctx.out(f"  {change.area} {change.name}: {_value(change.here)} here, {_value(change.frozen)} when frozen")
+        if len(changes) > _SHOWN:
+            ctx.out(f"  and {len(changes) - _SHOWN} more")
+
+
+def _value(text: str) -> str:
+    if not text:
+        return "none"
+    return text if len(text) <= 60 else f"{text[:57]}…"

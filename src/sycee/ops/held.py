@@ -1,0 +1,104 @@
+"""The bytes that a replay works on: a private copy of a model folder, each byte compared on its way.
+
+With a key they are compared with what was signed. Without one they are compared with the folder's own card, which
+anybody could have written: that finds what broke, not who did it.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from sycee.core import modelfolder
+from sycee.core.modelfolder import Names, Part
+from sycee.core.progress import SILENT, Progress
+from sycee.digest import sha256_hex
+from sycee.errors import DigestMismatch, NotFound
+from sycee.formats import card as card_format
+from sycee.formats.card import Card
+from sycee.formats.statement import Resource, Statement
+from sycee.ops.copying import Copying
+from sycee.trust import content
+from sycee.trust.content import PARSED, Signed
+from sycee.trust.folder import Folder, Problem
+from sycee.trust.keys import PublicKey, load_public
+from sycee.trust.verify import Request, verify
+
+
+class Held(NamedTuple):
+    """A private copy.
+
+    Attributes:
+        folder: Where it is; gone when the replay ends.
+        name: The model's name.
+        version: Its version label, or None.
+        identity: ``sycee:`` and the identity of the signed version; without a key ``card:`` and the card's sha256.
+        signer: The fingerprint of the key; None without one.
+        card: Its card, or None.
+    """
+
+    folder: Path
+    name: str
+    version: str | None
+    identity: str
+    signer: str | None
+    card: Card | None
+
+
+@contextmanager
+def held(model: Path, key: Path | PublicKey | None, *, progress: Progress = SILENT) -> Iterator[Held]:
+    """Give a private copy of a model folder, gone at the end of the block.
+
+    Args:
+        model: The model folder.
+        key: The key that must have signed, or its file; None compares with the folder's own card.
+        progress: Where to announce the bytes read.
+
+    Raises:
+        VerificationError: If it is not what was signed, or not what its card says.
+        NotFound: If folder, key or card are not there.
+    """
+    with tempfile.TemporaryDirectory(prefix="sycee-", ignore_cleanup_errors=True) as top:
+        place = Path(top).resolve() / (model.absolute().name or "model")
+        place.mkdir(mode=0o700)
+        yield _by_card(model, place, progress) if key is None else _by_key(model, place, key, progress)
+
+
+def _by_key(model: Path, place: Path, key: Path | PublicKey, progress: Progress) -> Held:
+    public = key if isinstance(key, PublicKey) else load_public(key)
+    verified = verify(Request(model, public), reader=Copying(place, durable=False), progress=progress)
+    return Held(place, verified.name, verified.version, f"sycee:{verified.identity}", public.fingerprint, verified.card)
+
+
+def _by_card(model: Path, place: Path, progress: Progress) -> Held:
+    with Folder(model) as folder:
+        try:
+            data = folder.read(modelfolder.CARD, PARSED[modelfolder.CARD])
+        except NotFound:
+            raise NotFound(f"{model} has no {modelfolder.CARD}, so there is nothing to compare with") from None
+        card = card_format.parse(data, modelfolder.CARD)
+        listing = folder.scan()
+        bound = [Resource(file.path, file.sha256, file.size) for file in card.files]
+        bound += [Resource(file.path, file.sha256, file.size) for file in card.context]
+        signed = Signed.of(Statement("", tuple(bound), (), {}))
+        reader = Copying(place, durable=False)
+        missing = signed.resources.keys() - listing.files.keys()
+        problems = [Problem(name, "is named by the card and not here (sycee pull brings it)") for name in missing]
+        problems += content.read_all(folder, signed, listing, reader, skip=frozenset(), progress=progress).problems
+        _require_none(model, [*listing.problems, *problems])
+        names = Names.make(listing.files, [file.path for file in card.files])
+        for name in names.of(Part.CONTENT):
+            if name not in signed.resources:
+                reader.take(folder, name, "blake3", lambda _: None)
+    return Held(place, card.name or model.name, card.version, f"card:{sha256_hex(data)}", None, card)
+
+
+def _require_none(model: Path, problems: list[Problem]) -> None:
+    if problems:
+        lines = "".join(f"\n  {problem}" for problem in sorted(problems, key=str))
+        raise DigestMismatch(
+            f"{model} is not what its own card says:{lines}",
+            hint="restore the version (git checkout, sycee checkout), or freeze what is here",
+            problems=[problem.as_json() for problem in problems],
+        )

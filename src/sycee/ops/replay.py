@@ -1,0 +1,302 @@
+"""``sycee replay``: run the golden samples of a version here, and compare with what they gave when it was frozen.
+
+1  A private copy of the folder, each byte compared: by a key, or with its own card.
+2  The record, and the samples; private ones are brought.
+3  A process of its own runs the frozen source on them, without network.
+4  Its results are compared stage by stage; how equal they must be, the fingerprints say.
+5  If they differ: all that is not what it was, split into what can be the cause and what cannot.
+"""
+
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from sycee.capture import machine
+from sycee.core import explain
+from sycee.core.compare import Comparison, StageResult, compare
+from sycee.core.explain import Change, Explanation
+from sycee.core.progress import SILENT, Progress
+from sycee.digest import sha256_hex
+from sycee.errors import CannotRun, ContextMismatch, FormatError, NotFound
+from sycee.formats import fingerprint, golden, requirements, tensorfile
+from sycee.formats.fingerprint import Fingerprint
+from sycee.formats.golden import STAGES, Golden, Sample, Stage
+from sycee.formats.replay import Mode, Report
+from sycee.formats.tensorfile import Tensor
+from sycee.ops.context import LOCK
+from sycee.ops.golden import AUX, MACHINE, PLACE, RECORD, SOURCE, companions
+from sycee.ops.held import Held, held
+from sycee.replay import results
+from sycee.replay.child.samples import Stored
+from sycee.replay.results import Results
+from sycee.replay.runner import TIMEOUT, How, Item, Job, Observed, run
+from sycee.system.onepass import digest_file
+from sycee.system.tree import scan
+from sycee.trust.keys import PublicKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayRequest:
+    """What to replay, and how.
+
+    Attributes:
+        folder: The model's folder.
+        key: The key that must have signed, or its file; None compares the folder with its own card.
+        inputs: A folder with the samples of a version that keeps only their digests.
+        waived: Stages whose differences are accepted.
+        timeout: Seconds for all samples.
+        environ: The environment, of which only what describes the machine is taken.
+        progress: Where to announce the bytes read.
+    """
+
+    folder: Path
+    key: Path | PublicKey | None
+    inputs: Path | None = None
+    waived: frozenset[Stage] = frozenset()
+    timeout: float = TIMEOUT
+    environ: Mapping[str, str] = field(default_factory=dict)
+    progress: Progress = SILENT
+
+
+class Frozen(NamedTuple):
+    """The record of a version.
+
+    Attributes:
+        golden: What is in ``golden.json``.
+        tensors: Those that are stored.
+        on: The fingerprint of the process that made it.
+    """
+
+    golden: Golden
+    tensors: Mapping[str, Tensor]
+    on: Fingerprint
+
+
+class Replayed(NamedTuple):
+    """How a replay came out.
+
+    Attributes:
+        report: What ``replay.json`` says.
+        version: The version's label, or None.
+        signer: The fingerprint of the key that signed it; None where none was given.
+    """
+
+    report: Report
+    version: str | None
+    signer: str | None
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether everything is as equal as it must be here."""
+        return self.report.result == "reproduced"
+
+    @property
+    def label(self) -> str:
+        """The model's name, with the version's label if it has one."""
+        return f"{self.report.model}@{self.version}" if self.version else self.report.model
+
+    def __repr__(self) -> str:
+        return f"<Replayed {self.label}: {self.report.result}, {self.report.verdict}>"
+
+
+def replay(request: ReplayRequest) -> Replayed:
+    """Run the golden samples of a version in a process of its own, in this Python's environment.
+
+    Raises:
+        VerificationError: If the folder is not what was signed, or not what its card says.
+        NotFound: If it has no golden samples, or the private ones are not brought.
+        CannotRun: If the frozen code does not run here: nothing is known of its results then.
+    """
+    with held(request.folder, request.key, progress=request.progress) as copy:
+        frozen = read_frozen(copy)
+        items = items_of(frozen.golden, copy.folder, request.inputs)
+        with request.progress.start(f"replaying {copy.name}", None):
+            observed = run(_job(copy.folder, frozen, items, request))
+        if observed.fault:
+            raise CannotRun(
+                f"the frozen code does not run here: {observed.fault}",
+                hint="look for a package that is missing or of another version than in context/requirements.lock",
+            )
+        here = fingerprint.read(observed.fingerprint, "the fingerprint of the replay")
+        changes = [*explain.differences(frozen.on, here), *_changed_files(copy.folder, frozen.golden)]
+        changes += _changed_packages(copy.folder, observed)
+        outcome = Outcome("here", observed.network, results.of_process(observed), here, changes, observed.loaded)
+        return judged(copy, frozen, outcome, request.waived)
+
+
+def read_frozen(copy: Held) -> Frozen:
+    """Return the record of a version.
+
+    Raises:
+        NotFound: If it has none.
+        ContextMismatch: If its parts do not belong together, or are malformed.
+    """
+    try:
+        record = golden.parse((copy.folder / RECORD).read_bytes(), RECORD)
+        on = fingerprint.parse((copy.folder / MACHINE).read_bytes(), MACHINE)
+        return Frozen(record, _tensors(copy.folder, record), on)
+    except FileNotFoundError:
+        raise NotFound(
+            f"{copy.name} has no golden samples, so there is nothing to replay",
+            hint="freeze it with predict=… and samples=[…]",
+        ) from None
+    except FormatError as error:
+        raise ContextMismatch(f"the golden samples are malformed: {error.message}") from error
+
+
+def _tensors(folder: Path, record: Golden) -> Mapping[str, Tensor]:
+    if record.tensors is None:
+        return {}
+    data = (folder / PLACE / record.tensors.path).read_bytes()
+    if sha256_hex(data) != record.tensors.sha256:
+        raise ContextMismatch(f"{record.tensors.path} is not the file that {RECORD} names")
+    return tensorfile.parse(data, record.tensors.path)
+
+
+def items_of(record: Golden, folder: Path, inputs: Path | None) -> list[Item]:
+    """Return the samples of a record.
+
+    Args:
+        record: The record.
+        folder: The model's folder.
+        inputs: Where the private ones are, under any name.
+
+    Raises:
+        NotFound: If one is not there.
+        ContextMismatch: If one is not what the record says.
+    """
+    brought = _by_digest(inputs) if inputs else {}
+    return [
+        Item(one.id, Stored(one.input.kind, _input(one, folder, brought), one.input.name)) for one in record.samples
+    ]
+
+
+def _by_digest(inputs: Path) -> dict[str, Path]:
+    if not inputs.is_dir():
+        raise NotFound(f"there is no folder {inputs}", hint="name the folder with the samples: --inputs DIR")
+    paths = [inputs / entry.relpath for entry in scan(inputs) if entry.kind == "file"]
+    return {sha256_hex(path.read_bytes()): path for path in paths}
+
+
+def _input(sample: Sample, folder: Path, brought: Mapping[str, Path]) -> bytes:
+    wanted = sample.input.sha256
+    if sample.input.path is None:
+        if wanted not in brought:
+            raise NotFound(
+                f"sample {sample.id} is private: only its sha256 {wanted[:12]}… is kept",
+                hint="name a folder that has it, under any name: --inputs DIR",
+            )
+        return brought[wanted].read_bytes()
+    data = (folder / PLACE / sample.input.path).read_bytes()
+    if sha256_hex(data) != wanted:
+        raise ContextMismatch(f"{sample.input.path} is not the sample that {RECORD} names")
+    return data
+
+
+def _job(folder: Path, frozen: Frozen, items: list[Item], request: ReplayRequest) -> Job:
+    call, facts = frozen.golden.call, frozen.on.facts
+    how = How(
+        threads=call.threads,
+        flags=facts["flag"],
+        seeds=call.seeds,
+        recorded=facts["env"],
+        environ=request.environ,
+        timeout=request.timeout,
+    )
+    return Job(
+        python=Path(sys.executable),
+        source=folder / SOURCE,
+        model=folder,
+        entry=frozen.golden.entry,
+        items=items,
+        how=how,
+        machine=Path(machine.__file__),
+        aux=folder / AUX,
+    )
+
+
+def _changed_files(folder: Path, record: Golden) -> Iterator[Change]:
+    """Yield which files are not those that the record was made with."""
+    made = record.made_with
+    yield from _changes("source", made.source, {name: folder / SOURCE / name for name in made.source})
+    yield from _changes("weights", made.weights, {name: folder / name for name in made.weights})
+    yield from _changes("aux", made.aux, {name: folder / name for name in made.aux})
+    for name in companions(folder, made.weights).keys() - made.aux.keys():
+        yield Change("aux", name, "", sha256_hex((folder / name).read_bytes()))
+
+
+def _changes(area: str, made: Mapping[str, str], files: Mapping[str, Path]) -> Iterator[Change]:
+    for name, digest in made.items():
+        here = digest_file(files[name]).sha256 if files[name].is_file() else ""
+        if here != digest:
+            yield Change(area, name, digest, here)
+
+
+def _changed_packages(folder: Path, observed: Observed) -> Iterator[Change]:
+    path = folder / LOCK
+    if not path.is_file():
+        return
+    for one in requirements.parse(path.read_bytes(), LOCK).requirements:
+        name = requirements.normal_name(one.name)
+        here = observed.packages.get(name, "")
+        if here != one.version and (observed.loaded is None or name in observed.loaded or not here):
+            yield Change("package", one.name, one.version, here)
+
+
+class Outcome(NamedTuple):
+    """What a run gave, and where.
+
+    Attributes:
+        mode: Which Python ran it.
+        network: Whether it had one.
+        found: What the samples gave.
+        here: The fingerprint of the process.
+        changes: What is not what it was.
+        loaded: The distributions that took part; None if it is not known.
+    """
+
+    mode: Mode
+    network: str
+    found: Results
+    here: Fingerprint
+    changes: Sequence[Change]
+    loaded: Collection[str] | None
+
+
+def judged(copy: Held, frozen: Frozen, outcome: Outcome, waived: Collection[Stage]) -> Replayed:
+    """Return how a run came out: how equal it is, how equal it must be, and what may be the cause."""
+    found = outcome.found
+    compared = compare(frozen.golden, frozen.tensors, found.stages, found.tensors, waived)
+    demanded = explain.demanded(frozen.on, outcome.here)
+    short = compared.below(demanded)
+    moved = short or compared.below("bit")
+    told = _explained(moved[0], compared, outcome) if moved else Explanation((), (), compared.words)
+    report = Report(
+        model=copy.name,
+        identity=copy.identity,
+        result="differs" if short else "reproduced",
+        verdict=told.verdict if short or not moved else f"as equal as it can be here: {told.verdict}",
+        mode=outcome.mode,
+        network=outcome.network,
+        demanded=demanded,
+        level=compared.level,
+        stages=tuple(one.told for one in compared.stages),
+        waived=tuple(sorted(waived)),
+        can=told.can,
+        cannot=told.cannot,
+    )
+    return Replayed(report, copy.version, copy.signer)
+
+
+def _explained(first: StageResult, compared: Comparison, outcome: Outcome) -> Explanation:
+    stages = outcome.found.stages.get(first.sample, {}).get(first.stage, ())
+    leaf = next((one for one in stages if first.first and one.path == first.first.path), None)
+    return explain.explain(
+        first.stage,
+        outcome.changes,
+        kind=explain.kind_of(leaf.dtype, leaf.shape) if leaf and leaf.kind in {"tensor", "text"} else "values",
+        equal={stage for stage in STAGES if all(one.level == "bit" for one in compared.stages if one.stage == stage)},
+        loaded=outcome.loaded,
+    )

@@ -1,0 +1,239 @@
+"""Replay: a version comes out the same, or it is named what differs and why."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rigs.golden import CODE, freeze_golden
+from rigs.signed import fixed_key
+from sycee.cli.main import main
+from sycee.digest import sha256_hex
+from sycee.errors import CannotRun, ContextMismatch, DigestMismatch, NotFound
+from sycee.formats.replay import parse
+from sycee.ops.replay import ReplayRequest, replay
+from sycee.ops.sign import sign
+from sycee.replay.runner import How
+
+SOURCE, GOLDEN = "context/source", "context/golden"
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory):
+    """A signed model with golden samples."""
+    place = tmp_path_factory.mktemp("frozen")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sycee.replay.calibrate.circumstances", lambda how: [("threads 1", How(1))])
+        freeze_golden(place / "model")
+    sign(place / "model", fixed_key())
+    (place / "k.pub").write_bytes(fixed_key().public.pem)
+    return place
+
+
+@pytest.fixture
+def model(frozen, tmp_path):
+    return Path(shutil.copytree(frozen / "model", tmp_path / "model"))
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*words):
+        code = main([str(word) for word in words])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+def plant(model, name, old, new):
+    """Change a file of a frozen model, and the card with it, so that only the record knows better."""
+    [path] = model.glob(name)
+    data = path.read_bytes()
+    assert old in data
+    changed = data.replace(old, new, 1)
+    path.write_bytes(changed)
+    card = model / "model_card.yaml"
+    text = card.read_text().replace(sha256_hex(data), sha256_hex(changed))
+    card.write_text(text.replace(f"size: {len(data)}\n", f"size: {len(changed)}\n"))
+    return path.relative_to(model).as_posix()
+
+
+def unsigned(model, **options):
+    return replay(ReplayRequest(folder=model, key=None, **options))
+
+
+def test_a_signed_version_comes_out_the_same(frozen, run):
+    code, out, err = run("replay", frozen / "model", "--key", frozen / "k.pub")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "reproduced  model@1.0.0: all samples are equal to the bit",
+        "stage         equal  samples  largest deviation",
+        "preprocessed  bit    2        none",
+        "output        bit    2        none",
+        "decision      bit    2        none",
+    ]
+
+
+def test_the_result_for_machines(frozen, run):
+    code, out, _ = run("replay", frozen / "model", "--key", frozen / "k.pub", "--json")
+    found = parse(out.encode(), "replay.json")
+    assert code == 0
+    assert (found.result, found.demanded, found.level, found.mode) == ("reproduced", "bit", "bit", "here")
+    assert found.network in {"none", "blocked"}
+    assert found.identity.startswith("sycee:")
+    assert len(found.stages) == 6
+    assert unsigned(frozen / "model").report.identity.startswith("card:")
+
+
+def test_nothing_is_left_in_the_folder(frozen):
+    before = sorted(frozen.rglob("*"))
+    unsigned(frozen / "model")
+    assert sorted(frozen.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "verdict"),
+    [
+        ("golden_code_*.py", b"x @ w", b"(x @ w).round(1)", "outputs differ: the source file golden_code_"),
+        ("golden_code_*.py", b"[None, :4]", b"[None, 3::-1]", "preprocessed values differ: the source file golden_"),
+        ("golden_code_*.py", b"argmax", b"argmin", "the source file golden_code_"),
+        ("golden_labels_*.py", b'"cat", "dog", "cow"', b'"a", "b", "c"', "the source file golden_labels_"),
+    ],
+)
+def test_a_changed_source_is_named(model, name, old, new, verdict):
+    file = plant(model, f"{SOURCE}/{name}", old, new).removeprefix(f"{SOURCE}/")
+    done = unsigned(model)
+    assert not done.reproduced
+    assert verdict in done.report.verdict
+    assert [change.name for change in done.report.can][:1] == [file]
+
+
+def test_a_sample_that_was_changed_is_no_sample(model):
+    data = (model / GOLDEN / "inputs/0.txt").read_bytes()
+    plant(model, f"{GOLDEN}/inputs/0.txt", data, b"abce")
+    with pytest.raises(ContextMismatch, match=r"inputs/0.txt is not the sample that context/golden/golden.json names"):
+        unsigned(model)
+
+
+def test_changed_weights_are_named(model):
+    data = (model / "w.npy").read_bytes()
+    plant(model, "w.npy", data[-8:], bytes(8))
+    done = unsigned(model)
+    assert "outputs differ: the weights file w.npy was changed" in done.report.verdict
+
+
+def test_what_was_signed_is_demanded_first(model, frozen, run):
+    plant(model, f"{SOURCE}/golden_code_*.py", b"x @ w", b"x * 0")
+    code, out, err = run("replay", model, "--key", frozen / "k.pub")
+    assert (code, out) == (11, "")
+    assert "is not what was signed" in err
+    (model / "w.npy").write_bytes(b"other")
+    with pytest.raises(DigestMismatch, match=r"is not what its own card says:\n  w.npy has"):
+        unsigned(model)
+    (model / "w.npy").unlink()
+    with pytest.raises(DigestMismatch, match=r"w.npy is named by the card and not here"):
+        unsigned(model)
+
+
+def test_a_difference_has_its_exit_code_and_its_cause(model, run):
+    plant(model, f"{SOURCE}/golden_code_*.py", b"[None, :4]", b"[None, 3::-1]")
+    code, out, err = run("replay", model, "--unsigned")
+    assert code == 15
+    assert out.startswith("differs     model@1.0.0: preprocessed values differ: the source file golden_code_")
+    assert "\ncan be the cause:\n  source golden_code_" in out
+    assert "not verified: the folder was compared with its own card alone" in err
+    assert json.loads(run("replay", model, "--unsigned", "--json")[1])["can"][0]["area"] == "source"
+
+
+def test_a_stage_can_be_waived_by_name(model, run):
+    plant(model, f"{SOURCE}/golden_code_*.py", b'.astype("float32")', b'.astype("float64")')
+    assert run("replay", model, "--unsigned")[0] == 15
+    assert run("replay", model, "--unsigned", "--waive", "preprocessed", "--waive", "output")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b"import numpy\n", b"import numpyy\n", r"import \(golden_code_\d+.py:1\): ModuleNotFoundError: No module"),
+        (b"x @ w", b"x @ w @ w", r"predict of sample 0 \(golden_code_\d+.py:11\): ValueError: matmul"),
+        (b"import numpy\n", b"import numpy, socket\nsocket.getaddrinfo('x', 1)\n", "a replay has no network"),
+    ],
+)
+def test_code_that_does_not_run_is_no_difference(model, run, old, new, message):
+    plant(model, f"{SOURCE}/golden_code_*.py", old, new)
+    with pytest.raises(CannotRun, match=message):
+        unsigned(model)
+    code, out, err = run("replay", model, "--unsigned")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: the frozen code does not run here: ")
+    assert "Traceback" not in err
+
+
+def test_whom_to_trust_has_to_be_said(frozen, run):
+    code, _, err = run("replay", frozen / "model")
+    assert code == 2
+    assert "--key FILE demands a signature; --unsigned compares the folder with its own card" in err
+    assert run("replay", frozen / "model", "--unsigned", "--key", "k")[0] == 2
+
+
+def test_a_version_without_samples_has_nothing_to_replay(tmp_path, run):
+    freeze_golden(tmp_path / "model", samples=[])
+    code, _, err = run("replay", tmp_path / "model", "--unsigned")
+    assert code == 1
+    assert "model has no golden samples, so there is nothing to replay" in err
+
+
+def test_private_samples_are_brought(tmp_path, monkeypatch):
+    monkeypatch.setattr("sycee.replay.calibrate.circumstances", lambda how: [])
+    model, inputs = tmp_path / "model", tmp_path / "mine"
+    freeze_golden(model, private_samples=True)
+    with pytest.raises(NotFound, match=r"sample 0 is private: only its sha256 88d4266fd4e6… is kept"):
+        unsigned(model)
+    with pytest.raises(NotFound, match="there is no folder"):
+        unsigned(model, inputs=inputs)
+    inputs.mkdir()
+    (inputs / "a").write_text("abcd")
+    with pytest.raises(NotFound, match="sample 1 is private"):
+        unsigned(model, inputs=inputs)
+    (inputs / "b").write_text("wxyz")
+    assert unsigned(model, inputs=inputs).reproduced
+
+
+@pytest.mark.parametrize("name", ["golden.json", "fingerprint.json"])
+def test_a_malformed_record_is_told(model, name):
+    plant(model, f"{GOLDEN}/{name}", b'"version": 1', b'"version": 2')
+    with pytest.raises(ContextMismatch, match="the golden samples are malformed: context/golden/"):
+        unsigned(model)
+
+
+def test_a_slow_model_is_not_waited_for_endlessly(model):
+    plant(model, f"{SOURCE}/golden_code_*.py", b"import numpy\n", b"import numpy, time; time.sleep(60)\n")
+    with pytest.raises(CannotRun, match="did not come to an end within 1 seconds"):
+        unsigned(model, timeout=1)
+
+
+HARMLESS = {
+    "LANG": "de_DE.UTF-8",
+    "TZ": "Asia/Tokyo",
+    "HOME": "/nowhere",
+    "PYTHONPATH": "/nowhere",
+    "PYTHONHASHSEED": "7",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "USER": "nobody",
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_a_user_has_set_raises_no_alarm(frozen, monkeypatch, name):
+    monkeypatch.setenv(name, HARMLESS[name])
+    done = unsigned(frozen / "model", environ={name: HARMLESS[name]})
+    assert (done.reproduced, done.report.level, done.report.can, done.report.cannot) == (True, "bit", (), ())
+
+
+def test_code_that_keeps_to_itself_is_needed(model):
+    assert "import numpy" in CODE  # of the frozen environment alone
+    plant(model, f"{SOURCE}/golden_code_*.py", b"import numpy\n", b"import numpy, rigs\n")  # found by PYTHONPATH here
+    with pytest.raises(CannotRun, match="No module named 'rigs'"):
+        unsigned(model)
