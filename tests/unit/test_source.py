@@ -338,6 +338,21 @@ def test_functions_of_c_and_of_packages_need_no_source():
     }
 
 
+def test_a_module_that_answers_whatever_it_is_asked_is_passed_over(project, called, monkeypatch):
+    class Namespace(types.ModuleType):  # as torch.classes is
+        def __getattr__(self, name):
+            return Namespace(f"{self.__name__}.{name}")
+
+    class Broken(types.ModuleType):
+        def __getattribute__(self, name):
+            raise RuntimeError(name)
+
+    monkeypatch.setitem(sys.modules, "answers", Namespace("answers"))
+    monkeypatch.setitem(sys.modules, "raises", Broken("raises"))
+    project(serve="def predict(x):\n    return x + 1\n")
+    assert called(closure({"predict": importlib.import_module("serve").predict})) == "4"
+
+
 def test_an_object_that_raises_at_every_look_is_a_warning():
     class Trap:
         def __getattr__(self, name):

@@ -79,11 +79,11 @@ def find_module(name: str) -> Module | None:
     Args:
         name: Absolute, with dots.
     """
-    if name in sys.modules:
-        loaded: object = sys.modules[name]  # some put other objects there
-        return _of_loaded(name, loaded) if isinstance(loaded, ModuleType) else None
     parent, _, _last = name.rpartition(".")
     try:
+        if name in sys.modules:
+            loaded: object = sys.modules[name]  # some put other objects there, and some of these answer anything
+            return _of_loaded(name, loaded) if isinstance(loaded, ModuleType) else None
         if not parent:
             spec = find_spec(name)
         else:
@@ -111,8 +111,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _texts(values: Iterable[object]) -> tuple[str, ...]:
-    return tuple(value for value in values if isinstance(value, str))
+def _texts(values: object) -> tuple[str, ...]:
+    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, Iterable) else ()
 
 
 def loaded_locals() -> Iterator[Module]:
