@@ -124,7 +124,7 @@ def test_a_decision_of_its_own_decides_for_the_output():
     assert [one.level for one in found.stages] == ["fail", "fail"]
     found = compared(made, output=LOGITS, decision={"label": "dog", "score": 0.9})
     assert [one.stage for one in found.below("bit")] == ["decision"]
-    assert found.words == "decision of sample 0: $.label is another"
+    assert found.words == "decision of sample 0: $.label was 'cat' and is 'dog'"
 
 
 def test_a_large_output_is_judged_by_its_slice_and_never_equal_to_the_bit_by_it():

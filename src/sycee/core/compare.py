@@ -10,6 +10,8 @@ from sycee.formats.golden import STAGES, Golden, Leaf, Sample, Stage, Stages, pl
 from sycee.formats.replay import LEVELS, Compared, Level, falls_short
 from sycee.formats.tensorfile import SLICE, Tensor, sliced
 
+__all__ = ["LEVELS", "Comparison", "LeafResult", "Level", "StageResult", "compare"]
+
 
 class LeafResult(NamedTuple):
     """How equal one value is.
@@ -62,14 +64,15 @@ class StageResult(NamedTuple):
     @property
     def words(self) -> str:
         """What is not equal, in a line."""
-        if self.verdict and not self.verdict.holds:
+        is_plain = self.first is not None and self.first.deviation is None
+        if self.verdict and not self.verdict.holds and not is_plain:
             return self.verdict.words
         return f"{self.first.path} {self.first.words}" if self.first else "equal to the bit"
 
     @property
     def told(self) -> Compared:
         """The same for a report."""
-        far = math.inf if self.max_rel == math.inf else 0.0
+        far = math.inf if self.first else 0.0
         deviation = (self.first and self.first.deviation) or Deviation(far, far, far, 0, same=False)
         return Compared(
             sample=self.sample,

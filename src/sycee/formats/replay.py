@@ -17,10 +17,11 @@ VERSION = 1
 MAX_SIZE = 64 << 20  # bytes
 
 Result = Literal["reproduced", "differs"]
-Mode = Literal["here", "rebuild", "process"]
+Mode = Literal["here", "rebuilt", "in process"]
 Level = Literal["fail", "decision", "numeric", "bit"]
 LEVELS: tuple[Level, ...] = get_args(Level)  # the worst first
 _DEMANDS = LEVELS[1:]
+_TEXTS = ("model", "label", "identity", "signer", "verdict")
 _NETWORKS = ("none", "blocked", "open")
 
 
@@ -71,7 +72,7 @@ class Report(NamedTuple):
 
     Attributes:
         model: The model's name; informs people.
-        identity: ``sycee:HEX`` of a signed version, ``card:HEX`` of one that is only frozen.
+        identity: ``sycee:HEX`` of a version whose signature was checked; else empty.
         result: Whether everything is as equal as it had to be.
         verdict: One line that a person understands.
         mode: Where it ran: the packages that are here, a rebuilt environment, or the calling process itself.
@@ -79,6 +80,8 @@ class Report(NamedTuple):
         demanded: How equal results had to be.
         level: How equal the worst is.
         stages: Every stage of every sample.
+        label: Its version label; may be empty.
+        signer: The fingerprint of the key; empty if none was checked.
         waived: Stages that did not count.
         can: What is other than it was and can explain the difference, the most likely first.
         cannot: What else is other than it was.
@@ -94,6 +97,8 @@ class Report(NamedTuple):
     demanded: Level
     level: Level
     stages: tuple[Compared, ...]
+    label: str = ""
+    signer: str = ""
     waived: tuple[str, ...] = ()
     can: tuple[Change, ...] = ()
     cannot: tuple[Change, ...] = ()
@@ -161,12 +166,10 @@ def parse(data: bytes, name: str) -> Report:
 
 
 def _report(reader: Reader, found: Mapping[str, Any]) -> Report:
-    model, identity, verdict = (reader.text(found[name], f"$.{name}") for name in ("model", "identity", "verdict"))
+    texts = {name: reader.text(found[name], f"$.{name}") for name in _TEXTS}
     return Report(
-        model=model,
-        identity=identity,
+        **texts,
         result=cast(Result, reader.choice(found["result"], "$.result", get_args(Result))),
-        verdict=verdict,
         mode=cast(Mode, reader.choice(found["mode"], "$.mode", get_args(Mode))),
         network=reader.choice(found["network"], "$.network", _NETWORKS),
         demanded=cast(Level, reader.choice(found["demanded"], "$.demanded", _DEMANDS)),
