@@ -110,6 +110,14 @@ def test_a_file_that_was_installed_by_its_path_is_known_by_the_installers_note(h
     assert asked == []
 
 
+def test_the_archive_of_a_checkout_is_no_file_of_an_index(house):
+    url = {"url": "https://a.example/me/six/archive/main.zip", "archive_info": {"hash": f"sha256={'a' * 64}"}}
+    install(make_wheel(house.path, "six", "1.0"), house.site, direct_url=url)
+    found, described, warnings = finish()
+    assert found.requirements == (Requirement("six", "1.0", "local"),)
+    assert (described.packages, warnings) == ((), ())
+
+
 def test_what_no_index_can_give_back_is_not_asked_for(house, asked):
     wheel = make_wheel(house.path, "six", "1.0")
     install(wheel, house.site, direct_url={"url": "file:///w", "dir_info": {"editable": True}})

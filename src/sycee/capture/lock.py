@@ -15,7 +15,7 @@ from sycee.capture import packages
 from sycee.capture.environment import requirement_of
 from sycee.capture.indexes import Files, Question, memory_of
 from sycee.formats import pylock, requirements
-from sycee.formats.pylock import Machine, Package, Pylock
+from sycee.formats.pylock import File, Machine, Package, Pylock, is_file_of
 from sycee.formats.requirements import Requirement, normal_name
 from sycee.system.usercache import user_cache
 from sycee.system.uv import find_uv
@@ -39,10 +39,17 @@ class Locks(NamedTuple):
 
 
 class Installed(NamedTuple):
-    """An installed distribution: what it is, and where its installer left its notes."""
+    """An installed distribution.
+
+    Attributes:
+        requirement: What it is.
+        notes: What its installer left behind.
+        archive: The file it came from, if the installer noted that.
+    """
 
     requirement: Requirement
     notes: metadata.Distribution
+    archive: File | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +98,36 @@ def begin(environ: Mapping[str, str], today: str) -> Locking:
         environ: The environment, with the user's settings of uv and pip.
         today: The date, as text; what no index has is asked for again the next day.
     """
-    found = [Installed(one, notes) for notes in metadata.distributions() if (one := requirement_of(notes))]
+    found = [_installed(one, notes) for notes in metadata.distributions() if (one := requirement_of(notes))]
     first = {normal_name(one.requirement.name): one for one in reversed(found)}
     installed = {one.requirement.pin: one for _name, one in sorted(first.items())}
-    wanted = [pin for pin, one in installed.items() if _is_of_an_index(one) and not packages.archive(one.notes)]
+    wanted = [pin for pin, one in installed.items() if _is_of_an_index(one) and not one.archive]
     uv = find_uv(environ)
     memory = memory_of(user_cache(environ), uv, today) if uv else None
     return Locking(installed, Question(wanted, uv, memory), uv is not None)
+
+
+def _installed(requirement: Requirement, notes: metadata.Distribution) -> Installed:
+    archive = packages.archive(notes)
+    if archive is None or is_file_of(normal_name(requirement.name), archive):
+        return Installed(requirement, notes, archive)
+    return Installed(requirement._replace(origin=requirement.origin or "local"), notes, None)  # main.zip of a checkout
 
 
 def _is_of_an_index(one: Installed) -> bool:
     return not one.requirement.origin and one.requirement.is_sound
 
 
-def _files_of(one: Installed, known: Sequence[pylock.File]) -> Files:
+def _files_of(one: Installed, known: Sequence[File]) -> Files:
     """Return the file that was installed, as far as can be told; else those that would be installed here today."""
-    if archive := packages.archive(one.notes):
-        return (archive,)
-    wheels = tuple(file for file in known if file.is_wheel)
+    if one.archive:
+        return (one.archive,)
+    name = normal_name(one.requirement.name)
+    named = tuple(file for file in known if is_file_of(name, file))
+    wheels = tuple(file for file in named if file.is_wheel)
     tags = packages.tags(one.notes)
     same = tuple(file for file in wheels if tags == packages.tags_of(file))
-    return same or wheels or tuple(known)[:1]
+    return same or wheels or named[:1]
 
 
 def _packages(installed: Mapping[str, Installed], files: Mapping[str, Files]) -> Iterable[Package]:

@@ -21,6 +21,7 @@ _CREATOR = "sycee"
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}\.(?:whl|tar\.gz|zip)")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]*")
+_SHA256 = re.compile("[0-9a-f]{64}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 _PYTHON = re.compile(r"[0-9]+(\.[0-9]+)+[A-Za-z0-9]*\+?")
 _MARKER = re.compile(
@@ -103,10 +104,39 @@ def render(lock: Pylock) -> bytes:
         FormatError: If a value would not be read back.
     """
     ordered = lock._replace(packages=_ordered(lock.packages))
-    data = "".join(f"{line}\n" for line in _lines(ordered)).encode()
-    if parse(data) != ordered:
+    names = {package.name for package in ordered.packages}
+    here = ordered.machine
+    if not (
+        len(names) == len(ordered.packages)
+        and all(map(_is_sound, ordered.packages))
+        and _PYTHON.fullmatch(here.python)
+        and _MARKER.fullmatch(_marker(here))
+    ):
         raise FormatError("pylock.toml would not be read as it was meant")
-    return data
+    return "".join(f"{line}\n" for line in _lines(ordered)).encode()
+
+
+def _is_sound(package: Package) -> bool:
+    """Tell whether every text is of a form that needs no escape and is read back."""
+    words = (package.name, package.installer or "x")
+    return (
+        all(map(_WORD.fullmatch, words))
+        and _VERSION.fullmatch(package.version) is not None
+        and package.name == normal_name(package.name)
+        and _SHA256.fullmatch(package.record or "0" * 64) is not None
+        and all(is_file_of(package.name, file) for file in package.files)
+    )
+
+
+def is_file_of(name: str, file: File) -> bool:
+    """Tell whether a file is named after its package, as all but archives of checkouts are.
+
+    Args:
+        name: The package's, in its normal form.
+        file: The file.
+    """
+    named = FILE_NAME.fullmatch(file.name) is not None and normal_name(file.name).startswith(name)
+    return named and _SHA256.fullmatch(file.sha256) is not None and (file.size or 0) >= 0
 
 
 def _ordered(packages: Iterable[Package]) -> tuple[Package, ...]:
@@ -120,12 +150,8 @@ def _by_name(files: Iterable[File]) -> tuple[File, ...]:
 
 def _lines(lock: Pylock) -> Iterator[str]:
     here = lock.machine
-    marker = (
-        f"sys_platform == '{here.system}' and platform_machine == '{here.machine}'"
-        f" and platform_python_implementation == '{here.implementation}'"
-    )
     yield 'lock-version = "1.0"'
-    yield f'environments = ["{marker}"]'
+    yield f'environments = ["{_marker(here)}"]'
     yield f'requires-python = "=={_minor(here.python)}.*"'
     yield f'created-by = "{_CREATOR}"'
     if not any(package.files for package in lock.packages):
@@ -137,6 +163,11 @@ def _lines(lock: Pylock) -> Iterator[str]:
     for package in lock.packages:
         if not package.files:
             yield from ("", "[[tool.sycee.unhashed]]", *_name(package), *_facts(package))
+
+
+def _marker(here: Machine) -> str:
+    system, machine = f"sys_platform == '{here.system}'", f"platform_machine == '{here.machine}'"
+    return f"{system} and {machine} and platform_python_implementation == '{here.implementation}'"
 
 
 def _minor(python: str) -> str:
@@ -255,9 +286,6 @@ def _read_package(value: object, path: str, reader: Reader, *, hashed: bool) -> 
     if foreign := [file.name for file in package.files if not normal_name(file.name).startswith(package.name)]:
         reader.fault(path, f"has {foreign[0]!r}, a file of another package")
     return package
-
-
-_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def _imported(value: object, path: str, reader: Reader) -> bool:
