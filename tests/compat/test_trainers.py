@@ -141,9 +141,7 @@ def test_the_trainer_does_not_begin_what_cannot_end(repo):
         spread.callback_handler.on_train_begin(spread.args, spread.state, spread.control)
 
 
-def lightning_module():
-    import lightning.pytorch as pl
-
+def lightning_module(pl):
     class Digits(pl.LightningModule):
         def __init__(self, width=3, rate=0.1):
             super().__init__()
@@ -165,9 +163,7 @@ def lightning_module():
     return Digits
 
 
-def fit_with_lightning(module, *callbacks, **options):
-    import lightning.pytorch as pl
-
+def fit_with_lightning(pl, module, *callbacks, **options):
     rows = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y)), batch_size=8)
     quiet = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = pl.Trainer(max_epochs=2, callbacks=[*callbacks], **{**quiet, **options})
@@ -176,14 +172,14 @@ def fit_with_lightning(module, *callbacks, **options):
 
 
 def test_lightning_with_a_best_checkpoint(repo):
-    from lightning.pytorch.callbacks import ModelCheckpoint
+    import lightning.pytorch as pl
 
     from sycee.integrations.lightning import FreezeCallback
 
     callback = FreezeCallback("models/digits", task="digits")
-    kind = lightning_module()
-    best = ModelCheckpoint("out", monitor="val_loss")
-    fit_with_lightning(kind(width=5), callback, best)
+    kind = lightning_module(pl)
+    best = pl.callbacks.ModelCheckpoint("out", monitor="val_loss")
+    fit_with_lightning(pl, kind(width=5), callback, best)
     with proven(callback.frozen) as model:
         values, checkpoint = model.card.values, model.torch()
         with model.path() as folder:
@@ -203,26 +199,26 @@ def test_lightning_with_a_best_checkpoint(repo):
 
 
 def test_lightning_without_checkpoints_and_what_it_does_not_freeze(repo, monkeypatch):
-    from lightning.pytorch import strategies
+    import pytorch_lightning as pl  # the same trainer by its older name
 
     from sycee.integrations.lightning import SPREAD, FreezeCallback
 
-    kind, callback = lightning_module(), FreezeCallback("last", task="t")
+    kind, callback = lightning_module(pl), FreezeCallback("last", task="t")
     module = kind()
-    fit_with_lightning(module, callback, enable_checkpointing=False)
+    fit_with_lightning(pl, module, callback, enable_checkpointing=False)
     with proven(callback.frozen) as model, model.path() as folder:
         again = kind.load_from_checkpoint(folder / "model.ckpt")
         assert model.card.metrics["val_loss"] == 2.0
     assert all(torch.equal(one, again.state_dict()[name]) for name, one in module.state_dict().items())
     dry = FreezeCallback("dry", task="t")
-    trainer = fit_with_lightning(kind(), dry, fast_dev_run=True)
+    trainer = fit_with_lightning(pl, kind(), dry, fast_dev_run=True)
     assert dry.frozen is None
     assert not Path("dry/model_card.yaml").exists()
     with monkeypatch.context() as patch:
         patch.setattr(type(trainer.strategy), "is_global_zero", False)
         dry.on_fit_start(trainer, module)  # another process: nothing is checked, and nothing frozen
     dry.on_fit_end(trainer, module)
-    assert all(hasattr(strategies, name) for name in SPREAD)
+    assert all(hasattr(pl.strategies, name) for name in SPREAD)
     trainer.strategy.__class__ = type("DeepSpeedStrategy", (type(trainer.strategy),), {})
     with pytest.raises(UsageError, match="with DeepSpeedStrategy no single process has all the weights"):
         dry.on_fit_start(trainer, module)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 from sycee.capture import seeds
 from sycee.capture.config import merged
 from sycee.capture.facts import NO_FACTS, Facts
-from sycee.errors import NotFound, SyceeError
+from sycee.errors import SyceeError
 from sycee.ops.freeze import LOG, AnyPath, Options, make_request
 from sycee.ops.frozen import Frozen, Request, utc_now
 from sycee.ops.training import Training, begin, end, kept_alive
@@ -126,9 +126,7 @@ def folder_to_save(request: Request) -> Iterator[Path]:
 def _scratch(request: Request) -> Path:
     try:
         repo = find_repository(request.path, environ=request.environ)
-    except NotFound:
-        return request.path.parent
-    except SyceeError:  # told by the freeze
+    except SyceeError:  # there is none, or none that can be used; the freeze tells
         return request.path.parent
     repo.close()
     return repo.scratch
