@@ -89,6 +89,21 @@ def test_no_text_of_a_card_gets_into_the_metadata_or_becomes_markup(hub):
     assert text.count("<!--") == 1
 
 
+def test_a_browser_finds_nothing_in_a_page_but_what_belongs_there():
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    for values, links in ((FULL, 3), (POISONED, 0)):
+        text = huggingface.render(source(values)).decode()
+        page = reader.render(text[text.index("\n---\n", 4) + 5 :])
+        assert set(re.findall(r"<(\w+)", page)) <= {
+            *("h1", "h2", "h3", "p", "ul", "li", "strong", "code"),
+            *("table", "thead", "tbody", "tr", "th", "td", "a"),
+        }
+        assert len(re.findall(r"<a ", page)) == links
+        assert page.count("<h2>") == 7
+
+
 def test_a_card_of_the_hub_is_imported(hub):
     results = [
         hub.EvalResult(

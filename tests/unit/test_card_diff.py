@@ -1,6 +1,7 @@
 """``sycee card diff``: what two cards say otherwise, from folders and from Git."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -113,6 +114,23 @@ def test_a_side_from_git(capsys, tmp_path):
         assert (code, err) == (0, ""), (old, err)
         assert by_name(json.loads(out)["metrics"]) == {"f1": (0.5, 0.75)}
         assert by_name(json.loads(out)["packages"]) == {"torch": ("2.1.2", "2.2.0")}
+
+
+def test_a_side_that_is_tracked_as_a_whole(capsys, repo_dir):
+    model = repo_dir / "models/bert"
+    write(model, {**FIVE, "metrics": {"f1": 0.5}})
+    assert main(["-q", "-C", str(repo_dir), "add", "models/bert"]) == 0
+    git(repo_dir, "add", "-A")
+    git(repo_dir, "commit", "-qm", "one")
+    write(model, {**FIVE, "metrics": {"f1": 0.75}}, b"torch==2.2.0\n")
+    code, out, err = run(capsys, repo_dir, "HEAD:models/bert", "models/bert", "--json")
+    assert (code, err) == (0, "")
+    assert by_name(json.loads(out)["metrics"]) == {"f1": (0.5, 0.75)}
+    assert by_name(json.loads(out)["packages"]) == {"torch": ("2.1.2", "2.2.0")}
+    shutil.rmtree(repo_dir / ".dvc/cache")
+    code, _, err = run(capsys, repo_dir, "HEAD:models/bert", "models/bert")
+    assert code == 1
+    assert "is not in the cache\nhint: fetch it: sycee fetch" in err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from sycee.cli.context import Context, pass_context
 from sycee.cli.fieldtables import field_table, fields_json
 from sycee.cli.page import Block, Heading, Paragraph, Quoted, as_markdown, as_text
 from sycee.errors import UsageError
-from sycee.ops.carddiff import CardDiff, diff_cards
+from sycee.ops.carddiff import Around, CardDiff, diff_cards
 
 _TITLES = {
     "metrics": "metric",
@@ -31,8 +31,9 @@ def diff_command(ctx: Context, old: str, new: str, *, as_md: bool, as_json: bool
     r"""Show what card B says otherwise than card A: only what differs.
 
     A and B are each a model's folder, a card, or REVISION:PATH of either, PATH from the root of the Git repository, or
-    from here if it begins with a dot. Metrics (with their difference), settings, data, what is said about the model,
-    the machine it was frozen on, its packages, and its files. No signature is checked, which is for sycee verify.
+    from here if it begins with a dot; for a folder that is tracked as a whole the cache is asked. Metrics (with their
+    difference), settings, data, what is said about the model, the machine it was frozen on, its packages, and its
+    files. No signature is checked, which is for sycee verify.
 
     \b
     Examples:
@@ -45,7 +46,7 @@ def diff_command(ctx: Context, old: str, new: str, *, as_md: bool, as_json: bool
     """
     if as_md and as_json:
         raise UsageError("--markdown and --json exclude each other", hint="leave one out")
-    found = diff_cards(old, new, ctx.cwd)
+    found = diff_cards(old, new, Around(ctx.cwd, ctx.environ))
     for side in (found.old, found.new):
         for warning in side.warnings:
             ctx.warn(f"{side.label}: {warning}")

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from sycee.core import modelfolder
 from sycee.core.differences import differences
 from sycee.core.fields import Field, changed
 from sycee.digest import sha256_hex
 from sycee.errors import Conflict, FormatError, NotFound
-from sycee.formats import card, fingerprint, requirements
+from sycee.formats import card, dirobject, fingerprint, pointer, requirements
 from sycee.formats.card import Card
 from sycee.formats.fingerprint import Fingerprint
 from sycee.ops.card import card_path
@@ -17,6 +19,7 @@ from sycee.ops.modelstate import ModelState
 from sycee.ops.review import changed_fields
 from sycee.system.git import Git, toplevel
 from sycee.trust.folder import Folder
+from sycee.workspace.repository import find_repository
 from sycee.workspace.revisions import commit_of
 
 MAX_FILE = 16 << 20  # bytes of a card, lock or fingerprint
@@ -56,19 +59,31 @@ class CardDiff(NamedTuple):
     groups: Mapping[str, tuple[Field, ...]]
 
 
-def diff_cards(old: str, new: str, cwd: Path) -> CardDiff:
+class Around(NamedTuple):
+    """Where the command runs.
+
+    Attributes:
+        cwd: What paths are relative to.
+        environ: The process environment, for the configuration of the cache.
+    """
+
+    cwd: Path
+    environ: Mapping[str, str]
+
+
+def diff_cards(old: str, new: str, around: Around) -> CardDiff:
     """Compare two cards.
 
     Args:
         old: A model's folder, a card, or ``REVISION:PATH`` of either in Git.
         new: The same, for the other side.
-        cwd: What paths are relative to.
+        around: Where the command runs.
 
     Raises:
-        NotFound: If there is no such card or revision.
+        NotFound: If there is no such card or revision, or the cache lacks a folder that is tracked as a whole.
         FormatError: If a card is not valid.
     """
-    before, after = (_side(text, cwd) for text in (old, new))
+    before, after = (_side(text, around) for text in (old, new))
     groups = changed_fields(_state(before), _state(after))
     about = groups.pop("about", ())
     machine = tuple(one for one in about if one.name.startswith("environment."))
@@ -95,11 +110,11 @@ def _files(read: Card) -> dict[str, str]:
     return weights | {one.path: one.sha256 for one in read.context}
 
 
-def _side(text: str, cwd: Path) -> Side:
-    path = Path(os.path.normpath(cwd / text))
+def _side(text: str, around: Around) -> Side:
+    path = Path(os.path.normpath(around.cwd / text))
     rev, colon, below = text.partition(":")
     if colon and rev and not os.path.lexists(path):
-        name, read = _in_git(rev, below, cwd)
+        name, read = _in_git(rev, below, around)
         return _read_side(text, name, read)
     found = card_path(path)
     with Folder(found.parent) as folder:
@@ -113,18 +128,35 @@ def _from_folder(folder: Folder, name: str) -> bytes | None:
         return None
 
 
-def _in_git(rev: str, path: str, cwd: Path) -> tuple[str, Read]:
+def _in_git(rev: str, path: str, around: Around) -> tuple[str, Read]:
     """Return the card's name, and what reads a file of the model's folder in a commit."""
-    root = toplevel(cwd)
+    root = toplevel(around.cwd)
     if root is None:
-        raise NotFound(f"{rev}:{path} needs Git, and there is no Git repository around {cwd}")
+        raise NotFound(f"{rev}:{path} needs Git, and there is no Git repository around {around.cwd}")
     git = Git(root)
     commit = commit_of(git, rev)
-    start = cwd.relative_to(root).as_posix() if path.startswith((".", "..")) else ""
+    start = around.cwd.relative_to(root).as_posix() if path.startswith(".") else ""
     place = PurePosixPath(os.path.normpath(PurePosixPath(start, path)))
     is_card = place.suffix in {".yaml", ".yml"}
     folder, name = (place.parent, place.name) if is_card else (place, card.FILE_NAME)
-    return name, lambda member: _from_git(git, commit, str(folder / member))
+
+    def read(member: str) -> bytes | None:
+        data = _from_git(git, commit, str(folder / member))
+        listed = _from_git(git, commit, f"{folder}{modelfolder.POINTER_SUFFIX}") if data is None else None
+        return _from_cache(listed, member, around) if listed else data
+
+    return name, read
+
+
+def _from_cache(data: bytes, member: str, around: Around) -> bytes | None:
+    """Return a file of a folder that is tracked as a whole, whose pointer Git has, from the cache."""
+    out = pointer.parse(data, "the pointer of the folder").outs[0]
+    if out.md5 is None or not out.is_dir or out.is_legacy:
+        return None
+    with closing(find_repository(around.cwd, environ=around.environ)) as repo:
+        entries = dirobject.parse(repo.cache.read(out.md5))
+        found = next((entry.md5 for entry in entries if entry.relpath == member), None)
+        return repo.cache.read(found) if found else None
 
 
 def _from_git(git: Git, commit: str, path: str) -> bytes | None:
