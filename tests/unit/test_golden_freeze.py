@@ -152,16 +152,29 @@ def test_samples_without_a_function_are_told(model):
     assert "samples were given without predict, so nothing can be recorded of them" in frozen.warnings
 
 
-def test_auxiliary_files_are_found_where_they_were(model, tmp_path, monkeypatch):
+def test_files_that_are_read_come_along(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data/vocab.txt").write_text("abc")
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/scale.txt").write_text("2")
+    by_place = "float((pathlib.Path(__file__).parent / 'scale.txt').read_text())"
     code = CODE.replace("import numpy\n", "import numpy, pathlib\n")
-    code = code.replace("x @ w", "x @ w + len(pathlib.Path('data/vocab.txt').read_text())")
-    frozen = freeze_golden(model, code, aux=["data/vocab.txt", "data/gone.txt"])
-    assert "the auxiliary file data/gone.txt is not there, or is larger than 16 MB" in frozen.warnings
+    code = code.replace("x @ w", f"x @ w * {by_place} + len(pathlib.Path('data/vocab.txt').read_text())")
+    frozen = freeze_golden(model, code, aux=["data/gone.txt"])
+    assert golden_warnings(frozen) == ["the auxiliary file data/gone.txt is not there, or is larger than 16 MB"]
     assert (model / "context/files/data/vocab.txt").read_text() == "abc"
-    assert "context/files/data/vocab.txt" in record_of(model).made_with.aux
+    assert (model / "context/source/scale.txt").read_text() == "2"
+    assert {"context/files/data/vocab.txt", "context/source/scale.txt"} <= record_of(model).made_with.aux.keys()
+
+
+def test_a_file_from_outside_of_the_project_is_warned_of(model, tmp_path_factory):
+    vocab = tmp_path_factory.mktemp("elsewhere") / "vocab.txt"
+    vocab.write_text("abc")
+    code = CODE.replace("import numpy\n", "import numpy, pathlib\n")
+    frozen = freeze_golden(model, code.replace("x @ w", f"x @ w + len(pathlib.Path({str(vocab)!r}).read_text())"))
+    [told] = golden_warnings(frozen)
+    assert told.startswith("vocab.txt is read from outside of the project, so a replay elsewhere does not find it")
 
 
 def test_a_record_of_the_former_version_goes_aside(model):
@@ -198,3 +211,10 @@ def test_large_samples_are_kept_by_the_cache(repo_dir, git, run):
     assert not (model / "context/golden.dvc").exists()
     assert not (model / "context/.gitignore").exists()
     assert model / "context/.gitignore" in without.changed
+
+
+def test_a_bug_in_the_capture_costs_no_training(model, monkeypatch):
+    monkeypatch.setattr("sycee.ops.golden.closure", lambda _: 1 / 0)
+    frozen = freeze_golden(model)
+    assert "golden samples could not be captured: ZeroDivisionError: division by zero" in frozen.warnings
+    assert frozen.files

@@ -28,7 +28,7 @@ from sycee.ops.facts import with_facts
 from sycee.ops.former import clear_former_weights
 from sycee.ops.frozen import Frozen, FrozenFile, Inference, Kept, Request
 from sycee.ops.gather import card_values, finished
-from sycee.ops.golden import PLACE, capture_inference, with_inference
+from sycee.ops.golden import PLACE, Captured, capture_inference, with_inference
 from sycee.ops.goldenplace import keep as keep_golden
 from sycee.ops.place import Bring, gather_weights
 from sycee.ops.project import Project
@@ -270,7 +270,9 @@ class _Freeze:
             self.steps.complete = False
             self.steps.warn("no weights were found; name them: weights=…")
         values = with_facts(values, self.request, files, self.steps)
-        inference = capture_inference(self.request, files, self.steps)
+        inference: Captured = self.steps.run(
+            "golden samples", lambda: capture_inference(self.request, files, self.steps), Captured()
+        )
         context = (*context, *inference.parts)
         values = with_inference(values, inference, context)
         aside.take(stale_signatures(folder))

@@ -7,11 +7,12 @@ warning in the card.
 import os
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sycee.capture import machine
+from sycee.capture.opened import opened
 from sycee.capture.source import closure
 from sycee.capture.steps import Steps
 from sycee.core import modelfolder
@@ -22,6 +23,7 @@ from sycee.errors import CannotRun, SyceeError
 from sycee.formats import fingerprint, golden
 from sycee.formats.fingerprint import Fingerprint
 from sycee.formats.golden import Call, File, Golden, Leaf, MadeWith
+from sycee.ops.auxfiles import AUX, MAX_AUX, SOURCE, aux_parts
 from sycee.ops.context import FOLDER, Part, bound
 from sycee.ops.frozen import FrozenFile, Request
 from sycee.replay import calibrate, record, results
@@ -30,11 +32,13 @@ from sycee.replay.results import Results
 from sycee.replay.runner import How, Job
 from sycee.system.tree import scan
 
-SOURCE, AUX, PLACE = f"{FOLDER}/source", f"{FOLDER}/files", f"{FOLDER}/golden"
+PLACE = f"{FOLDER}/golden"
 RECORD = f"{PLACE}/{results.RECORD}"
 MACHINE = f"{PLACE}/fingerprint.json"  # that of the process that made the record, not of the training
 MAX_LISTED = 16  # inputs and outputs that the card describes
-MAX_AUX = 16 << 20  # bytes of one file
+
+
+Value = TypeVar("Value")
 
 
 class Captured(NamedTuple):
@@ -66,18 +70,41 @@ def capture_inference(request: Request, files: Sequence[FrozenFile], steps: Step
     for warning in source.warnings:
         steps.warn(warning)
     parts = [Part(f"{SOURCE}/{path}", data, "source") for path, data in source.files.items()]
-    parts += steps.run("the auxiliary files", lambda: tuple(_aux(inference.aux, steps)), ())
     fields: dict[str, Any] = {"inference": {"entry": dict(source.entries)}} if source.entries else {}
-    if not inference.samples or inference.predict is None:
+    seen: list[Path] = []
+    recorded = None
+    if inference.samples and inference.predict is not None:
+        recorded = _trying(lambda: _record(request, seen, steps), steps)
+    parts += aux_parts(inference.aux, seen, source.files, steps)
+    if recorded is None:
         return Captured(tuple(parts), fields)
+    making = _Making(request, files, tuple(parts), source.entries)
+    made = _trying(lambda: making.made(recorded), steps) or Captured()
+    return Captured((*parts, *made.parts), {**fields, **made.fields})
+
+
+def _trying(step: Callable[[], Value], steps: Steps) -> Value | None:
+    """Return what a step gives, or None and a warning."""
     try:
-        made = _Making(request, files, tuple(parts), source.entries).made(steps)
+        return step()
     except SyceeError as error:
         steps.complete = False
         advice = f" ({error.hint})" if error.hint else ""
         steps.warn(f"no golden samples are recorded: {machine.clean(error.message)}{advice}")
-        return Captured(tuple(parts), fields)
-    return Captured((*parts, *made.parts), {**fields, **made.fields})
+        return None
+
+
+def _record(request: Request, seen: list[Path], steps: Steps) -> Recorded:
+    """Run the functions on the samples; the files that they read go into ``seen``."""
+    inference = request.inference
+    if len(inference.samples) > MAX_SAMPLES:
+        steps.warn(f"of {len(inference.samples)} samples the first {MAX_SAMPLES} are recorded")
+    items = record.stored(inference.samples[:MAX_SAMPLES])
+    with opened(leave=[request.path]) as read:
+        recorded = record.record(inference.functions, items, request.path)
+    seen += read
+    _warn(recorded, steps)
+    return recorded
 
 
 def with_inference(values: Mapping[str, Any], captured: Captured, context: Sequence[Part]) -> dict[str, Any]:
@@ -95,18 +122,6 @@ def with_inference(values: Mapping[str, Any], captured: Captured, context: Seque
     return {**values, **told, **({"context": bound(context)} if context else {})}
 
 
-def _aux(paths: Sequence[Path], steps: Steps) -> Iterator[Part]:
-    here = Path.cwd()
-    for path in paths:
-        relpath = path.relative_to(here).as_posix() if here in path.parents else path.name
-        if not path.is_file() or path.stat().st_size > MAX_AUX:
-            steps.warn(f"the auxiliary file {relpath} is not there, or is larger than {MAX_AUX >> 20} MB")
-        elif fault := modelfolder.refusal(f"{AUX}/{relpath}"):
-            steps.warn(f"the auxiliary file {relpath} is left out: it {fault}")
-        else:
-            yield Part(f"{AUX}/{relpath}", path.read_bytes(), "aux")
-
-
 class _Making(NamedTuple):
     """A record on its way."""
 
@@ -115,19 +130,13 @@ class _Making(NamedTuple):
     parts: Sequence[Part]
     entry: Mapping[str, str]
 
-    def made(self, steps: Steps) -> Captured:
+    def made(self, recorded: Recorded) -> Captured:
         """Return the files and fields of the record.
 
         Raises:
             SyceeError: If there can be none.
         """
-        inference = self.request.inference
-        if len(inference.samples) > MAX_SAMPLES:
-            steps.warn(f"of {len(inference.samples)} samples the first {MAX_SAMPLES} are recorded")
-        items = record.stored(inference.samples[:MAX_SAMPLES])
-        recorded = record.record(inference.functions, items, self.request.path)
-        _warn(recorded, steps)
-        if missing := inference.functions.keys() - self.entry.keys():
+        if missing := self.request.inference.functions.keys() - self.entry.keys():
             raise CannotRun(f"the source of {', '.join(sorted(missing))} cannot be frozen, so nothing could replay it")
         with tempfile.TemporaryDirectory(prefix="sycee-freeze-") as place:
             job = self._job(recorded, Path(place).resolve())

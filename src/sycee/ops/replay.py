@@ -25,8 +25,9 @@ from sycee.formats.fingerprint import Fingerprint
 from sycee.formats.golden import STAGES, Golden, Sample, Stage
 from sycee.formats.replay import Mode, Report
 from sycee.formats.tensorfile import Tensor
+from sycee.ops.auxfiles import AUX, SOURCE
 from sycee.ops.context import LOCK
-from sycee.ops.golden import AUX, MACHINE, PLACE, RECORD, SOURCE, companions
+from sycee.ops.golden import MACHINE, PLACE, RECORD, companions
 from sycee.ops.held import Held, held
 from sycee.replay import results
 from sycee.replay.child.samples import Stored

@@ -1,0 +1,70 @@
+"""Auxiliary files: what the functions of a model read beside its folder, such as a vocabulary or a label map.
+
+Code finds such a file by its working folder or by its own place. So a file goes where replay has the one or the other:
+below ``context/files/``, which becomes the working folder, or below ``context/source/``, beside the code.
+"""
+
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from sycee.capture.steps import Steps
+from sycee.core import modelfolder
+from sycee.ops.context import FOLDER, Part
+
+SOURCE, AUX = f"{FOLDER}/source", f"{FOLDER}/files"
+MAX_AUX = 16 << 20  # bytes of one file
+
+
+def aux_parts(
+    given: Collection[Path], seen: Iterable[Path], source: Mapping[str, bytes], steps: Steps
+) -> tuple[Part, ...]:
+    """Return the auxiliary files of a model, for its context.
+
+    Args:
+        given: Files that the user named.
+        seen: Files that were seen to be read.
+        source: The frozen source, by path.
+        steps: Collects what is left out.
+    """
+    places = {Path.cwd(): AUX, **dict.fromkeys(_roots(source), SOURCE)}
+    parts: dict[str, Part] = {}
+    for path in dict.fromkeys((*given, *seen)):
+        names = _names(path, places)
+        if not names and path not in given:
+            steps.warn(
+                f"{path.name} is read from outside of the project, so a replay elsewhere does not find it: "
+                "keep it in the model's folder, and let load read it"
+            )
+        elif not names:
+            names = [f"{AUX}/{path.name}"]
+        parts |= {name: part for name in names if (part := _part(name, path, steps))}
+    return tuple(parts.values())
+
+
+def _names(path: Path, places: Mapping[Path, str]) -> list[str]:
+    return [f"{place}/{path.relative_to(root).as_posix()}" for root, place in places.items() if root in path.parents]
+
+
+def _part(name: str, path: Path, steps: Steps) -> Part | None:
+    shown = name.split("/", 2)[2]
+    if not path.is_file() or path.stat().st_size > MAX_AUX:
+        steps.warn(f"the auxiliary file {shown} is not there, or is larger than {MAX_AUX >> 20} MB")
+    elif fault := modelfolder.refusal(name):
+        steps.warn(f"the auxiliary file {shown} is left out: it {fault}")
+    else:
+        return Part(name, path.read_bytes(), "aux")
+    return None
+
+
+def _roots(source: Mapping[str, bytes]) -> set[Path]:
+    """Return the folders from which the modules of the frozen source were imported."""
+    files = [
+        file for module in tuple(sys.modules.values()) if isinstance(file := getattr(module, "__file__", None), str)
+    ]
+    return {
+        Path(file.removesuffix(relpath))
+        for relpath in source
+        for file in files
+        if file.endswith(f"/{relpath}") and file != relpath
+    }
