@@ -58,7 +58,8 @@ BEFORE = {
     "config": "sycee remote add store s3://bucket/models",
     "card import": "sycee card export models/bert --to hf -o README.md\n"
     "sycee card export models/bert --to cyclonedx -o bert.cdx.json",
-    "freeze": "mkdir runs && echo weights > runs/best.pt && echo 'lr: 1e-5' > train.yaml",
+    "freeze": "mkdir runs && echo weights > runs/best.pt && echo 'lr: 1e-5' > train.yaml && echo hello > hello.txt\n"
+    "printf 'load = lambda folder: 2\\ndef predict(model, path): return path.read_text() * model\\n' > serve.py",
     "keygen": "rm *.key *.key.pub",
     "git-hook": "mkdir -p .git/hooks && printf '#!/bin/sh\\nmake lint\\n' > .git/hooks/pre-push",
 }

@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+import sys
 
 import pytest
 
+from sycee.cli.functions import function
 from sycee.cli.main import main
 from sycee.cli.metrics import nested
-from sycee.errors import UsageError
+from sycee.errors import SyceeError, UsageError
 from sycee.formats import card
 
 
@@ -114,6 +116,60 @@ def test_wrong_use_is_told_before_anything_is_done(capsys, place, words, code, s
     assert (done, out) == (code, "")
     assert said in err
     assert not (place / "models/bert/model_card.yaml").exists()
+
+
+SERVE = """
+from helper import LABELS
+
+class Model:
+    @staticmethod
+    def predict(path):
+        return LABELS[len(path.read_text())]
+
+predict, number = Model.predict, 7
+"""
+
+
+@pytest.fixture
+def modules(place, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (place / "serve_x.py").write_text(SERVE)
+    (place / "helper.py").write_text("LABELS = ['none', 'some']\n")
+    (place / "ends.py").write_text("raise SystemExit(3)\n")
+    yield place
+    for name in ("serve_x", "helper", "ends"):
+        sys.modules.pop(name, None)
+
+
+def test_a_function_is_found_where_python_finds_it(modules):
+    (modules / "sample.txt").write_text("1")
+    assert function("serve_x:predict", modules)(modules / "sample.txt") == "some"
+    assert function("serve_x:Model.predict", modules)(modules / "sample.txt") == "some"
+    assert not (modules / "__pycache__").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ("predict", UsageError, "'predict' is not MODULE:FUNCTION"),
+        ("serve_x.py:predict()", UsageError, "is not MODULE:FUNCTION"),
+        ("../serve_x:predict", UsageError, "is not MODULE:FUNCTION"),
+        ("serve_x:forecast", UsageError, "the module serve_x has no forecast"),
+        ("serve_x:number", UsageError, "serve_x:number is no function but a int"),
+        ("no_such_module:f", SyceeError, "the module no_such_module cannot be imported: ModuleNotFoundError"),
+        ("ends:f", SyceeError, "the module ends cannot be imported: SystemExit: 3"),
+    ],
+)
+def test_what_is_no_function(modules, text, kind, said):
+    with pytest.raises(kind) as caught:
+        function(text, modules)
+    assert said in caught.value.message
+
+
+def test_samples_need_a_function(capsys, place):
+    code, _, err = run(capsys, place, "models/bert", "--task", "ner", "--sample", "runs/best.pt")
+    assert code == 2
+    assert "--sample and --aux are for --predict" in err
 
 
 def test_without_a_task(capsys, place):

@@ -8,6 +8,7 @@ import click
 
 from sycee.capture.frameworks import installed
 from sycee.cli.context import Context, pass_context
+from sycee.cli.functions import function
 from sycee.cli.metrics import nested, numbers
 from sycee.errors import FormatError, NotFound, UsageError
 from sycee.formats import strictjson, yamldialect
@@ -31,6 +32,13 @@ _MAX_CONFIG = 1 << 20  # bytes
 @click.option("--version", metavar="X.Y.Z", help="The version, as in SemVer.")
 @click.option("--license", metavar="SPDX", help="Apache-2.0, MIT.")
 @click.option("--description", metavar="TEXT", help="A sentence or more.")
+@click.option("--load", metavar="MODULE:FUNCTION", help="Given MODEL, returns what predict gets before its input.")
+@click.option("--preprocess", metavar="MODULE:FUNCTION", help="Makes the input of a sample.")
+@click.option("--predict", metavar="MODULE:FUNCTION", help="Makes the output; kept with all that it imports.")
+@click.option("--postprocess", metavar="MODULE:FUNCTION", help="Makes the decision of an output.")
+@click.option("--sample", "samples", multiple=True, metavar="FILE", help="A raw input; functions get its path.")
+@click.option("--private-samples", is_flag=True, help="Keep digests of the samples alone.")
+@click.option("--aux", multiple=True, metavar="FILE", help="A file that the functions read, if it is not seen.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_context
 def command(ctx: Context, model: str, task: str, *, as_json: bool, **given: Any) -> None:
@@ -42,10 +50,14 @@ def command(ctx: Context, model: str, task: str, *, as_json: bool, **given: Any)
     (its script, its arguments) is not recorded: sycee.freeze(...) at the end of a script does that, see
     docs/training.md.
 
+    With --predict and --sample what the model answers is recorded too, for sycee replay. The modules are imported from
+    the working folder and run here.
+
     \b
     Examples:
       sycee freeze models/bert --task ner --metric val_f1=0.892 --data data/conll --license Apache-2.0
       sycee freeze models/cnn --task image-classification -w runs/best.pt --config train.yaml --seed torch=7
+      sycee freeze models/ner --task ner --load serve:load --predict serve:predict --sample hello.txt
 
     \b
     Exit codes: 0 frozen, perhaps with warnings; 1 frozen, but not all of it, or a file that is named is not there;
@@ -64,6 +76,9 @@ def command(ctx: Context, model: str, task: str, *, as_json: bool, **given: Any)
 def _options(ctx: Context, given: dict[str, Any]) -> dict[str, Any]:
     weights, data = (tuple(_there(ctx, path) for path in given[key]) for key in ("weights", "data"))
     framework_version = installed(given["frameworks"])
+    roles = ("load", "preprocess", "predict", "postprocess")
+    if (given["samples"] or given["aux"]) and not given["predict"]:
+        raise UsageError("--sample and --aux are for --predict", hint="name the function: --predict serve:predict")
     options = {
         "metrics": nested(given["metrics"]),
         "training_config": _config(_there(ctx, given["config"])) if given["config"] else None,
@@ -71,16 +86,19 @@ def _options(ctx: Context, given: dict[str, Any]) -> dict[str, Any]:
         "weights": weights or None,
         "seeds": {one.name: one.value for one in numbers(given["seeds"])} or None,
         "extra": {"framework_version": framework_version} if framework_version else None,
+        "samples": tuple(_there(ctx, path) for path in given["samples"]) or None,
+        "aux": tuple(_there(ctx, path) for path in given["aux"]) or None,
+        "private_samples": given["private_samples"] or None,
         "progress": ctx.progress,
     }
+    options |= {role: function(given[role], ctx.cwd) for role in roles if given[role]}
     return options | {key: given[key] for key in ("data_version", "name", "version", "license", "description")}
 
 
 def _there(ctx: Context, text: str) -> Path:
     path = ctx.path(text)
-    if (
-        not path.exists() and not path.with_name(f"{path.name}.dvc").exists()
-    ):  # data may be elsewhere, and its pointer here
+    pointer = path.with_name(f"{path.name}.dvc")  # of data, which may be elsewhere
+    if not path.exists() and not pointer.exists():
         raise NotFound(f"{text} does not exist", hint="look for a misspelt path", path=text)
     return path
 
