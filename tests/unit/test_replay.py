@@ -11,6 +11,7 @@ from rigs.signed import fixed_key
 from sycee.cli.main import main
 from sycee.digest import sha256_hex
 from sycee.errors import CannotRun, ContextMismatch, DigestMismatch, NotFound
+from sycee.formats.golden import parse as parse_golden
 from sycee.formats.replay import parse
 from sycee.ops.replay import ReplayRequest, replay
 from sycee.ops.sign import sign
@@ -198,6 +199,42 @@ def test_private_samples_are_brought(tmp_path, monkeypatch):
         unsigned(model, inputs=inputs)
     (inputs / "b").write_text("wxyz")
     assert unsigned(model, inputs=inputs).reproduced
+
+
+def test_of_a_private_sample_no_file_has_anything(tmp_path, monkeypatch, run):
+    monkeypatch.setattr("sycee.replay.calibrate.circumstances", lambda how: [])
+    model, inputs = tmp_path / "model", tmp_path / "mine"
+    freeze_golden(model, private_samples=True)
+    (frozen,) = (model / "context").glob("golden/golden.json")
+    record = parse_golden(frozen.read_bytes(), "golden.json")
+    leaves = [leaf for sample in record.samples for leaf in sample.stages["preprocessed"]]
+    assert leaves
+    assert not any(leaf.stored or leaf.sliced or isinstance(leaf.value, str) for leaf in leaves)
+    assert all(sample.stages["output"][0].stored for sample in record.samples)
+    inputs.mkdir()
+    for name, text in (("a", "abcd"), ("b", "wxyz")):
+        (inputs / name).write_text(text)
+    code, _, _ = run("replay", model, "--unsigned", "--inputs", inputs, "--html", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert code == 0
+    assert "not shown; sha256 88d4266fd4e6" in page
+    assert "abcd" not in page
+
+
+def test_a_page_is_written_also_when_it_differs(frozen, model, run, tmp_path):
+    file = tmp_path / "page.html"
+    assert run("replay", frozen / "model", "--key", frozen / "k.pub", "--html", file)[0] == 0
+    assert "<title>reproduced: replay of model</title>" in file.read_text()
+    assert "<pre>abcd</pre>" in file.read_text()
+    plant(model, f"{SOURCE}/golden_code_*.py", b"x @ w", b"-(x @ w)")
+    assert run("replay", model, "--unsigned", "--html", file)[0] == 15
+    assert "<title>differs: replay of model</title>" in file.read_text()
+
+
+def test_a_page_that_cannot_be_written_is_told_before_anything_runs(run, tmp_path):
+    code, _, err = run("replay", tmp_path / "no model", "--unsigned", "--html", tmp_path / "no" / "page.html")
+    assert code == 1
+    assert f"there is no folder {tmp_path / 'no'}" in err
 
 
 @pytest.mark.parametrize("name", ["golden.json", "fingerprint.json"])

@@ -31,6 +31,7 @@ from sycee.ops.golden import MACHINE, PLACE, RECORD, companions
 from sycee.ops.held import Held, held
 from sycee.replay import results
 from sycee.replay.child.samples import Stored
+from sycee.replay.page import Evidence
 from sycee.replay.results import Results
 from sycee.replay.runner import TIMEOUT, How, Item, Job, Observed, run
 from sycee.system.onepass import digest_file
@@ -82,11 +83,13 @@ class Replayed(NamedTuple):
         report: What ``replay.json`` says.
         version: The version's label, or None.
         signer: The fingerprint of the key that signed it; None where none was given.
+        evidence: The samples, what was expected and what came out, for the page.
     """
 
     report: Report
     version: str | None
     signer: str | None
+    evidence: Evidence
 
     @property
     def reproduced(self) -> bool:
@@ -284,11 +287,20 @@ def judged(copy: Held, frozen: Frozen, outcome: Outcome, waived: Collection[Stag
         demanded=demanded,
         level=compared.level,
         stages=tuple(one.told for one in compared.stages),
+        label=copy.version or "",
+        signer=copy.signer or "",
         waived=tuple(sorted(waived)),
         can=told.can,
         cannot=told.cannot,
     )
-    return Replayed(report, copy.version, copy.signer)
+    evidence = Evidence(frozen.golden, frozen.tensors, _shown(copy.folder, frozen.golden), found.stages, found.tensors)
+    return Replayed(report, copy.version, copy.signer, evidence)
+
+
+def _shown(folder: Path, record: Golden) -> dict[str, bytes]:
+    """Return the samples that are not private."""
+    paths = {one.id: one.input.path for one in record.samples}
+    return {name: (folder / PLACE / path).read_bytes() for name, path in paths.items() if path}
 
 
 def _explained(first: StageResult, compared: Comparison, outcome: Outcome) -> Explanation:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sycee.digest import sha256_hex
 from sycee.errors import CannotRun, FormatError
 from sycee.formats import golden, strictjson, tensorfile
-from sycee.formats.golden import Input, Leaf, Sample, Stages
+from sycee.formats.golden import MAX_TEXT, Input, Leaf, Sample, Stages
 from sycee.formats.tensorfile import SLICE, Tensor
 from sycee.replay.child import forms
 from sycee.replay.child.stages import Outcome
@@ -64,15 +64,13 @@ def samples_of(items: Sequence[Item], results: Results, *, private: bool = False
     Args:
         items: The samples.
         results: What they gave.
-        private: Whether their bytes are not kept.
+        private: Whether their bytes are not kept, nor tensors and texts that were made of them before ``predict``.
     """
-    return tuple(
-        Sample(
-            item.id, _input(item, private=private), {stage: _kept(stage, leaves) for stage, leaves in stages.items()}
-        )
-        for item in items
-        for stages in (results.stages[item.id],)
-    )
+    samples = []
+    for item in items:
+        stages = {stage: _kept(stage, leaves, private=private) for stage, leaves in results.stages[item.id].items()}
+        samples.append(Sample(item.id, _input(item, private=private), stages))
+    return tuple(samples)
 
 
 def _input(item: Item, *, private: bool) -> Input:
@@ -90,16 +88,27 @@ def input_path(item: Item) -> str:
 _SUFFIXES = {"bytes": "bin", "text": "txt", "json": "json", "tree": "safetensors"}
 
 
-def _kept(stage: str, leaves: Sequence[Leaf]) -> tuple[Leaf, ...]:
-    size = sum(_size(leaf) for leaf in leaves)
-    if size <= MAX_STORED:
-        return tuple(leaves)
-    return tuple(_shortened(stage, leaf) if leaf.kind == "tensor" else leaf for leaf in leaves)
+def _kept(stage: str, leaves: Sequence[Leaf], *, private: bool) -> tuple[Leaf, ...]:
+    if private and stage == "preprocessed":
+        return tuple(_hidden(leaf) for leaf in leaves)
+    whole = sum(_size(leaf) for leaf in leaves) <= MAX_STORED
+    return tuple(_shortened(stage, leaf, whole=whole) for leaf in leaves)
 
 
-def _shortened(stage: str, leaf: Leaf) -> Leaf:
+def _shortened(stage: str, leaf: Leaf, *, whole: bool) -> Leaf:
+    if isinstance(leaf.value, str) and len(leaf.value) > MAX_TEXT:
+        return _hidden(leaf)
+    if leaf.kind != "tensor" or whole:
+        return leaf
     few = _elements(leaf) <= SLICE
     return leaf._replace(stored=few, sliced=not few and stage != "preprocessed")
+
+
+def _hidden(leaf: Leaf) -> Leaf:
+    """Return a tensor or a text by its digest alone."""
+    if isinstance(leaf.value, str):
+        return leaf._replace(value=None, sha256=sha256_hex(leaf.value.encode()))
+    return leaf._replace(stored=False)
 
 
 def _elements(leaf: Leaf) -> int:

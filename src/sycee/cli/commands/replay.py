@@ -7,11 +7,13 @@ import click
 
 from sycee.cli.context import Context, pass_context
 from sycee.cli.words import table
-from sycee.errors import ReplayMismatch, UsageError
+from sycee.errors import NotFound, ReplayMismatch, UsageError
 from sycee.formats.golden import STAGES
 from sycee.formats.replay import LEVELS, Change, Compared, Report, render
 from sycee.ops.replay import Replayed, ReplayRequest, replay
+from sycee.replay import page
 from sycee.replay.runner import TIMEOUT
+from sycee.system.atomic import write_file
 
 _SHOWN = 8  # changes of each sort; JSON has all
 
@@ -25,6 +27,7 @@ _SHOWN = 8  # changes of each sort; JSON has all
     "--waive", "waived", multiple=True, type=click.Choice(STAGES), help="Accept differences of this stage; repeatable."
 )
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=TIMEOUT, metavar="SECONDS", show_default=True)
+@click.option("--html", metavar="FILE", help="Write a page too: the samples, what was expected beside what came out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @pass_context
 def command(ctx: Context, model: str, **options: Any) -> None:
@@ -39,6 +42,7 @@ def command(ctx: Context, model: str, **options: Any) -> None:
     Examples:
       sycee replay models/bert --key release.key.pub
       sycee replay models/bert --unsigned --json
+      sycee replay models/bert --unsigned --html replay.html
 
     \b
     Exit codes: 0 reproduced; 15 comes out differently; 1 the frozen code does not run here, so nothing is known of its
@@ -49,6 +53,9 @@ def command(ctx: Context, model: str, **options: Any) -> None:
             "whom to trust was not said" if not options["key"] else "--key and --unsigned exclude each other",
             hint="--key FILE demands a signature; --unsigned compares the folder with its own card",
         )
+    html = ctx.path(options["html"]) if options["html"] else None
+    if html and not html.parent.is_dir():
+        raise NotFound(f"there is no folder {html.parent}", hint="make it, or name a file in another one with --html")
     done = replay(
         ReplayRequest(
             folder=ctx.path(model),
@@ -60,6 +67,8 @@ def command(ctx: Context, model: str, **options: Any) -> None:
             progress=ctx.progress,
         )
     )
+    if html:
+        write_file(html, page.render(done.report, done.evidence))
     _show(ctx, done, as_json=options["as_json"])
     if not done.reproduced:
         click.get_current_context().exit(ReplayMismatch.exit_code)
