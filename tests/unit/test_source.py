@@ -12,6 +12,7 @@ from textwrap import dedent
 
 import pytest
 
+import sycee.api
 from sycee.capture.source import closure
 from sycee.core.modelfolder import refusal
 
@@ -177,6 +178,29 @@ def test_modules_that_were_imported_by_computed_names(project, called):
     plugins = [f"plugins/{name}.py" for name in ("__init__", "double_it", "factor")]
     assert names(source) == [*plugins, "serve.py", "steps/__init__.py", "steps/first.py"]
     assert called(source) == "8"
+
+
+def test_what_is_only_loaded_for_the_training_stays_out(project):
+    project(
+        serve="from app.serving import predict",
+        app__in____init__="",
+        app__in__serving="def predict(x): return x",
+        app__in__trainer="import app.losses",
+        app__in__losses="",
+    )
+    import app.trainer
+    import serve
+
+    assert app.losses
+    assert names(closure({"predict": serve.predict})) == ["app/__init__.py", "app/serving.py"]
+
+
+def test_sycee_itself_is_no_source(project):
+    project(serve="import sycee\nfrom sycee.errors import SyceeError\ndef predict(x): return x")
+    import serve
+
+    assert sycee.api
+    assert names(closure({"predict": serve.predict})) == ["serve.py"]
 
 
 def test_files_of_one_name_stay_apart_and_never_shadow_a_package(project, called):
@@ -361,6 +385,35 @@ def test_an_object_that_raises_at_every_look_is_a_warning():
         def __call__(self, x): ...
 
     assert closure({"predict": Trap()}).warnings == ("predict cannot be looked at (RuntimeError): def it in a module",)
+
+
+def test_modules_that_answer_to_every_name_harm_nobody(project, monkeypatch):
+    class Odd(types.ModuleType):
+        def __getattr__(self, name):
+            return 7
+
+    class Strange:
+        __module__ = 7
+
+    project(serve="import importlib\ndef predict(x): return importlib.import_module(x)")
+    import serve
+
+    serve.odd, serve.Strange, serve.strange = Odd("odd"), Strange, Strange()
+    monkeypatch.setitem(sys.modules, "odd", serve.odd)
+    monkeypatch.setitem(sys.modules, "none", None)
+    monkeypatch.setitem(sys.modules, "no_module", object())
+    source = closure({"predict": serve.predict})
+    assert "serve.py" in source.files
+    assert source.warnings == ()
+
+
+def test_whatever_goes_wrong_is_a_warning(monkeypatch):
+    monkeypatch.setattr("sycee.capture.source.loaded_locals", lambda: 1 / 0)
+    assert closure({"predict": math.sqrt}) == (
+        {},
+        {},
+        ("the source of predict could not be captured: ZeroDivisionError: division by zero",),
+    )
 
 
 def test_source_that_cannot_be_parsed_or_read_is_a_warning(project):

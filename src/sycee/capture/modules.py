@@ -1,8 +1,9 @@
 """Where modules come from: the user's own files, or what is installed; nothing is imported to find out."""
 
+import os
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from importlib.util import find_spec
@@ -64,8 +65,14 @@ class Module(NamedTuple):
 
 def is_local(path: str) -> bool:
     """Tell whether a file is the user's: outside of site-packages and the standard library."""
-    whole = Path(path)
-    return _INSTALLED.isdisjoint(whole.parts) and not any(root in whole.parents for root in _standard_library())
+    return _is_local_folder(os.path.dirname(path))  # noqa: PTH120 - asked for every module that is loaded
+
+
+@cache
+def _is_local_folder(folder: str) -> bool:
+    whole = Path(folder)
+    installed = not _INSTALLED.isdisjoint(whole.parts)
+    return not installed and not any(root in (whole, *whole.parents) for root in _standard_library())
 
 
 @cache
@@ -95,7 +102,7 @@ def find_module(name: str) -> Module | None:
 
 
 def _of_loaded(name: str, loaded: ModuleType) -> Module:
-    spec = loaded.__spec__
+    spec = getattr(loaded, "__spec__", None)
     if spec is not None and spec.name == name:
         return _of_spec(name, spec)
     folders = _texts(getattr(loaded, "__path__", ()))
@@ -112,7 +119,10 @@ def _text(value: object) -> str:
 
 
 def _texts(values: object) -> tuple[str, ...]:
-    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, Iterable) else ()
+    try:
+        return tuple(value for value in values if isinstance(value, str))  # type: ignore[attr-defined]
+    except Exception:  # noqa: BLE001 - modules that answer to every name (torch.classes) have no folders
+        return ()
 
 
 def loaded_locals() -> Iterator[Module]:

@@ -64,12 +64,22 @@ def main_module(main: ModuleType, wanted: Mapping[str, str]) -> MainModule:
 
 def _script(main: ModuleType, names: Iterable[str]) -> Path | None:
     """Return the file that the functions come from: the running script, or one that a notebook ran by ``%run``."""
-    for name in names:
-        function = _function(getattr(main, name, None))
-        if function is not None and (path := Path(function.__code__.co_filename)).is_file():
-            return path
+    functions = [found for name in names if (found := _function(getattr(main, name, None)))]
+    files = {function.__code__.co_filename for function in functions}
     given = getattr(main, "__file__", None)
-    return Path(given) if isinstance(given, str) and Path(given).is_file() else None
+    for file in (*(files if len(files) == 1 else ()), given):
+        if isinstance(file, str) and Path(file).is_file() and not _is_cell(main, Path(file)):
+            return Path(file)
+    return None
+
+
+def _is_cell(main: ModuleType, path: Path) -> bool:
+    """Tell whether a file holds a cell, which a debugger asks the kernel to write down."""
+    cells = getattr(main, "In", None)
+    if not isinstance(cells, list):
+        return False
+    text = path.read_text(errors="replace").strip()
+    return any(isinstance(cell, str) and cell.strip() == text for cell in cells)
 
 
 def _function(value: object) -> FunctionType | None:

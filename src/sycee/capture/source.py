@@ -44,7 +44,14 @@ def closure(functions: Mapping[str, Callable[..., Any]]) -> Source:
     Args:
         functions: What each is for (``load``, ``preprocess``, ``predict``, ``postprocess``), and the function.
     """
-    return _Closure().of(functions)
+    try:
+        return _Closure().of(functions)
+    except Exception as error:  # noqa: BLE001 - it looks into objects of any kind, and no training is lost for one
+        return Source({}, {}, (f"the source of {', '.join(functions)} could not be captured: {_words(error)}",))
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 class _Closure:
@@ -96,10 +103,10 @@ class _Closure:
         self._want(*_modules_of(home, made.names))
         return made.name
 
-    def _want(self, *names: str) -> None:
+    def _want(self, *names: object) -> None:
         """Have modules looked at, with the packages that they are in."""
         for name in names:
-            parts = name.split(".") if name not in {"", *MAINS} else []
+            parts = name.split(".") if isinstance(name, str) and name not in {"", *MAINS} else []
             if parts[:1] == [_OURS]:
                 continue
             for end in range(1, len(parts) + 1):
@@ -127,25 +134,25 @@ class _Closure:
         except (OSError, ImportError):
             self._warnings.append(f"the source of {module.name} cannot be read")
             return
-        self._add(module.relpath(), data, module.package)
-        if (loaded := sys.modules.get(module.name)) is not None:
+        tree = self._add(module.relpath(), data, module.package)
+        if tree and (loaded := sys.modules.get(module.name)) is not None:
             self._want(*_modules_of(loaded))
-            if _is_edited(loaded, data):
+            if _is_edited(loaded, tree):
                 self._warnings.append(
                     f"{module.relpath()} was edited after it was imported: the frozen source is what it says now"
                 )
 
-    def _add(self, relpath: str, data: bytes, package: str) -> None:
-        """Add a file, and want what it imports."""
+    def _add(self, relpath: str, data: bytes, package: str) -> ast.Module | None:
+        """Add a file, and want what it imports; return its syntax."""
         if fault := refusal(f"context/source/{relpath}"):
             self._warnings.append(f"the source {relpath!r} is left out: it {fault}")
-            return
+            return None
         if len(self._files) == MAX_FILES or self._size + len(data) > MAX_SIZE:
             self._warnings.append(
                 f"the source is more than {MAX_FILES} files or {MAX_SIZE >> 20} MB, and cut off there: install what "
                 "is no part of this project as a package"
             )
-            return
+            return None
         self._files[relpath] = data
         self._size += len(data)
         if secret := secret_in(data):
@@ -154,21 +161,23 @@ class _Closure:
                 "signed and shared with the model"
             )
         try:
-            found = imports_of(ast.parse(data), package)
+            tree = ast.parse(data)
+            found = imports_of(tree, package)
         except (SyntaxError, ValueError, RecursionError):
             self._warnings.append(f"{relpath} is no Python that can be read here: what it imports is not followed")
-            return
+            return None
         self._want(*_named(found))
         self._texts |= found.texts
         if found.is_dynamic:
             self._dynamic.add(package.partition(".")[0])
+        return tree
 
     def _loaded(self) -> bool:
         """Want the loaded modules that a text names, or that a package imports by computed names; tell if any."""
         known = len(self._waiting)
         for module in loaded_locals():
             top = module.name.partition(".")[0]
-            if module.name in self._texts or (top in self._dynamic and top != "sycee"):
+            if module.name in self._texts or top in self._dynamic:
                 self._want(module.name)
         return len(self._waiting) > known
 
@@ -188,24 +197,25 @@ def _listed(package: str) -> tuple[str, ...]:
     return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list | tuple) else ()
 
 
-def _modules_of(loaded: ModuleType, names: frozenset[str] | None = None) -> Iterator[str]:
+def _modules_of(loaded: ModuleType, names: frozenset[str] | None = None) -> Iterator[object]:
     """Yield the modules that the objects of a module come from: functions, classes with their bases, instances."""
     for name, value in list(vars(loaded).items()):
         if names is not None and name not in names:
             continue
         kind = type(value)  # isinstance would ask the object, and lazy ones answer by importing
         if issubclass(kind, ModuleType):
-            yield value.__name__
+            if value.__name__ != f"{loaded.__name__}.{name}":  # a package has all its loaded submodules as attributes
+                yield value.__name__
         elif issubclass(kind, FunctionType):
-            yield value.__module__ or ""
+            yield value.__module__
         else:
             yield from (base.__module__ for base in (value if issubclass(kind, type) else kind).__mro__)
 
 
-def _is_edited(loaded: ModuleType, data: bytes) -> bool:
+def _is_edited(loaded: ModuleType, tree: ast.Module) -> bool:
     """Tell whether a module's functions are not what its file says now."""
     path = getattr(loaded, "__file__", None)
-    if type(loaded.__loader__).__name__ != "SourceFileLoader":  # others may rewrite what they load
+    if type(getattr(loaded, "__loader__", None)).__name__ != "SourceFileLoader":  # others may rewrite what they load
         return False
     codes = {
         value.__code__
@@ -215,7 +225,7 @@ def _is_edited(loaded: ModuleType, data: bytes) -> bool:
     if not codes:
         return False
     try:
-        present = set(_codes(compile(data, str(path), "exec", dont_inherit=True)))
+        present = set(_codes(compile(tree, str(path), "exec", dont_inherit=True)))
     except (SyntaxError, ValueError):
         return True
     return not codes <= present
