@@ -8,7 +8,7 @@ import pytest
 from sycee.digest import digest_bytes
 from sycee.errors import NotFound
 from sycee.store import statcache
-from sycee.store.statcache import SETTLED, StatCache
+from sycee.store.statcache import COARSE, SECOND, SETTLED, StatCache
 
 
 @pytest.fixture
@@ -63,6 +63,18 @@ def test_a_file_written_this_instant_is_not_remembered(tmp_path):
     cache = StatCache(tmp_path / "db.sqlite", clock=lambda: path.stat().st_mtime_ns + SETTLED - 1)
     cache.digests_of(path)
     assert cache.get(path) is None
+    cache.close()
+
+
+@pytest.mark.parametrize(("written", "age", "kept"), [(0, SETTLED, False), (0, COARSE, True), (1, SETTLED, True)])
+def test_where_times_may_be_coarse_more_of_it_must_pass(tmp_path, written, age, kept):
+    """On a file system of whole seconds a file can be written again for one or two without a trace."""
+    path, moment = tmp_path / "f", 1_000 * SECOND + written
+    path.write_bytes(b"abc")
+    os.utime(path, ns=(moment, moment))
+    cache = StatCache(tmp_path / "db.sqlite", clock=lambda: moment + age)
+    cache.put(path, digest_bytes(b"abc"), path.lstat(), settled=True)
+    assert (cache.get(path) is not None) is kept
     cache.close()
 
 
@@ -221,3 +233,28 @@ def test_of_a_folder_the_last_look_is_remembered(tmp_path, late):
     assert [late.folder_id(tmp_path, look) for look in ("one", "two")] == [None, "2.dir"]
     assert [late.has_listed(oid) for oid in ("1.dir", "2.dir")] == [False, True]
     assert late.folder_id(tmp_path / "other", "two") is None
+
+
+@pytest.mark.parametrize("put", ["one", "many"])
+def test_a_folder_goes_when_a_file_below_it_gets_another_row(tmp_path, late, put):
+    inner = tmp_path / "d" / "s"
+    inner.mkdir(parents=True)
+    path = inner / "f"
+    path.write_bytes(b"abc")
+    folders = {place: late.put_folder(place, "look", "1.dir") for place in (tmp_path / "d", inner, tmp_path / "d2")}
+    if put == "one":
+        late.put(path, digest_bytes(b"abc"), path.lstat())
+    else:
+        late.put_all([(str(path), digest_bytes(b"abc"), path.lstat())])
+    assert [late.folder_id(place, "look") for place in folders] == [None, None, "1.dir"]
+
+
+def test_a_place_whose_name_is_not_utf8_is_never_remembered(tmp_path, late):
+    path = tmp_path / os.fsdecode(b"x\xff")
+    path.write_bytes(b"abc")
+    for _ in range(2):
+        assert late.digests_of(path) == digest_bytes(b"abc")
+        assert late.digests_of_all({str(path): path.lstat()}) == {str(path): digest_bytes(b"abc")}
+    late.put_folder(path, "look", "1.dir")
+    late.forget(path)
+    assert late.get(path) is late.folder_id(path, "look") is None

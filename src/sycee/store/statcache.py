@@ -5,21 +5,23 @@ soon that its times do not move. Two rules cure it:
 
 1. An entry answers only while device, inode, size, mtime and ctime are all what they were; ctime cannot be set by hand.
 2. An entry is kept only if, when hashing *ended*, the times were older than ``SETTLED``: from then on every write moves
-   them, because it exceeds the tick of any kernel clock that stamps files.
+   them, because it exceeds the tick of any kernel clock that stamps files. Where a time is a whole second, the file
+   system may keep no finer ones, as FAT, HFS+, SFTP and ext4 with small inodes do; there ``COARSE`` is asked for.
 
 The cost: a file that was written an instant ago is hashed again next time. For files that sycee itself has just made,
 :func:`settle` avoids it: their mtime is set back by a moment, so that every write to come moves it.
 
 What is remembered of a folder says nothing new, only faster: files of these states have these digests, each by a row of
-its own, and a list of these digests has this id. So it holds whenever a folder looks like that, whatever happened in
-between; it is made of rows alone, never of what was read an instant ago, and goes when a file is forgotten.
+its own, and a list of these digests has this id. So it is made of rows alone, never of what was read an instant ago,
+and goes when a file below the folder gets another row, or any is forgotten.
 
 All this protects against accidents. Against an attacker who writes to the disk behind the file system nothing here
 helps, so no *verification* ever asks it.
 
 A clone can bring a database along. Its rows are harmless: nobody foretells the inode and the ctime that a file will
-get here. A view or a trigger could answer anything all the same, and a symbolic link could aim our writes elsewhere;
-so a database that is reached through a link, or holds anything but our own tables, is thrown away.
+get here, and a list that is falsely said to be canonical is no folder's, so its files count as modified. A view or a
+trigger could answer anything all the same, and a symbolic link could aim our writes elsewhere; so a database that is
+reached through a link, or holds anything but our own tables, is thrown away.
 """
 
 import os
@@ -34,7 +36,9 @@ from sycee.digest import FileDigests, digest_bytes, hasher
 from sycee.system.onepass import OnBytes, changed, digest_file, ignore_bytes, read_regular
 from sycee.system.tree import kind_of
 
-SETTLED = 50_000_000  # nanoseconds; kernels tick every 1 to 10 ms
+SECOND = 1_000_000_000  # nanoseconds
+SETTLED = 50_000_000  # kernels tick every 1 to 10 ms
+COARSE = 2 * SECOND + SETTLED  # FAT counts by two seconds
 SMALL = 1 << 20  # bytes: a file of so many is read at once
 AT_ONCE = 500  # rows of one query; every SQLite takes as many parameters
 
@@ -46,6 +50,8 @@ _FOLDERS = "CREATE TABLE folders (path TEXT PRIMARY KEY, look TEXT NOT NULL, oid
 _TABLES = {"digests": _DIGESTS, "folders": _FOLDERS}
 _GET = "SELECT path, state, size, md5, sha256, blake3 FROM digests WHERE path IN"
 _PUT = "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)"
+_DROP = "DELETE FROM folders WHERE path = ?"
+_HARMLESS = (OSError, sqlite3.Error, UnicodeEncodeError)  # SQLite holds no name that is not UTF-8
 _BESIDE = ("", "-wal", "-shm", "-journal")  # the files that SQLite opens
 
 
@@ -85,7 +91,7 @@ class StatCache:
 
     def get(self, path: Path) -> FileDigests | None:
         """Return the digests of a regular file if it is unchanged since they were taken, else None."""
-        with suppress(OSError, sqlite3.Error):
+        with suppress(*_HARMLESS):
             status = path.lstat()
             if kind_of(status) != "file" or not (self._connection or self._path.exists()):
                 return None
@@ -99,7 +105,7 @@ class StatCache:
             files: Regular files, and what ``lstat`` says of each now.
         """
         found: dict[str, FileDigests] = {}
-        with suppress(OSError, sqlite3.Error):
+        with suppress(*_HARMLESS):
             if files and (self._connection or self._path.exists()):
                 for path, state, *values in self._selected([*files]):
                     if state == _state(files[path]):
@@ -121,23 +127,25 @@ class StatCache:
             settled: Whether sycee made the file and called :func:`settle`: its ctime is then new, and no matter.
         """
         if rows := self._rows([(str(path.absolute()), digests, status)], settled=settled):
-            with suppress(OSError, sqlite3.Error):
+            with suppress(*_HARMLESS):
+                self._open().executemany(_DROP, _above(rows))
                 self._open().execute(_PUT, rows[0])
 
     def put_all(self, known: Iterable[Known], *, settled: bool = False) -> None:
         """Remember digests of many files, in one transaction; see :meth:`put`."""
         rows = self._rows(known, settled=settled)
-        with suppress(OSError, sqlite3.Error):
+        with suppress(*_HARMLESS):
             if not rows:
                 return
             connection = self._open()
             connection.execute("BEGIN")
             try:
+                connection.executemany(_DROP, _above(rows))
                 connection.executemany(_PUT, rows)
             finally:
                 connection.execute("COMMIT")
 
-    def _rows(self, known: Iterable[Known], *, settled: bool) -> list[tuple[str | int, ...]]:
+    def _rows(self, known: Iterable[Known], *, settled: bool) -> list[tuple[Any, ...]]:
         return [
             (path, _state(status), digests.size, digests.md5, digests.sha256, digests.blake3)
             for path, digests, status in known
@@ -145,7 +153,7 @@ class StatCache:
         ]
 
     def _has_settled(self, moment: int) -> bool:
-        return self._clock() - moment >= SETTLED
+        return self._clock() - moment >= (SETTLED if moment % SECOND else COARSE)
 
     def digests_of(self, path: Path, *, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         """Return the digests of a regular file, reading it only if it is not known to be unchanged.
@@ -211,7 +219,7 @@ class StatCache:
 
     def forget(self, path: Path) -> None:
         """Remember nothing of a file, nor of any folder, which may hold it."""
-        with suppress(OSError, sqlite3.Error):
+        with suppress(*_HARMLESS):
             if self._connection or self._path.exists():
                 self._open().execute("DELETE FROM folders")
                 self._open().execute("DELETE FROM digests WHERE path = ?", (str(path.absolute()),))
@@ -239,11 +247,11 @@ class StatCache:
                 just the status that went into the look.
             oid: The md5 of the canonical list of these files, and ``.dir``.
         """
-        with suppress(OSError, sqlite3.Error):
+        with suppress(*_HARMLESS):
             self._open().execute("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", (str(path), look, oid))
 
     def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
-        with suppress(OSError, sqlite3.Error):
+        with suppress(*_HARMLESS):
             if self._connection or self._path.exists():
                 found: tuple[Any, ...] | None = self._open().execute(query, values).fetchone()
                 return found
@@ -296,6 +304,17 @@ def _require_own(connection: sqlite3.Connection) -> None:
     found = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
     if not {("table", name, sql) for name, sql in _TABLES.items()}.issuperset(found):
         raise sqlite3.DatabaseError("holds something that sycee did not make")
+
+
+def _above(rows: Iterable[tuple[Any, ...]]) -> list[tuple[str]]:
+    """Return all folders above the files of rows, as rows."""
+    found: set[str] = set()
+    for folder in {path.rpartition("/")[0] for path, *_ in rows}:
+        above = folder
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition("/")[0]
+    return [(path,) for path in found]
 
 
 def _state(status: os.stat_result) -> str:
