@@ -6,12 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 
 from sycee.capture.facts import model_facts
 
 pytestmark = pytest.mark.slow
-
-torch = pytest.importorskip("torch")
 
 
 def counted(folder, *names):

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from rigs.signed import fixed_key, sign_folder
 from sycee.errors import SyceeError, UsageError
@@ -18,9 +20,6 @@ from sycee.system.git import Git
 from sycee.trust.verified import open_verified
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # the trainers' own warnings are theirs
-
-np = pytest.importorskip("numpy")
-torch = pytest.importorskip("torch")
 
 X = np.linspace(-1, 1, 64, dtype="float32").reshape(16, 4)
 Y = (X.sum(axis=1) > 0).astype("int64")
