@@ -372,6 +372,20 @@ def test_a_field_that_is_wrong_is_left_out_and_named(repo):
     ]  # fmt: skip
 
 
+def test_an_evaluation_that_is_wrong_costs_no_other(repo):
+    put(repo / "m/model.pt")
+    good = {"dataset": {"name": "d"}, "metrics": [{"name": "f1", "value": 0.5}]}
+    wrong = {"dataset": {"name": "d"}, "metrics": [{"name": "f1", "value": float("nan")}]}
+    frozen = freeze("m", task="t", extra={"evaluations": [wrong, good, "none"]})
+    assert frozen.card.values["evaluations"] == [good]
+    assert frozen.card.values["status"] == "partial"
+    assert [warning for warning in frozen.warnings if warning.startswith("evaluations[")][-2:] == [
+        "evaluations[0] is left out of the card: $.metrics[0].value: expected a finite number, found 'nan'",
+        "evaluations[2] is left out of the card: $: expected a mapping, found 'none'",
+    ]
+    assert "evaluations" in freeze("m", task="t", extra={"evaluations": good}).warnings[-1]
+
+
 def test_weights_that_cannot_be_tracked_are_told_in_the_card(repo):
     put(repo / "m/model.pt")
     put(repo / "m/other.pt", b"o")

@@ -1,7 +1,7 @@
 """The values of a card, gathered from a request, this process, and what a person wrote into the card before."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,14 +112,28 @@ def _environment(context: Sequence[Part], steps: Steps) -> dict[str, Any]:
 def valid(values: dict[str, Any], steps: Steps) -> dict[str, Any]:
     """Return the values without the fields that break the schema: a training is not lost for a wrong licence.
 
-    The five required fields are there in any case, at worst empty.
+    The five required fields are there in any case, at worst empty. Of the evaluations only those go that are wrong.
     """
+    if isinstance(values.get("evaluations"), list):
+        sound = list(_evaluations(values["evaluations"], steps))
+        values = (
+            {**values, "evaluations": sound} if sound else {key: values[key] for key in values if key != "evaluations"}
+        )
     for name in [key for key in values if card.faults({**_EMPTY, key: values[key]})]:
         fault = card.faults({**_EMPTY, name: values[name]})[0]
         steps.complete = False
         steps.warn(f"the field {name!r} is left out of the card: {fault}")
         values = {key: value for key, value in values.items() if key != name}
     return {**_EMPTY, **values}
+
+
+def _evaluations(given: Sequence[Any], steps: Steps) -> Iterator[Any]:
+    for number, one in enumerate(given):
+        if faults := card.evaluation_faults(one):
+            steps.complete = False
+            steps.warn(f"evaluations[{number}] is left out of the card: {faults[0]}")
+        else:
+            yield one
 
 
 _EMPTY: Mapping[str, Any] = {
