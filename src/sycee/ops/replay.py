@@ -7,7 +7,6 @@
 5  If they differ: all that is not what it was, split into what can be the cause and what cannot.
 """
 
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from sycee.ops.auxfiles import AUX, SOURCE
 from sycee.ops.context import LOCK
 from sycee.ops.golden import MACHINE, PLACE, RECORD, companions
 from sycee.ops.held import Held, held
+from sycee.ops.rebuilt import rebuilt, running
 from sycee.replay import results
 from sycee.replay.child.samples import Stored
 from sycee.replay.page import Evidence
@@ -49,7 +49,8 @@ class ReplayRequest:
         inputs: A folder with the samples of a version that keeps only their digests.
         waived: Stages whose differences are accepted.
         timeout: Seconds for all samples.
-        environ: The environment, of which only what describes the machine is taken.
+        rebuild: Whether to use the packages of the version's lock, and not those that are installed.
+        environ: The environment. The samples get of it only what describes the machine.
         progress: Where to announce the bytes read.
     """
 
@@ -58,6 +59,7 @@ class ReplayRequest:
     inputs: Path | None = None
     waived: frozenset[Stage] = frozenset()
     timeout: float = TIMEOUT
+    rebuild: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = SILENT
 
@@ -106,18 +108,20 @@ class Replayed(NamedTuple):
 
 
 def replay(request: ReplayRequest) -> Replayed:
-    """Run the golden samples of a version in a process of its own, in this Python's environment.
+    """Run the golden samples of a version in a process of its own.
 
     Raises:
         VerificationError: If the folder is not what was signed, or not what its card says.
         NotFound: If it has no golden samples, or the private ones are not brought.
-        CannotRun: If the frozen code does not run here: nothing is known of its results then.
+        CannotRun: If the frozen code does not run here, or its packages are not to be had: nothing is known of its
+            results then.
     """
     with held(request.folder, request.key, progress=request.progress) as copy:
         frozen = read_frozen(copy)
         items = items_of(frozen.golden, copy.folder, request.inputs)
+        python = rebuilt(copy, request.environ, request.progress) if request.rebuild else running()
         with request.progress.start(f"replaying {copy.name}", None):
-            observed = run(_job(copy.folder, frozen, items, request))
+            observed = run(_job(python.path, copy.folder, frozen, items, request))
         if observed.fault:
             raise CannotRun(
                 f"the frozen code does not run here: {observed.fault}",
@@ -126,7 +130,8 @@ def replay(request: ReplayRequest) -> Replayed:
         here = fingerprint.read(observed.fingerprint, "the fingerprint of the replay")
         changes = [*explain.differences(frozen.on, here), *_changed_files(copy.folder, frozen.golden)]
         changes += _changed_packages(copy.folder, observed)
-        outcome = Outcome("here", observed.network, results.of_process(observed), here, changes, observed.loaded)
+        found = results.of_process(observed)
+        outcome = Outcome(python.mode, observed.network, found, here, changes, observed.loaded, python.notes)
         return judged(copy, frozen, outcome, request.waived)
 
 
@@ -199,7 +204,7 @@ def _input(sample: Sample, folder: Path, brought: Mapping[str, Path]) -> bytes:
     return data
 
 
-def _job(folder: Path, frozen: Frozen, items: list[Item], request: ReplayRequest) -> Job:
+def _job(python: Path, folder: Path, frozen: Frozen, items: list[Item], request: ReplayRequest) -> Job:
     call, facts = frozen.golden.call, frozen.on.facts
     how = How(
         threads=call.threads,
@@ -210,7 +215,7 @@ def _job(folder: Path, frozen: Frozen, items: list[Item], request: ReplayRequest
         timeout=request.timeout,
     )
     return Job(
-        python=Path(sys.executable),
+        python=python,
         source=folder / SOURCE,
         model=folder,
         entry=frozen.golden.entry,
@@ -259,6 +264,7 @@ class Outcome(NamedTuple):
         here: The fingerprint of the process.
         changes: What is not what it was.
         loaded: The distributions that took part; None if it is not known.
+        notes: What else a reader should know.
     """
 
     mode: Mode
@@ -267,6 +273,7 @@ class Outcome(NamedTuple):
     here: Fingerprint
     changes: Sequence[Change]
     loaded: Collection[str] | None
+    notes: tuple[str, ...] = ()
 
 
 def judged(copy: Held, frozen: Frozen, outcome: Outcome, waived: Collection[Stage]) -> Replayed:
@@ -292,6 +299,7 @@ def judged(copy: Held, frozen: Frozen, outcome: Outcome, waived: Collection[Stag
         waived=tuple(sorted(waived)),
         can=told.can,
         cannot=told.cannot,
+        notes=outcome.notes,
     )
     evidence = Evidence(frozen.golden, frozen.tensors, _shown(copy.folder, frozen.golden), found.stages, found.tensors)
     return Replayed(report, copy.version, copy.signer, evidence)

@@ -26,6 +26,10 @@ _SHOWN = 8  # changes of each sort; JSON has all
 @click.option(
     "--waive", "waived", multiple=True, type=click.Choice(STAGES), help="Accept differences of this stage; repeatable."
 )
+@click.option(
+    "--rebuild/--here",
+    help="Use the packages of the version's lock, by uv, or those installed (default).",
+)
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=TIMEOUT, metavar="SECONDS", show_default=True)
 @click.option("--html", metavar="FILE", help="Write a page too: the samples, what was expected beside what came out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -43,10 +47,11 @@ def command(ctx: Context, model: str, **options: Any) -> None:
       sycee replay models/bert --key release.key.pub
       sycee replay models/bert --unsigned --json
       sycee replay models/bert --unsigned --html replay.html
+      sycee replay models/bert --key release.key.pub --rebuild
 
     \b
-    Exit codes: 0 reproduced; 15 comes out differently; 1 the frozen code does not run here, so nothing is known of its
-    results; 10 to 14 the folder is not what was signed; 2 wrong usage.
+    Exit codes: 0 reproduced; 15 comes out differently; 1 the frozen code does not run here, or its packages are not to
+    be had, so nothing is known of its results; 10 to 14 the folder is not what was signed; 2 wrong usage.
     """
     if bool(options["key"]) == options["unsigned"]:
         raise UsageError(
@@ -63,6 +68,7 @@ def command(ctx: Context, model: str, **options: Any) -> None:
             inputs=ctx.path(options["inputs"]) if options["inputs"] else None,
             waived=frozenset(options["waived"]),
             timeout=options["timeout"],
+            rebuild=options["rebuild"],
             environ=ctx.environ,
             progress=ctx.progress,
         )
