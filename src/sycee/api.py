@@ -17,10 +17,10 @@ from sycee.ops import trains as ops_trains
 from sycee.ops import verify as ops_verify
 from sycee.ops.freeze import AnyPath, Options
 from sycee.ops.frozen import Frozen
+from sycee.ops.loaded import LoadedModel
 from sycee.ops.training import Training
 from sycee.ops.trains import Arguments, Result
 from sycee.system.terminal import watched
-from sycee.trust.verified import VerifiedModel, open_verified
 from sycee.trust.verify import Verified
 
 __all__ = ["freeze", "load", "seed", "training", "trains", "verify"]
@@ -105,7 +105,7 @@ def verify(path: AnyPath, *, key: AnyPath, expect: str | None = None) -> Verifie
     )
 
 
-def load(path: AnyPath, *, key: AnyPath, expect: str | None = None, lazy: bool = False) -> VerifiedModel:
+def load(path: AnyPath, *, key: AnyPath, expect: str | None = None, lazy: bool = False) -> LoadedModel:
     """Verify a model folder and give its content: exactly the bytes that were hashed, whatever happens to the files.
 
     Args:
@@ -115,11 +115,12 @@ def load(path: AnyPath, *, key: AnyPath, expect: str | None = None, lazy: bool =
         lazy: Read and check each weights file only when it is asked for, for models larger than memory.
 
     Returns:
-        The model: ``.card``, ``.open("model.pt")``, ``.torch()``, ``.safetensors()``, ``.path()``. Close it, or use it
+        The model: ``.card``, ``.open("model.pt")``, ``.torch()``, ``.safetensors()``, ``.path()``,
+        ``.replay()``. Close it, or use it
         in a ``with`` statement.
 
     Raises:
         VerificationError: If it is not what was signed.
         NotFound: If the folder or the key is not there.
     """
-    return open_verified(Path(path), Path(key), expect=expect, lazy=lazy, environ=os.environ)
+    return LoadedModel.opened(Path(path), Path(key), expect=expect, lazy=lazy, environ=os.environ)

@@ -17,7 +17,7 @@ from sycee.errors import SyceeError, UsageError
 from sycee.formats import card
 from sycee.ops.init import InitRequest, init
 from sycee.system.git import Git
-from sycee.trust.verified import open_verified
+from sycee.trust.verified import VerifiedModel
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # the trainers' own warnings are theirs
 
@@ -42,7 +42,7 @@ def proven(frozen):
     assert str(frozen.path).encode() not in frozen.card.raw
     assert not [path for path in frozen.path.parent.rglob("*") if "sycee-saving" in path.name]
     sign_folder(frozen.path)
-    return open_verified(frozen.path, fixed_key().public)
+    return VerifiedModel.opened(frozen.path, fixed_key().public)
 
 
 class Rows(torch.utils.data.Dataset):

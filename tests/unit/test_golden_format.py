@@ -138,11 +138,6 @@ DECISION = (*SAMPLE, "stages", "decision")
         ((*OUTPUT, 0, "stored"), False, "$.samples[0].stages.output[0].stored: must be true, not false"),
         ((*OUTPUT, 0, "sliced"), True, "$.samples[0].stages.output[0]: is both stored and sliced"),
         (
-            (*OUTPUT, 0),
-            {"path": "$", "kind": "tensor", "dtype": "uint8", "shape": [0], "sha256": "0" * 64, "sliced": True},
-            "$.samples[0].stages.output[0]: is sliced, and has no more than 4096 elements",
-        ),
-        (
             (*OUTPUT, 0, "path"),
             "logits",
             '$.samples[0].stages.output[0].path: is "logits", which has no such form: see the specification',

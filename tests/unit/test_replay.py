@@ -4,13 +4,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import sycee
 from rigs.golden import CODE, freeze_golden
 from rigs.signed import fixed_key
 from sycee.cli.main import main
 from sycee.digest import sha256_hex
-from sycee.errors import CannotRun, ContextMismatch, DigestMismatch, NotFound
+from sycee.errors import CannotRun, ContextMismatch, DigestMismatch, NotFound, UsageError
 from sycee.formats.golden import parse as parse_golden
 from sycee.formats.replay import parse
 from sycee.ops.replay import ReplayRequest, replay
@@ -274,3 +276,49 @@ def test_code_that_keeps_to_itself_is_needed(model):
     plant(model, f"{SOURCE}/golden_code_*.py", b"import numpy\n", b"import numpy, rigs\n")  # found by PYTHONPATH here
     with pytest.raises(CannotRun, match="No module named 'rigs'"):
         unsigned(model)
+
+
+def functions_of(frozen):
+    """Return the functions as a service has them: its own, in this process."""
+    [path] = (frozen / "model" / SOURCE).glob("golden_code_*.py")
+    space = {}
+    exec(path.read_text().replace("import golden", "golden = None  # "), space)
+    return {role: space[role] for role in ("load", "preprocess", "predict")}
+
+
+@pytest.fixture
+def service(frozen):
+    with sycee.load(frozen / "model", key=frozen / "k.pub") as model:
+        yield model
+
+
+def test_a_loaded_model_replays_itself(service):
+    done = service.replay()
+    assert done.reproduced
+    assert repr(done) == "<Replayed model@1.0.0: reproduced, all samples are equal to the bit>"
+    assert done.report.mode == "here"
+
+
+def test_what_a_service_really_uses_is_replayed_in_its_process(service, frozen):
+    mine = functions_of(frozen)
+    done = service.replay(**mine)
+    assert (done.reproduced, done.report.mode, done.report.network) == (True, "in process", "open")
+    assert {one.stage for one in done.report.stages} == {"preprocessed", "output"}
+    whole = service.replay(
+        predict=lambda text: mine["predict"](mine["load"](frozen / "model"), mine["preprocess"](text))
+    )
+    assert whole.reproduced
+    assert {one.stage for one in whole.report.stages} == {"output"}
+
+
+def test_what_a_service_does_otherwise_is_found(service, frozen):
+    mine = functions_of(frozen)
+    swapped = service.replay(**{**mine, "preprocess": lambda text: mine["preprocess"](text)[:, ::-1]})
+    assert not swapped.reproduced
+    assert swapped.report.verdict.startswith("preprocessed values differ")
+    drops = service.replay(**{**mine, "predict": lambda w, x: {"logits": x @ w * np.random.rand()}})
+    assert (drops.reproduced, drops.report.level) == (False, "fail")
+    with pytest.raises(CannotRun, match="predict of sample 0"):
+        service.replay(predict=lambda _: 1 / 0)
+    with pytest.raises(UsageError, match="these are not the functions of a model: preprocess"):
+        service.replay(preprocess=len)

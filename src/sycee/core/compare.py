@@ -10,7 +10,7 @@ from sycee.formats.golden import STAGES, Golden, Leaf, Sample, Stage, Stages, pl
 from sycee.formats.replay import LEVELS, Compared, Level, falls_short
 from sycee.formats.tensorfile import SLICE, Tensor, sliced
 
-__all__ = ["LEVELS", "Comparison", "LeafResult", "Level", "StageResult", "compare", "fits"]
+__all__ = ["LEVELS", "Comparison", "LeafResult", "Level", "StageResult", "compare"]
 
 
 class LeafResult(NamedTuple):
@@ -175,15 +175,8 @@ class _AtHand(NamedTuple):
     def _side(self, stage: Stage, leaves: tuple[Leaf, ...], tensors: Mapping[str, Tensor]) -> Side:
         named = {leaf.path: leaf for leaf in leaves if not isinstance(leaf.value, float)}
         places = {path: place(self.sample.id, stage, path) for path in named}
-        at_hand = {path: tensors[where] for path, where in places.items() if fits(named[path], tensors.get(where))}
+        at_hand = {path: tensors[where] for path, where in places.items() if where in tensors}
         return Side(named, {**at_hand, **gathered(leaves)})
-
-
-def fits(leaf: Leaf, tensor: Tensor | None) -> bool:
-    """Tell whether a tensor of a file is that of a leaf, or a slice of it."""
-    if tensor is None or tensor.dtype != leaf.dtype:
-        return False
-    return tensor.shape == leaf.shape or (leaf.sliced and tensor.shape == (SLICE,))
 
 
 def _of_sample(known: _AtHand, record: Golden) -> Iterator[StageResult]:

@@ -5,7 +5,6 @@ a process of a replay gives back names its values in the same form.
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, cast, get_args
@@ -13,7 +12,6 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 from sycee.errors import FormatError
 from sycee.formats import strictjson
 from sycee.formats.strictjson import Reader
-from sycee.formats.tensorfile import SLICE
 from sycee.formats.tensorheader import DTYPES
 
 VERSION = 1
@@ -306,8 +304,6 @@ def _tensor(reader: Reader, leaf: Leaf, found: Mapping[str, Any], path: str) -> 
             reader.constant(found[name], f"{path}.{name}", expected=True)
     if "stored" in found and "sliced" in found:
         reader.fault(path, "is both stored and sliced")
-    if "sliced" in found and math.prod(shape) <= SLICE:
-        reader.fault(path, f"is sliced, and has no more than {SLICE} elements")
     return leaf._replace(dtype=dtype, shape=shape, stored="stored" in found, sliced="sliced" in found)
 
 

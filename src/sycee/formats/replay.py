@@ -72,7 +72,7 @@ class Report(NamedTuple):
 
     Attributes:
         model: The model's name; informs people.
-        identity: ``sycee:HEX`` of a version whose signature was checked, else ``card:HEX``.
+        identity: ``sycee:HEX`` of a version whose signature was checked; else empty.
         result: Whether everything is as equal as it had to be.
         verdict: One line that a person understands.
         mode: Where it ran: the packages that are here, a rebuilt environment, or the calling process itself.

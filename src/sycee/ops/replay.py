@@ -117,22 +117,27 @@ def replay(request: ReplayRequest) -> Replayed:
             results then.
     """
     with held(request.folder, request.key, progress=request.progress) as copy:
-        frozen = read_frozen(copy)
-        items = items_of(frozen.golden, copy.folder, request.inputs)
-        python = rebuilt(copy, request.environ, request.progress) if request.rebuild else running()
-        with request.progress.start(f"replaying {copy.name}", None):
-            observed = run(_job(python.path, copy.folder, frozen, items, request))
-        if observed.fault:
-            raise CannotRun(
-                f"the frozen code does not run here: {observed.fault}",
-                hint="look for a package that is missing or of another version than in context/requirements.lock",
-            )
-        here = fingerprint.read(observed.fingerprint, "the fingerprint of the replay")
-        changes = [*explain.differences(frozen.on, here), *_changed_files(copy.folder, frozen.golden)]
-        changes += _changed_packages(copy.folder, observed)
-        found = results.of_process(observed)
-        outcome = Outcome(python.mode, observed.network, found, here, changes, observed.loaded, python.notes)
-        return judged(copy, frozen, outcome, request.waived)
+        return replay_copy(copy, request)
+
+
+def replay_copy(copy: Held, request: ReplayRequest) -> Replayed:
+    """Run the golden samples of a private copy; see :func:`replay`."""
+    frozen = read_frozen(copy)
+    items = items_of(frozen.golden, copy.folder, request.inputs)
+    python = rebuilt(copy, request.environ, request.progress) if request.rebuild else running()
+    with request.progress.start(f"replaying {copy.name}", None):
+        observed = run(_job(python.path, copy.folder, frozen, items, request))
+    if observed.fault:
+        raise CannotRun(
+            f"the frozen code does not run here: {observed.fault}",
+            hint="look for a package that is missing or of another version than in context/requirements.lock",
+        )
+    here = fingerprint.read(observed.fingerprint, "the fingerprint of the replay")
+    changes = [*explain.differences(frozen.on, here), *changed_files(copy.folder, frozen.golden)]
+    changes += _changed_packages(copy.folder, observed)
+    found = results.of_process(observed)
+    outcome = Outcome(python.mode, observed.network, found, here, changes, observed.loaded, python.notes)
+    return judged(copy, frozen, outcome, request.waived)
 
 
 def read_frozen(copy: Held) -> Frozen:
@@ -226,8 +231,8 @@ def _job(python: Path, folder: Path, frozen: Frozen, items: list[Item], request:
     )
 
 
-def _changed_files(folder: Path, record: Golden) -> Iterator[Change]:
-    """Yield which files are not those that the record was made with."""
+def changed_files(folder: Path, record: Golden) -> Iterator[Change]:
+    """Yield which files of a model are not those that its record was made with."""
     made = record.made_with
     yield from _changes("source", made.source, {name: folder / SOURCE / name for name in made.source})
     yield from _changes("weights", made.weights, {name: folder / name for name in made.weights})

@@ -75,7 +75,7 @@ def observe(
     Raises:
         CannotRun: If a function raises, or gives what cannot be recorded.
     """
-    with _place(model, seeds) as settings:
+    with _kept_generators(), _place(model, seeds) as settings:
         return _once(Runner(Functions(**functions), settings), items)
 
 

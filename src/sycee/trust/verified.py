@@ -83,7 +83,7 @@ class _Sealing:
 
 
 class VerifiedModel:
-    """A model whose every byte was verified; made by :func:`open_verified`, closed by ``with`` or :meth:`close`."""
+    """A model whose every byte was verified; made by :meth:`opened`, closed by ``with`` or :meth:`close`."""
 
     def __init__(self, verified: Verified, folder: Folder, kept: _Sealing, environ: Mapping[str, str]) -> None:
         self._verified = verified
@@ -94,6 +94,45 @@ class VerifiedModel:
         self._copies: list[PrivateCopy] = []
         self._closed = False
 
+    @classmethod
+    def opened(
+        cls,
+        folder: Path,
+        public_key: Path | PublicKey,
+        *,
+        expect: str | None = None,
+        lazy: bool = False,
+        environ: Mapping[str, str] = _NO_ENVIRONMENT,
+        progress: Progress = SILENT,
+    ) -> Self:
+        """Verify a model folder and hold its bytes.
+
+        Args:
+            folder: The model folder.
+            public_key: The key that must have signed, or its file.
+            expect: ``NAME@VERSION`` or ``sycee:<identity>`` that it must be, or None.
+            lazy: Read weights only when they are asked for. Each is then hashed in the pass that hands it out; until
+                then nothing is known of it but its size. Without it the weights stand in memory once from here on.
+            environ: The process environment, which may tell torch to load unsafely (and is refused then).
+            progress: Where to announce the bytes read.
+
+        Raises:
+            VerificationError: See :func:`sycee.trust.verify.verify`.
+            NotFound: If folder or key are not there.
+        """
+        key = public_key if isinstance(public_key, PublicKey) else load_public(public_key)
+        identity = expect if expect and expect.startswith("sycee:") else None
+        request = Request(folder, key, None if identity else expect, identity, postpone_weights=lazy)
+        kept = _Sealing()
+        held = Folder(folder)
+        try:
+            verified = verify(request, reader=kept, progress=progress)
+        except BaseException:
+            kept.close()
+            held.close()
+            raise
+        return cls(verified, held, kept, environ)
+
     def __enter__(self) -> Self:
         return self
 
@@ -102,7 +141,7 @@ class VerifiedModel:
 
     def __repr__(self) -> str:
         label = f"{self.name}@{self._verified.version}" if self._verified.version else self.name
-        return f"<VerifiedModel {label} sycee:{self.identity[:12]} signed by {self.signer.fingerprint[:12]}>"
+        return f"<{type(self).__name__} {label} sycee:{self.identity[:12]} signed by {self.signer.fingerprint[:12]}>"
 
     @property
     def card(self) -> Card | None:
@@ -250,41 +289,3 @@ class VerifiedModel:
                 hint="do not use it; restore the signed version (git checkout, sycee checkout)",
                 problems=[problem.as_json() for problem in problems],
             )
-
-
-def open_verified(
-    folder: Path,
-    public_key: Path | PublicKey,
-    *,
-    expect: str | None = None,
-    lazy: bool = False,
-    environ: Mapping[str, str] = _NO_ENVIRONMENT,
-    progress: Progress = SILENT,
-) -> VerifiedModel:
-    """Verify a model folder and hold its bytes.
-
-    Args:
-        folder: The model folder.
-        public_key: The key that must have signed, or its file.
-        expect: ``NAME@VERSION`` or ``sycee:<identity>`` that it must be, or None.
-        lazy: Read weights only when they are asked for. Each is then hashed in the pass that hands it out; until then
-            nothing is known of it but its size. Without it the weights stand in memory once from here on.
-        environ: The process environment, which may tell torch to load unsafely (and is refused then).
-        progress: Where to announce the bytes read.
-
-    Raises:
-        VerificationError: See :func:`sycee.trust.verify.verify`.
-        NotFound: If folder or key are not there.
-    """
-    key = public_key if isinstance(public_key, PublicKey) else load_public(public_key)
-    identity = expect if expect and expect.startswith("sycee:") else None
-    request = Request(folder, key, None if identity else expect, identity, postpone_weights=lazy)
-    kept = _Sealing()
-    held = Folder(folder)
-    try:
-        verified = verify(request, reader=kept, progress=progress)
-    except BaseException:
-        kept.close()
-        held.close()
-        raise
-    return VerifiedModel(verified, held, kept, environ)
