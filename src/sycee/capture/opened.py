@@ -93,7 +93,7 @@ def opened(*, leave: Sequence[Path] = ()) -> Iterator[list[Path]]:
         noted.stop()
         for path in _held() - before:
             noted.note(path, os.O_RDONLY)
-        found += _of_user(noted.paths, [*leave, *_MACHINE, *map(Path, {sys.prefix, sys.base_prefix})])
+        found += of_user(noted.paths, leave)
 
 
 def _held() -> set[str]:
@@ -108,9 +108,15 @@ def _held() -> set[str]:
     return {path for path in paths if path.startswith("/") and not path.endswith(_DELETED)}
 
 
-def _of_user(paths: Iterable[str], leave: Sequence[Path]) -> Iterator[Path]:
-    unique = dict.fromkeys(Path(os.path.normpath(path)) for path in paths)
-    for path in unique:
-        left = any(place == path or place in path.parents for place in leave)
+def of_user(paths: Iterable[str], leave: Sequence[Path]) -> Iterator[Path]:
+    """Yield those of some paths that are files of the user: no code, and nothing of the system or of Python's.
+
+    Args:
+        paths: Absolute.
+        leave: Further files and folders to leave aside.
+    """
+    known = [*leave, *_MACHINE, *map(Path, {sys.prefix, sys.base_prefix})]
+    for path in dict.fromkeys(Path(os.path.normpath(path)) for path in paths):
+        left = any(place == path or place in path.parents for place in known)
         if not left and path.suffix not in _CODE and is_local(str(path)) and path.is_file():
             yield path

@@ -12,12 +12,15 @@ import symtable
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from sycee.core.imports import is_main_guard
+
 _TRAINS = re.compile(
     r"(train|fit)(_(model|epoch|one_epoch|loop|step|on_batch|all|transform|generator|predict))?"
     r"|partial_fit|backward|minimize|learn|freeze|training"
 )
 _ENDS = re.compile(r"parse_args|parse_known_args|input|exit|quit")  # asks or ends the process that imports it
 _READS = re.compile(r"open|load|loadtxt|genfromtxt|from_pretrained|from_file|imread|urlopen|read(_\w+|lines?)?")
+_MAY_READ = re.compile(r"(open|load|read|from_|imread|parse|build|make|init|get|fetch)\w*|\w*(vocab|label|config)\w*")
 _SHOWS = re.compile(r"(save|plot|write|show|log|push)(_\w+)?|to_(csv|json|pickle|parquet|excel|sql)|dump|close|flush")
 _SETS = re.compile(r"(set|enable|use)_\w+|(manual_)?seed")  # of an imported module: its switches
 _AT_ONCE = frozenset({"listcomp", "setcomp", "dictcomp", "genexpr"})
@@ -88,6 +91,16 @@ def runs_training(statements: Iterable[Statement]) -> bool:
     return any(
         _TRAINS.fullmatch(name) or _ENDS.fullmatch(name) for one in statements for name in _called_names(one.node)
     )
+
+
+def may_read_when_imported(source: bytes) -> bool:
+    """Tell whether a module's top level calls something that may read a file; what is no Python reads none."""
+    try:
+        nodes = [node for node in ast.parse(source).body if not is_main_guard(node)]
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    own = {node.name for node in nodes if isinstance(node, _DEFINITIONS)}
+    return any(name in own or _MAY_READ.fullmatch(name) for node in nodes for name in _called_names(node))
 
 
 def extract(statements: Sequence[Statement], names: Iterable[str]) -> Extract:

@@ -5,7 +5,7 @@ below ``context/files/``, which becomes the working folder, or below ``context/s
 """
 
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sycee.capture.steps import Steps
@@ -27,7 +27,7 @@ def aux_parts(
         source: The frozen source, by path.
         steps: Collects what is left out.
     """
-    places = {Path.cwd(): AUX, **dict.fromkeys(_roots(source), SOURCE)}
+    places = [(Path.cwd(), AUX), *((root, SOURCE) for root in _roots(source))]  # the two may be one folder
     parts: dict[str, Part] = {}
     for path in dict.fromkeys((*given, *seen)):
         names = _names(path, places)
@@ -42,8 +42,8 @@ def aux_parts(
     return tuple(parts.values())
 
 
-def _names(path: Path, places: Mapping[Path, str]) -> list[str]:
-    return [f"{place}/{path.relative_to(root).as_posix()}" for root, place in places.items() if root in path.parents]
+def _names(path: Path, places: Sequence[tuple[Path, str]]) -> list[str]:
+    return [f"{place}/{path.relative_to(root).as_posix()}" for root, place in places if root in path.parents]
 
 
 def _part(name: str, path: Path, steps: Steps) -> Part | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from sycee.capture import machine
+from sycee.capture.importing import read_at_import
 from sycee.capture.opened import opened
 from sycee.capture.source import closure
 from sycee.capture.steps import Steps
@@ -75,6 +76,7 @@ def capture_inference(request: Request, files: Sequence[FrozenFile], steps: Step
     recorded = None
     if inference.samples and inference.predict is not None:
         recorded = _trying(lambda: _record(request, seen, steps), steps)
+        seen += steps.run("what the source reads", lambda: read_at_import(source, leave=[request.path]), [])
     parts += aux_parts(inference.aux, seen, source.files, steps)
     if recorded is None:
         return Captured(tuple(parts), fields)
