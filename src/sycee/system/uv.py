@@ -7,6 +7,7 @@ packages and interpreters come from, and pip's settings where uv has none.
 
 import os
 import shutil
+import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,12 +98,8 @@ def find_uv(environ: Mapping[str, str]) -> Uv | None:
 
 
 def _beside() -> str | None:
-    try:
-        import uv
-
-        return str(uv.find_uv_bin())
-    except (ImportError, FileNotFoundError):
-        return None
+    path = Path(sysconfig.get_path("scripts"), "uv.exe" if os.name == "nt" else "uv")
+    return str(path) if path.is_file() else None
 
 
 def _environment(environ: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
