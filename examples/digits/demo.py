@@ -93,6 +93,10 @@ def serve(demo: Demo) -> None:
     demo.type("sycee", "verify", "models/digits", "--key", "../release.key.pub")
     demo.step("Serve it", "sycee.load hands out exactly the bytes it verified; the outputs are those of the training.")
     demo.python("serve.py", "models/digits", "../release.key.pub", "data/digits")
+    demo.step(
+        "Does it come out the same?", "The frozen code runs on the golden samples, without network, and is compared."
+    )
+    demo.type("sycee", "replay", "models/digits", "--key", "../release.key.pub")
     demo.step("Without Git", "A container needs only the folder: exported, verified and loaded there too.")
     demo.type("sycee", "export", "models/digits", "../container", "--key", "../release.key.pub")
     demo.type("sycee", "verify", "../container", "--key", "../release.key.pub")

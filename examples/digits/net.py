@@ -1,5 +1,8 @@
 """The network, and how an image becomes its input: what training and serving must agree on."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
@@ -25,3 +28,21 @@ class Net(nn.Sequential):
 def preprocess(images: np.ndarray) -> torch.Tensor:
     """Turn images of 0 to 16 (uint8, [N, 8, 8]) into the input (float32, [N, 1, 8, 8], 0 to 1)."""
     return torch.from_numpy(images).float().div(16).unsqueeze(1)
+
+
+def load_net(folder: Path) -> Net:
+    """Return the network that a model's folder holds."""
+    net = Net(json.loads((folder / "config.json").read_text())["width"])
+    net.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
+    return net.eval()
+
+
+def predict(net: Net, inputs: torch.Tensor) -> torch.Tensor:
+    """Return the outputs, float32, [N, 10]."""
+    with torch.inference_mode():
+        return net(inputs)
+
+
+def digits(outputs: torch.Tensor) -> torch.Tensor:
+    """Return the digit of each image."""
+    return outputs.argmax(1)

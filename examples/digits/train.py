@@ -1,4 +1,4 @@
-"""Train the network and freeze the result: the whole of sycee in a training script is two lines."""
+"""Train the network and freeze the result: the whole of sycee in a training script is two calls."""
 
 import argparse
 import json
@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from net import Net, preprocess
+from net import Net, digits, load_net, predict, preprocess
 from torch import nn
 
 import sycee
 
 DATA, MODEL = Path("data/digits"), Path("models/digits")
 SHOWN = 32  # test images whose outputs are recorded
+SAMPLES = 4  # of them, for `sycee replay`
 
 
 def load(part: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -66,6 +67,11 @@ def main() -> None:
             training_config=config,
             data=[DATA],
             version=config.version,
+            load=load_net,
+            preprocess=preprocess,
+            predict=predict,
+            postprocess=digits,
+            samples=np.split(np.load(DATA / "test-images.npy")[:SAMPLES], SAMPLES),
         )
     )
 
