@@ -216,6 +216,7 @@ def link_without_a_pointer(repo, _git):
     tracked(repo, "f", "four")
     (repo.root / "deep").mkdir()
     (repo.root / "deep/left over").symlink_to(path)
+    (repo.root / "deep/circle").symlink_to("circle")
 
 
 def imported(repo, git):

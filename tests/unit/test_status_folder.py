@@ -101,6 +101,7 @@ CHANGES = {
     "link to the same": (lambda d: replace(d / "a", lambda p: os.link(d.parent / ".dvc" / "x", p)), []),
     "link to other bytes": (lambda d: replace(d / "a", lambda p: p.symlink_to(d.parent.parent / "outside")), MODIFIED),
     "link to nothing": (lambda d: replace(d / "a", lambda p: p.symlink_to("nothing")), "d/a is not a file"),
+    "link to itself": (lambda d: replace(d / "a", lambda p: p.symlink_to("a")), "d/a is not a file"),
     "pipe": (lambda d: replace(d / "a", os.mkfifo), "d/a is not a file"),
     "rule": (lambda d: (d.parent / ".dvcignore").write_text("b\n"), MODIFIED),
     "rule of another": (lambda d: (d.parent / ".dvcignore").write_text("other\n"), []),

@@ -108,7 +108,7 @@ def files_below(
 
 
 def _linked(folder: Path, entry: TreeEntry) -> Member:
-    path = (folder / entry.relpath).resolve()
+    path = Path(os.path.realpath(folder / entry.relpath))  # resolve() fails where links lead round in a circle
     if entry.kind != "symlink" or kind_at(path) != "file":
         raise Conflict(f"{folder / entry.relpath} is not a file", hint="move it out of the folder, then repeat")
     return Member(entry.relpath, str(path), path.lstat(), is_link=True)

@@ -194,6 +194,6 @@ def _linked(repo: Repository) -> Iterator[str]:
     cache = repo.cache.root.resolve()
     for entry in scan(repo.root, enter=lambda relpath: relpath not in {".git", DVC_DIR}):
         if entry.kind == "symlink":
-            target = (repo.root / entry.relpath).resolve()
+            target = Path(os.path.realpath(repo.root / entry.relpath))  # of links in a circle too
             if cache in target.parents and kind_of(key := target.relative_to(cache).as_posix()) is not None:
                 yield key
