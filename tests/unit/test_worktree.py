@@ -187,6 +187,27 @@ def test_ignored_files_models_and_data_are_no_part_of_it(git):
     assert files(state) == ["models/bertha.py"]
 
 
+def test_environments_and_checkpoints_are_no_part_of_it(git):
+    put(git.root, "venv/pyvenv.cfg", "home = x")
+    put(git.root, "venv/lib/x.py", "x")
+    put(git.root, "web/node_modules/x.js", "x")
+    put(git.root, "out/checkpoint-500/trainer_state.json", "{}")
+    put(git.root, "web/app.js", "x")
+    state = work_state(git)
+    assert files(state) == ["web/app.js"]
+    assert state.left_out.endswith(b"  out/checkpoint-500/trainer_state.json\n")
+    assert state.left_out.count(b"\n") == 1
+
+
+def test_of_very_many_files_some_are_hashed(git, monkeypatch):
+    monkeypatch.setattr("sycee.capture.worktree.MAX_LISTED", 3)
+    for number in range(5):
+        put(git.root, f"images/{number}.png", "x")
+    state = work_state(git)
+    assert state.left_out.count(b"\n") == 3
+    assert state.warnings == ("of 5 files that the work state leaves out 3 were hashed",)
+
+
 def test_what_is_no_source_is_listed_with_its_digest(git):
     put(git.root, "plots/loss.png", b"\x89PNG")
     put(git.root, "train.csv", "a,b\n")

@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from sycee.core.modelfolder import is_leftover
 from sycee.core.secretscan import is_secret_file, secret_in
 from sycee.digest import sha256_hex
 from sycee.errors import SyceeError
@@ -25,6 +26,7 @@ MAX_FILE = 1 << 20  # bytes of an untracked file, and of the patch of a tracked 
 MAX_TOTAL = 20 << 20
 MAX_READ = 16 << 20  # bytes of a changed file that Git is asked to compare
 MAX_DIGESTED = 64 << 20  # bytes of files that are left out and hashed
+MAX_LISTED = 2000  # of these files
 SECONDS = 10.0  # for all of it; more than a hundred thousand files take
 
 _SOURCE = re.compile(
@@ -38,6 +40,8 @@ _SOURCE_NAME = re.compile(
     r"|constraints.*\.txt|cmakelists\.txt|dvc\.lock|\.(git|dvc|docker)ignore|\.gitattributes|\.gitmodules|\.editorconfig",
     re.IGNORECASE,
 )
+_HOMES = ("/model_card.yaml", "/pyvenv.cfg")  # of models, and of environments, which the lock tells of
+_FOREIGN = frozenset({"site-packages", "node_modules", "__pycache__"})
 _LINK, _SUBMODULE = "120000", "160000"
 _SECTION = re.compile(rb"^diff --git ", re.MULTILINE)
 _TREE = re.compile(rb"^Tree: ([0-9a-f]+)$", re.MULTILINE)
@@ -142,10 +146,10 @@ class _WorkState:
     def _untracked(self, out: "_LeftOut") -> list[str]:
         listed = self._run("ls-files", "-z", "--others", "--exclude-standard")
         names = [os.fsdecode(name) for name in listed.split(b"\0") if name]
-        models = [name.rpartition("/")[0] for name in names if name.endswith("/model_card.yaml")]
+        others = [name.rpartition("/")[0] for name in names if name.endswith(_HOMES)]
         kept, total = [], 0
         for name in names:
-            if self._is_left(name) or _is_below(name, models):
+            if self._is_left(name) or _is_below(name, others) or not _FOREIGN.isdisjoint(name.split("/")):
                 continue
             if why := _why_no_source(self.git.root / name, name):
                 out.leave(name, why)
@@ -222,7 +226,7 @@ class _LeftOut:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._digests: dict[str, str] = {}
-        self._read = 0
+        self._count = self._read = 0
         self.warnings: list[str] = []
 
     def leave(self, name: str, why: str) -> None:
@@ -231,13 +235,13 @@ class _LeftOut:
         path = self._root / name
         if "secret" in why or "looks like" in why or path.is_symlink() or not path.is_file() or path_fault(name):
             return  # the digest of a short secret gives it away
-        self._read += path.lstat().st_size
-        if self._read <= MAX_DIGESTED:
+        self._count, self._read = self._count + 1, self._read + path.lstat().st_size
+        if self._read <= MAX_DIGESTED and self._count <= MAX_LISTED:
             self._digests[name] = sha256_hex(_content(path))
 
     def listed(self) -> bytes:
-        if self._read > MAX_DIGESTED:
-            self.warnings.append(f"not all files that are no source were hashed: they are {self._read >> 20} MB")
+        if (hashed := len(self._digests)) < self._count:
+            self.warnings.append(f"of {self._count} files that the work state leaves out {hashed} were hashed")
         return "".join(f"{self._digests[name]}  {name}\n" for name in sorted(self._digests)).encode()
 
 
@@ -265,7 +269,7 @@ def _why_no_source(path: Path, name: str) -> str | None:
         return "it is a repository of its own"
     if is_secret_file(name):
         return "files of this name hold secrets"
-    if path.is_symlink() or not path.is_file() or not _is_source(path.name):
+    if path.is_symlink() or not path.is_file() or not _is_source(path.name) or is_leftover(name):
         return _NO_SOURCE
     if path.lstat().st_size > MAX_FILE:
         return f"it is not tracked and more than {MAX_FILE >> 20} MB"
