@@ -1,6 +1,7 @@
 """Replay: a version comes out the same, or it is named what differs and why."""
 
 import json
+import platform
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 import sycee
 from rigs.golden import CODE, freeze_golden
-from rigs.signed import fixed_key
+from rigs.signed import KEY_PEM, fixed_key
 from sycee.cli.main import main
 from sycee.digest import sha256_hex
 from sycee.errors import CannotRun, ContextMismatch, DigestMismatch, NotFound, UsageError
@@ -221,6 +222,61 @@ def test_of_a_private_sample_no_file_has_anything(tmp_path, monkeypatch, run):
     assert code == 0
     assert "not shown; sha256 88d4266fd4e6" in page
     assert "abcd" not in page
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Another processor, of the same device class."""
+    monkeypatch.setattr("sycee.core.explain.demanded", lambda frozen, here: "numeric")
+
+
+def test_what_was_accepted_for_a_platform_is_demanded_there(model, run, elsewhere, tmp_path):
+    (tmp_path / "my.key").write_bytes(KEY_PEM)
+    (tmp_path / "my.key").chmod(0o600)
+    assert unsigned(model).report.demanded == "numeric"
+    code, _, err = run("replay", model, "--unsigned", "--accept", "--sign", tmp_path / "my.key")
+    [written] = (model / "records").glob("replay-*.json")
+    assert code == 0
+    assert f"accepted for cpu {platform.machine()}: " in err
+    assert written.with_name(f"{written.name}.sig").is_file()
+    again = unsigned(model)
+    assert (again.report.demanded, again.report.level) == ("bit", "bit")
+    assert again.report.notes[-1].startswith("compared with what was accepted for this platform")
+    code, _, err = run("replay", model, "--unsigned", "--accept")
+    assert code == 1
+    assert "this platform has its bits already" in err
+
+
+def test_a_bit_that_is_not_that_of_the_baseline_is_noticed(model, run, elsewhere):
+    assert run("replay", model, "--unsigned", "--accept")[0] == 0
+    [written] = (model / "records").glob("replay-*.json")
+    record = parse_golden((model / GOLDEN / "golden.json").read_bytes(), "golden.json")
+    [leaf] = record.samples[0].stages["output"]
+    written.write_text(written.read_text().replace(leaf.sha256, "0" * 64))
+    done = unsigned(model)
+    assert (done.report.result, done.report.demanded, done.report.first.stage) == ("differs", "bit", "output")
+
+
+@pytest.mark.parametrize("member", ["key", "golden"])
+def test_a_baseline_of_another_platform_or_record_does_not_count(model, run, elsewhere, member):
+    assert run("replay", model, "--unsigned", "--accept")[0] == 0
+    [written] = (model / "records").glob("replay-*.json")
+    content = json.loads(written.read_text())
+    content["predicate"]["replay"][member] = "0" * 64
+    written.write_text(json.dumps(content))
+    assert unsigned(model).report.demanded == "numeric"
+
+
+def test_what_differs_is_not_accepted(model, run, elsewhere):
+    plant(model, f"{SOURCE}/golden_code_*.py", b"x @ w", b"-(x @ w)")
+    assert run("replay", model, "--unsigned", "--accept")[0] == 15
+    assert not (model / "records").exists()
+
+
+def test_a_key_is_for_what_is_accepted(model, run):
+    code, _, err = run("replay", model, "--unsigned", "--sign", "my.key")
+    assert code == 2
+    assert "--sign is for what --accept writes" in err
 
 
 def test_a_page_is_written_also_when_it_differs(frozen, model, run, tmp_path):

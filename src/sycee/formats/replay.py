@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 
 from sycee.errors import Fault, FormatError
 from sycee.formats import strictjson
-from sycee.formats.golden import STAGES, File, Stage, Stages, read_stages, stages_form
+from sycee.formats.golden import STAGES, Stage, Stages, read_stages, stages_form
 from sycee.formats.strictjson import Reader
 
 VERSION = 1
@@ -205,7 +205,7 @@ def _change(reader: Reader, value: object, path: str) -> Change:
 
 
 class Baseline(NamedTuple):
-    """What the samples give on another platform, accepted by somebody: equal keys then demand equal bits.
+    """What the samples give on another platform, accepted by somebody: equal keys then demand these bits too.
 
     Attributes:
         key: Of the fingerprint of that platform (:func:`sycee.formats.fingerprint.key`).
@@ -213,8 +213,7 @@ class Baseline(NamedTuple):
         card: The sha256 of the version's card.
         golden: The sha256 of the version's ``golden.json``, whose samples these are.
         level: How equal the results were to the record, when they were accepted.
-        samples: What each sample gave.
-        tensors: The file with the tensors, beside the record; None if none is stored.
+        samples: What each sample gave, tensors by their digests.
     """
 
     key: str
@@ -223,7 +222,6 @@ class Baseline(NamedTuple):
     golden: str
     level: Level
     samples: Mapping[str, Stages]
-    tensors: File | None = None
 
 
 def baseline_form(baseline: Baseline) -> dict[str, Any]:
@@ -231,7 +229,6 @@ def baseline_form(baseline: Baseline) -> dict[str, Any]:
     return {
         **baseline._asdict(),
         "samples": {name: stages_form(stages) for name, stages in baseline.samples.items()},
-        "tensors": baseline.tensors and baseline.tensors._asdict(),
     }
 
 
@@ -243,7 +240,6 @@ def read_baseline(value: object) -> Baseline:
     """
     reader = Reader("the baseline")
     found = reader.mapping(value, "$", required=Baseline._fields, optional=())
-    tensors = found.get("tensors")
     key, card, golden = (reader.sha256(found.get(name), f"$.{name}") for name in ("key", "card", "golden"))
     baseline = Baseline(
         key=key,
@@ -255,18 +251,9 @@ def read_baseline(value: object) -> Baseline:
             name: read_stages(reader, stages, f"$.samples[{json.dumps(name)}]")
             for name, stages in reader.mapping(found.get("samples"), "$.samples").items()
         },
-        tensors=None if tensors is None else _tensors(reader, tensors),
     )
     reader.finish()
     return baseline
-
-
-def _tensors(reader: Reader, value: object) -> File:
-    found = reader.mapping(value, "$.tensors", required=File._fields, optional=())
-    name = reader.relpath(found.get("path"), "$.tensors.path")
-    if "/" in name:
-        reader.fault("$.tensors.path", "must be the name of a file beside the record")
-    return File(name, reader.sha256(found.get("sha256"), "$.tensors.sha256"))
 
 
 def baseline_faults(value: object) -> list[Fault]:

@@ -22,9 +22,10 @@ from sycee.errors import CannotRun, ContextMismatch, FormatError, NotFound
 from sycee.formats import fingerprint, golden, requirements, tensorfile
 from sycee.formats.fingerprint import Fingerprint
 from sycee.formats.golden import STAGES, Golden, Sample, Stage
-from sycee.formats.replay import Mode, Report
+from sycee.formats.replay import Level, Mode, Report
 from sycee.formats.tensorfile import Tensor
 from sycee.ops.auxfiles import AUX, SOURCE
+from sycee.ops.baseline import accepted
 from sycee.ops.context import LOCK
 from sycee.ops.golden import MACHINE, PLACE, RECORD, companions
 from sycee.ops.held import Held, held
@@ -36,7 +37,7 @@ from sycee.replay.results import Results
 from sycee.replay.runner import TIMEOUT, How, Item, Job, Observed, run
 from sycee.system.onepass import digest_file
 from sycee.system.tree import scan
-from sycee.trust.keys import PublicKey
+from sycee.trust.keys import PublicKey, load_public
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +87,14 @@ class Replayed(NamedTuple):
         version: The version's label, or None.
         signer: The fingerprint of the key that signed it; None where none was given.
         evidence: The samples, what was expected and what came out, for the page.
+        on: The fingerprint of the process.
     """
 
     report: Report
     version: str | None
     signer: str | None
     evidence: Evidence
+    on: Fingerprint
 
     @property
     def reproduced(self) -> bool:
@@ -137,7 +140,8 @@ def replay_copy(copy: Held, request: ReplayRequest) -> Replayed:
     changes += _changed_packages(copy.folder, observed)
     found = results.of_process(observed)
     outcome = Outcome(python.mode, observed.network, found, here, changes, observed.loaded, python.notes)
-    return judged(copy, frozen, outcome, request.waived)
+    key = load_public(request.key) if isinstance(request.key, Path) else request.key
+    return judged(copy, frozen, outcome, request.waived, accepted(request.folder, frozen.golden, here, key))
 
 
 def read_frozen(copy: Held) -> Frozen:
@@ -281,11 +285,25 @@ class Outcome(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def judged(copy: Held, frozen: Frozen, outcome: Outcome, waived: Collection[Stage]) -> Replayed:
-    """Return how a run came out: how equal it is, how equal it must be, and what may be the cause."""
+def judged(
+    copy: Held, frozen: Frozen, outcome: Outcome, waived: Collection[Stage], baselines: Sequence[Golden] = ()
+) -> Replayed:
+    """Return how a run came out: how equal it is, how equal it must be, and what may be the cause.
+
+    Args:
+        copy: The version.
+        frozen: Its record.
+        outcome: The run.
+        waived: Stages that do not count.
+        baselines: Records that were accepted for this platform: what is as equal as it must be has to have their bits.
+    """
     found = outcome.found
     compared = compare(frozen.golden, frozen.tensors, found.stages, found.tensors, waived)
-    demanded = explain.demanded(frozen.on, outcome.here)
+    demanded: Level = explain.demanded(frozen.on, outcome.here)
+    if baselines and not compared.below(demanded):
+        others = [compare(one, {}, found.stages, found.tensors, waived) for one in baselines]
+        compared = next((one for one in others if one.below("bit")), others[0])
+        demanded, outcome = "bit", outcome._replace(notes=(*outcome.notes, _TIGHTER))
     short = compared.below(demanded)
     moved = short or compared.below("bit")
     told = _explained(moved[0], compared, outcome) if moved else Explanation((), (), compared.words)
@@ -307,7 +325,10 @@ def judged(copy: Held, frozen: Frozen, outcome: Outcome, waived: Collection[Stag
         notes=outcome.notes,
     )
     evidence = Evidence(frozen.golden, frozen.tensors, _shown(copy.folder, frozen.golden), found.stages, found.tensors)
-    return Replayed(report, copy.version, copy.signer, evidence)
+    return Replayed(report, copy.version, copy.signer, evidence, outcome.here)
+
+
+_TIGHTER = "compared with what was accepted for this platform, and as equal to the record as it must be"
 
 
 def _shown(folder: Path, record: Golden) -> dict[str, bytes]:

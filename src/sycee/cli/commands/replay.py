@@ -5,15 +5,19 @@ from typing import Any
 
 import click
 
+from sycee.cli import passwords
 from sycee.cli.context import Context, pass_context
 from sycee.cli.words import table
 from sycee.errors import NotFound, ReplayMismatch, UsageError
 from sycee.formats.golden import STAGES
 from sycee.formats.replay import LEVELS, Change, Compared, Report, render
+from sycee.ops.baseline import accept
 from sycee.ops.replay import Replayed, ReplayRequest, replay
+from sycee.ops.sign import load_private
 from sycee.replay import page
 from sycee.replay.runner import TIMEOUT
 from sycee.system.atomic import write_file
+from sycee.trust.keys import PrivateKey
 
 _SHOWN = 8  # changes of each sort; JSON has all
 
@@ -31,6 +35,9 @@ _SHOWN = 8  # changes of each sort; JSON has all
     help="Use the packages of the version's lock, by uv, or those installed (default).",
 )
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=TIMEOUT, metavar="SECONDS", show_default=True)
+@click.option("--accept", is_flag=True, help="Keep what came out as a baseline of this platform, in records/.")
+@click.option("--sign", metavar="FILE", help="Sign the baseline with this private key, PEM.")
+@click.option("--password-file", metavar="FILE", help="Take the key's password from the first line of a file.")
 @click.option("--html", metavar="FILE", help="Write a page too: the samples, what was expected beside what came out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @pass_context
@@ -47,6 +54,7 @@ def command(ctx: Context, model: str, **options: Any) -> None:
       sycee replay models/bert --key release.key.pub
       sycee replay models/bert --unsigned --json
       sycee replay models/bert --unsigned --html replay.html
+      sycee replay models/bert --key release.key.pub --accept --sign my.key
       sycee replay models/bert --key release.key.pub --rebuild
 
     \b
@@ -61,6 +69,7 @@ def command(ctx: Context, model: str, **options: Any) -> None:
     html = ctx.path(options["html"]) if options["html"] else None
     if html and not html.parent.is_dir():
         raise NotFound(f"there is no folder {html.parent}", hint="make it, or name a file in another one with --html")
+    private = _private(ctx, options)
     done = replay(
         ReplayRequest(
             folder=ctx.path(model),
@@ -76,8 +85,18 @@ def command(ctx: Context, model: str, **options: Any) -> None:
     if html:
         write_file(html, page.render(done.report, done.evidence))
     _show(ctx, done, as_json=options["as_json"])
+    if options["accept"] and done.reproduced:
+        written = accept(ctx.path(model), done.report, done.evidence, done.on, private)
+        ctx.say(f"accepted for {written.record.content['device']}: {ctx.shown(written.path)}; commit it")
     if not done.reproduced:
         click.get_current_context().exit(ReplayMismatch.exit_code)
+
+
+def _private(ctx: Context, options: dict[str, Any]) -> PrivateKey | None:
+    key = options["sign"]
+    if key and not options["accept"]:
+        raise UsageError("--sign is for what --accept writes", hint="give both, or use sycee sign")
+    return load_private(ctx.path(key), passwords.to_open(ctx, options["password_file"], key)) if key else None
 
 
 def _show(ctx: Context, done: Replayed, *, as_json: bool) -> None:
