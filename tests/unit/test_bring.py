@@ -74,6 +74,7 @@ def test_what_stands_there_is_replaced_only_by_force(repo, elsewhere):
     ("source", "target", "error", "words"),
     [
         ("nope", "m.bin", NotFound, "does not exist"),
+        ("circle", "m.bin", NotFound, "does not exist"),
         ("w.bin", "no/folder/m.bin", NotFound, "no/folder does not exist"),
         ("w.bin", "../m.bin", Conflict, "outside the repository"),
         ("w.bin", "m.dvc", Conflict, "DVC reads as its own"),
@@ -84,6 +85,7 @@ def test_what_stands_there_is_replaced_only_by_force(repo, elsewhere):
 )
 def test_what_cannot_be_brought(repo, elsewhere, remote, source, target, error, words):
     (repo.root / "held").mkdir()
+    (elsewhere / "circle").symlink_to("circle")
     add(repo, [repo.root / "held"])
     request = Bringing(elsewhere / source, (repo.root / target).resolve())
     with pytest.raises(error, match=words):

@@ -63,6 +63,9 @@ def test_places_that_are_refused(model, tmp_path):
         export(model, tmp_path / "no" / "srv")
     with pytest.raises(NotFound, match="is not a model folder"):
         export(tmp_path / "nothing", tmp_path / "srv")
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(OSError, match="symbolic links"):
+        export(tmp_path / "circle", tmp_path / "srv")
     shutil.rmtree(model / "records")
     (model / "SHA256SUMS").unlink()
     with pytest.raises(NotFound, match="has no SHA256SUMS"):

@@ -4,6 +4,7 @@ Order: objects into the cache, or onto the remote; the pointer; then, for a copy
 pointer leaves objects that nobody names; one after it, a pointer that ``checkout`` follows.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,9 +132,9 @@ def _sent_lists(
 
 def _require_possible(repo: Repository, request: Bringing) -> Tracked | None:
     """Return what is tracked at the target, after refusing what cannot be brought there."""
-    source, target = request.source.resolve(), request.target
+    source, target = Path(os.path.realpath(request.source)), request.target
     kind = kind_at(source)
-    if kind is None:
+    if kind in {None, "symlink"}:  # links in a circle lead to nothing either
         raise NotFound(f"{request.source} does not exist", hint="look for a misspelt path")
     if source in target.parents or target in source.parents:
         raise Conflict(f"{request.source} and {target} lie in each other", hint="choose another place for the copy")

@@ -96,7 +96,8 @@ def _require_new(model: Path, target: Path) -> None:
         raise Conflict(f"{target} exists", hint="export into a folder that does not", path=str(target))
     if not target.parent.is_dir():
         raise NotFound(f"there is no folder {target.parent}")
-    if model.resolve() in target.parent.resolve().parents or model.resolve() == target.parent.resolve():
+    real, place = (Path(os.path.realpath(one)) for one in (model, target.parent))
+    if real in (place, *place.parents):
         raise Conflict(f"{target} lies in the model that is exported", path=str(target))
 
 
