@@ -34,7 +34,10 @@ def accept(folder: Path, report: Report, evidence: Evidence, on: Fingerprint, ke
     if report.result != "reproduced":
         raise Conflict("what comes out differently is not accepted", hint="find out why first: see the report")
     if report.demanded == "bit":
-        raise Conflict("this platform has its bits already, so there is nothing to accept", hint="go on")
+        raise Conflict(
+            "this platform has its bits already, so there is nothing to accept",
+            hint="replay without --accept: every bit is demanded here",
+        )
     baseline = Baseline(
         key=fingerprint.key(on),
         device=fingerprint.device_class(on),
