@@ -155,7 +155,7 @@ def test_without_digests_the_files_are_compared_with_those_that_were_frozen(hous
     known = tuple(Package(name, "1.0", record=packages.record(found)) for name, found in sorted(notes.items()))
     assert made(house, locked(a="1.0", b="1.0"), known).notes == (
         "no digest was frozen of a==1.0, b==1.0: the same version may be another file",
-        "a has other files here than when the model was frozen, under the same version",
+        "a==1.0 has other files here than when the model was frozen, under the same version",
     )
 
 

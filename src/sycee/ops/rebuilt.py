@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sycee.core.progress import Progress
 from sycee.errors import CannotRebuild
 from sycee.formats.replay import Mode
+from sycee.formats.requirements import with_versions
 from sycee.ops.context import FOLDER, LOCK, PYLOCK
 from sycee.ops.held import Held
 from sycee.replay.rebuild import Options, rebuild
@@ -35,13 +36,16 @@ def running() -> Interpreter:
     return Interpreter(Path(sys.executable), "here")
 
 
-def rebuilt(copy: Held, environ: Mapping[str, str], progress: Progress) -> Interpreter:
+def rebuilt(
+    copy: Held, environ: Mapping[str, str], progress: Progress, versions: Mapping[str, str] | None = None
+) -> Interpreter:
     """Return a Python with the packages of a version's lock; it is kept in the user's cache.
 
     Args:
         copy: The version, verified.
         environ: The environment, with the user's settings of uv and pip.
         progress: Told that something long is going on.
+        versions: Packages to take in other versions than those of the lock.
 
     Raises:
         CannotRebuild: If the version has no lock, or its packages are not to be had here.
@@ -56,5 +60,6 @@ def rebuilt(copy: Held, environ: Mapping[str, str], progress: Progress) -> Inter
     options = Options(environ, wheels=wheels if wheels.is_dir() else None, progress=progress)
     pylock = described.read_bytes() if described.is_file() else None
     place = user_cache(environ) / "environments"
-    made = rebuild(lock.read_bytes(), pylock, environment["python"], place, options)
+    pins = lock.read_bytes()
+    made = rebuild(with_versions(pins, versions) if versions else pins, pylock, environment["python"], place, options)
     return Interpreter(made.python, "rebuilt", made.notes)

@@ -26,10 +26,11 @@ from sycee.formats.replay import Level, Mode, Report
 from sycee.formats.tensorfile import Tensor
 from sycee.ops.auxfiles import AUX, SOURCE
 from sycee.ops.baseline import accepted
+from sycee.ops.bisect import bisect, told
 from sycee.ops.context import LOCK
 from sycee.ops.golden import MACHINE, PLACE, RECORD, companions
 from sycee.ops.held import Held, held
-from sycee.ops.rebuilt import rebuilt, running
+from sycee.ops.rebuilt import Interpreter, rebuilt, running
 from sycee.replay import results
 from sycee.replay.child.samples import Stored
 from sycee.replay.page import Evidence
@@ -51,6 +52,7 @@ class ReplayRequest:
         waived: Stages whose differences are accepted.
         timeout: Seconds for all samples.
         rebuild: Whether to use the packages of the version's lock, and not those that are installed.
+        bisect: Whether to look for the package that makes the difference, if there is one.
         environ: The environment. The samples get of it only what describes the machine.
         progress: Where to announce the bytes read.
     """
@@ -61,6 +63,7 @@ class ReplayRequest:
     waived: frozenset[Stage] = frozenset()
     timeout: float = TIMEOUT
     rebuild: bool = False
+    bisect: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = SILENT
 
@@ -127,9 +130,25 @@ def replay_copy(copy: Held, request: ReplayRequest) -> Replayed:
     """Run the golden samples of a private copy; see :func:`replay`."""
     frozen = read_frozen(copy)
     items = items_of(frozen.golden, copy.folder, request.inputs)
-    python = rebuilt(copy, request.environ, request.progress) if request.rebuild else running()
-    with request.progress.start(f"replaying {copy.name}", None):
-        observed = run(_job(python.path, copy.folder, frozen, items, request))
+    key = load_public(request.key) if isinstance(request.key, Path) else request.key
+
+    def once(python: Interpreter) -> Replayed:
+        with request.progress.start(f"replaying {copy.name}", None):
+            observed = run(_job(python.path, copy.folder, frozen, items, request))
+        outcome = _outcome(copy, frozen, observed, python)
+        baseline = accepted(request.folder, frozen.golden, outcome.here, key)
+        return judged(copy, frozen, outcome, request.waived, baseline)
+
+    def trial(versions: Mapping[str, str]) -> Report:
+        return once(rebuilt(copy, request.environ, request.progress, versions)).report
+
+    done = once(rebuilt(copy, request.environ, request.progress) if request.rebuild else running())
+    if request.bisect and not done.reproduced:
+        return done._replace(report=told(done.report, bisect(done.report, trial)))
+    return done
+
+
+def _outcome(copy: Held, frozen: Frozen, observed: Observed, python: Interpreter) -> "Outcome":
     if observed.fault:
         raise CannotRun(
             f"the frozen code does not run here: {observed.fault}",
@@ -139,9 +158,7 @@ def replay_copy(copy: Held, request: ReplayRequest) -> Replayed:
     changes = [*explain.differences(frozen.on, here), *changed_files(copy.folder, frozen.golden)]
     changes += _changed_packages(copy.folder, observed)
     found = results.of_process(observed)
-    outcome = Outcome(python.mode, observed.network, found, here, changes, observed.loaded, python.notes)
-    key = load_public(request.key) if isinstance(request.key, Path) else request.key
-    return judged(copy, frozen, outcome, request.waived, accepted(request.folder, frozen.golden, here, key))
+    return Outcome(python.mode, observed.network, found, here, changes, observed.loaded, python.notes)
 
 
 def read_frozen(copy: Held) -> Frozen:

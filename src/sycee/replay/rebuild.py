@@ -199,24 +199,25 @@ def _buildless(wanted: _Wanted) -> tuple[Lock, list[str]]:
     """Leave out what there is only source of, if the process that froze had not imported it: nothing is built."""
     known = wanted.described.packages if wanted.described else ()
     unused = {
-        package.name
+        f"{package.name}=={package.version}"
         for package in known
         if package.files and not package.imported and not any(file.is_wheel for file in package.files)
     }
-    left = [one.pin for one in wanted.lock.indexed if normal_name(one.name) in unused]
-    kept = tuple(one for one in wanted.lock.requirements if normal_name(one.name) not in unused)
+    left = [one.pin for one in wanted.lock.indexed if one.pin in unused]
+    kept = tuple(one for one in wanted.lock.requirements if one.pin not in unused)
     note = f"not installed: {', '.join(left)}; there is only source, and nothing of it was imported at the freeze"
     return Lock(kept), [note] if left else []
 
 
 def _altered(home: Path, described: Pylock | None) -> Iterator[str]:
     """Tell which packages of unknown files turned out to be other ones than those that were frozen."""
-    expected = {package.name: package.record for package in described.packages if package.record} if described else {}
+    known = described.packages if described else ()
+    expected = {f"{package.name}=={package.version}": package.record for package in known if package.record}
     for folder in _dist_infos(home):
-        found = PathDistribution(folder)
-        name = normal_name(folder.name.partition("-")[0])
-        if name in expected and packages.record(found) != expected[name]:
-            yield f"{name} has other files here than when the model was frozen, under the same version"
+        name, _, version = folder.name.removesuffix(".dist-info").partition("-")
+        pin = f"{normal_name(name)}=={version}"
+        if pin in expected and packages.record(PathDistribution(folder)) != expected[pin]:
+            yield f"{pin} has other files here than when the model was frozen, under the same version"
 
 
 def _dist_infos(home: Path) -> list[Path]:

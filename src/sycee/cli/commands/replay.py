@@ -34,6 +34,7 @@ _SHOWN = 8  # changes of each sort; JSON has all
     "--rebuild/--here",
     help="Use the packages of the version's lock, by uv, or those installed (default).",
 )
+@click.option("--bisect", is_flag=True, help="If it differs, look for the package: one after the other, rebuilt by uv.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=TIMEOUT, metavar="SECONDS", show_default=True)
 @click.option("--accept", is_flag=True, help="Keep what came out as a baseline of this platform, in records/.")
 @click.option("--sign", metavar="FILE", help="Sign the baseline with this private key, PEM.")
@@ -69,6 +70,11 @@ def command(ctx: Context, model: str, **options: Any) -> None:
     html = ctx.path(options["html"]) if options["html"] else None
     if html and not html.parent.is_dir():
         raise NotFound(f"there is no folder {html.parent}", hint="make it, or name a file in another one with --html")
+    if options["rebuild"] and options["bisect"]:
+        raise UsageError(
+            "--rebuild and --bisect exclude each other",
+            hint="--bisect exchanges frozen packages for those that are here, until it comes out differently",
+        )
     private = _private(ctx, options)
     done = replay(
         ReplayRequest(
@@ -78,6 +84,7 @@ def command(ctx: Context, model: str, **options: Any) -> None:
             waived=frozenset(options["waived"]),
             timeout=options["timeout"],
             rebuild=options["rebuild"],
+            bisect=options["bisect"],
             environ=ctx.environ,
             progress=ctx.progress,
         )
