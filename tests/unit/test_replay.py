@@ -1,6 +1,7 @@
 """Replay: a version comes out the same, or it is named what differs and why."""
 
 import json
+import os
 import platform
 import shutil
 from pathlib import Path
@@ -18,9 +19,10 @@ from sycee.formats.golden import parse as parse_golden
 from sycee.formats.replay import parse
 from sycee.ops.replay import ReplayRequest, replay
 from sycee.ops.sign import sign
-from sycee.replay.runner import How
+from sycee.replay.runner import How, environment
 
 SOURCE, GOLDEN = "context/source", "context/golden"
+DOCUMENT = Path(__file__).parents[2] / "docs/replay.md"
 
 
 @pytest.fixture(scope="module")
@@ -308,22 +310,54 @@ def test_a_slow_model_is_not_waited_for_endlessly(model):
         unsigned(model, timeout=1)
 
 
+# What a user may have set; docs/replay.md lists the names.
 HARMLESS = {
     "LANG": "de_DE.UTF-8",
+    "LC_ALL": "C",
     "TZ": "Asia/Tokyo",
     "HOME": "/nowhere",
+    "USER": "nobody",
+    "TMPDIR": "/nowhere",
+    "PATH": "/nowhere",
     "PYTHONPATH": "/nowhere",
     "PYTHONHASHSEED": "7",
+    "PYTHONWARNINGS": "error",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONSTARTUP": "/nowhere",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
-    "USER": "nobody",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "ATEN_CPU_CAPABILITY": "default",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "NPY_DISABLE_CPU_FEATURES": "AVX2",
+    "HF_TOKEN": "a secret",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
 }
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_what_a_user_has_set_raises_no_alarm(frozen, monkeypatch, name):
-    monkeypatch.setenv(name, HARMLESS[name])
-    done = unsigned(frozen / "model", environ={name: HARMLESS[name]})
+def test_what_a_user_has_set_does_not_reach_the_samples(tmp_path, name):
+    assert environment(How(environ={name: HARMLESS[name]}), tmp_path) == environment(How(), tmp_path)
+    assert f"`{name}`" in DOCUMENT.read_text()
+
+
+def test_nothing_harmless_raises_an_alarm(model, monkeypatch, tmp_path):
+    """Everything at once: what is set, the working folder, umask, name, times and modes of the files."""
+    for name, value in HARMLESS.items():
+        if name not in {"TMPDIR", "PATH"}:  # which this process needs
+            monkeypatch.setenv(name, value)
+    elsewhere = model.rename(tmp_path / "another name")
+    for path in elsewhere.rglob("*"):
+        os.utime(path, (1, 1))
+        path.chmod(path.stat().st_mode | 0o111)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    before = os.umask(0o077)
+    try:
+        done = unsigned(elsewhere, environ=HARMLESS)
+    finally:
+        os.umask(before)
     assert (done.reproduced, done.report.level, done.report.can, done.report.cannot) == (True, "bit", (), ())
 
 
