@@ -1,5 +1,6 @@
 """The process of a replay: what it gets, what it gives back, what it is kept from."""
 
+import ast
 import json
 import os
 import re
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 
 from sycee.errors import CannotRun
+from sycee.replay import worker
 from sycee.replay.child.samples import encode, parse
 from sycee.replay.runner import Fault, How, Item, Job, environment, run
 
+WORKER = Path(worker.__file__)
 NETWORK = {"none", "blocked"}
 
 
@@ -230,3 +233,13 @@ def test_a_frozen_training_script_may_import_sycee(play):
     assert re.fullmatch(
         r"\d+\.\d+\.\d+", text_of(play("import sycee\ndef predict(_):\n    return sycee.__version__\n", "x"))
     )
+
+
+@pytest.mark.parametrize("file", [WORKER, *sorted((WORKER.parent / "child").glob("*.py"))], ids=lambda file: file.stem)
+def test_what_runs_in_other_pythons_is_of_the_standard_library_of_3_9(file):
+    tree = ast.parse(file.read_text(), feature_version=(3, 9))
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [one.name for node in imported if isinstance(node, ast.Import) for one in node.names]
+    names += [node.module for node in imported if isinstance(node, ast.ImportFrom) and not node.level]
+    assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
+    assert "from __future__ import annotations" in file.read_text() or not imported
