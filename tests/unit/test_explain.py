@@ -200,24 +200,22 @@ def test_what_cannot_explain(stage, kind, equal, change):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize(
-    "package",
-    [
-        "pip",
-        "pytest-xdist",
-        "ruff",
-        "types-requests",
-        "tqdm",
-        "jupyter-client",
-        "dvc",
-        "pydantic_core",
-        "attrs",
-        "httpx",
-    ],
-)
-def test_tools_and_plumbing_explain_nothing(stage, package):
+@pytest.mark.parametrize("package", ["pip", "pytest-xdist", "ruff", "types-requests", "jupyter-client", "dvc"])
+def test_programs_explain_nothing(stage, package):
     change = Change("package", package, "1", "2")
     assert explain(stage, [change]).cannot == explain(stage, [change], loaded=[package]).cannot == (change,)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("package", ["six", "tqdm", "pydantic_core", "attrs", "httpx", "typing_extensions"])
+def test_plumbing_is_a_guess_behind_all_others_if_it_was_loaded(stage, package):
+    change = Change("package", package, "1", "2")
+    assert explain(stage, [change]).cannot == explain(stage, [change], loaded=["torch"]).cannot == (change,)
+    found = explain(stage, [change, TORCH, SOURCE], loaded=[package, "torch"])
+    assert (found.can[0], found.can[-1], found.cannot) == (SOURCE, change, ())
+    assert package not in found.verdict
+    alone = explain(stage, [change], loaded=[package]).verdict
+    assert alone.endswith(f"differ, and nothing is known to explain it; perhaps {package} 2 here, 1 when frozen")
 
 
 @pytest.mark.parametrize("package", ["PyYAML", "protobuf", "joblib", "my-own-layers"])

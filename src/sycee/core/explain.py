@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sycee.core import suspects, telling
 from sycee.core.differences import Change, demanded, differences
-from sycee.core.suspects import CARRIED, KNOWN, PACKAGE, UNKNOWN_PACKAGE
+from sycee.core.suspects import CARRIED, KNOWN, LOADED_PLUMBING, PACKAGE, UNKNOWN_PACKAGE
 from sycee.core.telling import Kind, kind_of
 from sycee.formats.requirements import normal_name
 
@@ -78,8 +78,11 @@ def _name(change: Change) -> str:
 
 def _weight(change: Change, columns: Collection[str], loaded: Collection[str] | None) -> int:
     name = _name(change)
-    if change.area == "package" and loaded is not None and name not in loaded:
-        return 0
+    if change.area == "package" and loaded is not None:
+        if name not in loaded:
+            return 0
+        if suspects.is_plumbing(name):
+            return LOADED_PLUMBING
     if (known := suspects.weight(change.area, name, columns)) is not None:
         return known
     return UNKNOWN_PACKAGE if loaded is None else PACKAGE  # one of the user's own may be what prepares the input

@@ -13,6 +13,7 @@ from sycee.formats.fingerprint import INERT
 
 CARRIED, PACKAGE, KNOWN = 90, 40, 5  # where a kind of cause begins; from KNOWN on a weight is more than a guess
 UNKNOWN_PACKAGE = 2
+LOADED_PLUMBING = 1
 
 # What a stage can hold, as the table sees it: three kinds of prepared input, the raw output, and what is made of it.
 COLUMNS = ("pixels", "tokens", "values", "output", "decision")
@@ -44,22 +45,24 @@ _KERNELS = (
 _LIBRARIES = "keras.*|diffusers|timm|peft|sentence-transformers|accelerate|flax|lightning|pytorch-lightning|ultralytics"
 _BOXES = "shapely|pycocotools|torchmetrics"
 
-# Tools that hold no number of an inference in their hands.
-_TOOLS = (
+# Programs, and what only they use: no process of an inference computes with them.
+_PROGRAMS = (
     r"pip|setuptools|wheel|uv|hatch.*|build|twine|pipx|virtualenv|tox|nox|pre-commit|ruff|black|isort|flake8|mypy|pylint"
     r"|pytest.*|coverage|hypothesis|ipython|ipykernel|jupyter.*|notebook|nbformat|nbclient|nbconvert|sphinx.*|mkdocs.*"
-    r"|tqdm|rich|click|typer|colorama|tabulate|termcolor|pygments|matplotlib.*|seaborn|plotly|tensorboard.*|wandb|mlflow.*"
-    r"|dvc.*|sycee|gitpython|pygit2|requests.*|urllib3|certifi|idna|charset-normalizer|httpx|httpcore|h11|aiohttp|boto.*"
-    r"|s3fs|fsspec|filelock|platformdirs|packaging|typing-extensions|types-.*|.*-stubs|huggingface-hub|hf-xet|psutil"
-    r"|cryptography|blake3|obstore|ruamel-yaml|model-signing|threadpoolctl|six|wrapt|fonttools|kiwisolver|cycler"
+    r"|tensorboard.*|wandb|mlflow.*|dvc.*|sycee|gitpython|pygit2|boto.*|s3fs|types-.*|.*-stubs|model-signing|obstore"
+    r"|pluggy|iniconfig|execnet|prompt-toolkit|traitlets"
 )
-# What others are built upon: types of values, the network, the terminal, parsers of schemas.
+# What others are built upon: the terminal, types of values, the network, parsers of schemas. By themselves they change
+# no number; code that uses one directly may get something else from it.
 _PLUMBING = (
-    r"attrs|pydantic.*|annotated-(?:doc|types)|typing-inspection|anyio|sniffio|trio|httpcore\d*|httpx\d*|truststore|distro"
-    r"|aiohappyeyeballs|aiosignal|frozenlist|multidict|propcache|yarl|markupsafe|markdown-it-py|mdurl|shellingham"
-    r"|prompt-toolkit|wcwidth|traitlets|pluggy|iniconfig|execnet|cffi|pycparser|absl-py|grpcio.*|googleapis-.*|flatbuffers"
-    r"|jsonschema.*|referencing|rpds-py|narwhals|namex|pydot|networkx|mpmath|diskcache|python-dotenv|pyjwt|pyopenssl"
-    r"|sortedcontainers|tomli.*|tomlkit|exceptiongroup|zipp|importlib-.*|coloredlogs|humanfriendly|lightning-utilities"
+    r"tqdm|rich|click|typer|colorama|tabulate|termcolor|pygments|matplotlib.*|seaborn|plotly|requests.*|urllib3|certifi"
+    r"|idna|charset-normalizer|httpx\d*|httpcore\d*|h11|aiohttp|fsspec|filelock|platformdirs|packaging|typing-extensions"
+    r"|huggingface-hub|hf-xet|psutil|cryptography|blake3|ruamel-yaml|threadpoolctl|six|wrapt|fonttools|kiwisolver|cycler"
+    r"|attrs|pydantic.*|annotated-(?:doc|types)|typing-inspection|anyio|sniffio|trio|truststore|distro|aiohappyeyeballs"
+    r"|aiosignal|frozenlist|multidict|propcache|yarl|markupsafe|markdown-it-py|mdurl|shellingham|wcwidth|cffi|pycparser"
+    r"|absl-py|grpcio.*|googleapis-.*|flatbuffers|jsonschema.*|referencing|rpds-py|narwhals|namex|pydot|networkx|mpmath"
+    r"|diskcache|python-dotenv|pyjwt|pyopenssl|sortedcontainers|tomli.*|tomlkit|exceptiongroup|zipp|importlib-.*"
+    r"|coloredlogs|humanfriendly|lightning-utilities"
 )
 
 # Area, names, and the weights for pixels, tokens, values, output, decision. The first row that matches counts.
@@ -89,7 +92,8 @@ _TABLE = (
     ("package", _LIBRARIES, Weights(50, 60, 52, 74, 56)),
     ("package", _BOXES, Weights(0, 0, 42, 0, 60)),
     ("package", "safetensors|onnx|h5py", Weights(0, 0, 0, 42, 0)),
-    ("package", f"{_TOOLS}|{_PLUMBING}", Weights(0, 0, 0, 0, 0)),
+    ("package", _PROGRAMS, Weights(0, 0, 0, 0, 0)),
+    ("package", _PLUMBING, Weights(0, 0, 0, 0, 0)),
     ("build", r"(?:PIL|cv2)\..*", Weights(39, 0, 37, 0, 20)),
     ("build", r"numpy\..*", Weights(6, 0, 24, 26, 8)),
     ("build", ".*", Weights(8, 0, 20, 38, 10)),
@@ -142,3 +146,8 @@ def weight(area: str, name: str, columns: Collection[str]) -> int | None:
         if row_area == area and re.fullmatch(names, name):
             return max(weights[COLUMNS.index(column)] for column in columns)
     return None
+
+
+def is_plumbing(package: str) -> bool:
+    """Tell whether a package, by its normal name, changes nothing unless the code of a model uses it directly."""
+    return re.fullmatch(_PLUMBING, package) is not None and re.fullmatch(_PROGRAMS, package) is None
