@@ -19,6 +19,7 @@ from sycee.formats.golden import parse as parse_golden
 from sycee.formats.replay import parse
 from sycee.ops.replay import ReplayRequest, replay
 from sycee.ops.sign import sign
+from sycee.replay import worker
 from sycee.replay.runner import How, environment
 
 SOURCE, GOLDEN = "context/source", "context/golden"
@@ -412,3 +413,11 @@ def test_what_a_service_does_otherwise_is_found(service, frozen):
         service.replay(predict=lambda _: 1 / 0)
     with pytest.raises(UsageError, match="these are not the functions of a model: preprocess"):
         service.replay(preprocess=len)
+
+
+def test_a_package_of_the_service_is_a_suspect(service, frozen, monkeypatch):
+    mine = functions_of(frozen)
+    installed = worker.packages()
+    monkeypatch.setattr(worker, "packages", lambda: {**installed, "numpy": "0.1"})
+    swapped = service.replay(**{**mine, "preprocess": lambda text: mine["preprocess"](text)[:, ::-1]})
+    assert ("package", "numpy", "0.1") in {(one.area, one.name, one.here) for one in swapped.report.can}

@@ -3,7 +3,6 @@
 Loading lies below replaying, so the method is added here, where both are at hand.
 """
 
-import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,18 @@ from sycee.errors import UsageError
 from sycee.formats import fingerprint
 from sycee.formats.golden import Golden, Stage
 from sycee.ops.held import Held
-from sycee.ops.replay import Outcome, Replayed, ReplayRequest, changed_files, items_of, judged, read_frozen, replay_copy
-from sycee.replay import record, results
+from sycee.ops.replay import (
+    Outcome,
+    Replayed,
+    ReplayRequest,
+    changed_files,
+    changed_packages,
+    items_of,
+    judged,
+    read_frozen,
+    replay_copy,
+)
+from sycee.replay import record, results, worker
 from sycee.replay.runner import TIMEOUT
 from sycee.trust.verified import VerifiedModel
 
@@ -79,8 +88,10 @@ def _in_process(
     items = items_of(frozen.golden, copy.folder, inputs)
     outcomes = record.observe(functions, items, copy.folder, frozen.golden.call.seeds)
     here = fingerprint.read(machine.collect(), "the fingerprint of this process")
+    loaded = worker.loaded()
     changes = [*explain.differences(frozen.on, here), *changed_files(copy.folder, frozen.golden)]
-    outcome = Outcome("in process", "open", results.of_outcomes(outcomes), here, changes, _imported())
+    changes += changed_packages(copy.folder, worker.packages(), loaded)
+    outcome = Outcome("in process", "open", results.of_outcomes(outcomes), here, changes, loaded)
     return judged(copy, frozen._replace(golden=_only(frozen.golden, stages)), outcome, waived)
 
 
@@ -90,7 +101,3 @@ def _only(recorded: Golden, stages: Collection[Stage]) -> Golden:
         for one in recorded.samples
     )
     return recorded._replace(samples=samples)
-
-
-def _imported() -> set[str]:
-    return {name.partition(".")[0] for name in sys.modules}

@@ -156,7 +156,7 @@ def _outcome(copy: Held, frozen: Frozen, observed: Observed, python: Interpreter
         )
     here = fingerprint.read(observed.fingerprint, "the fingerprint of the replay")
     changes = [*explain.differences(frozen.on, here), *changed_files(copy.folder, frozen.golden)]
-    changes += _changed_packages(copy.folder, observed)
+    changes += changed_packages(copy.folder, observed.packages, observed.loaded)
     found = results.of_process(observed)
     return Outcome(python.mode, observed.network, found, here, changes, observed.loaded, python.notes)
 
@@ -269,14 +269,21 @@ def _changes(area: str, made: Mapping[str, str], files: Mapping[str, Path]) -> I
             yield Change(area, name, digest, here)
 
 
-def _changed_packages(folder: Path, observed: Observed) -> Iterator[Change]:
+def changed_packages(folder: Path, packages: Mapping[str, str], loaded: Collection[str] | None) -> Iterator[Change]:
+    """Yield which packages are not those of a model's lock, as far as they can matter.
+
+    Args:
+        folder: The model's folder.
+        packages: Normalised name and version of each one that is installed here.
+        loaded: Those of which something was imported; None if it is not known.
+    """
     path = folder / LOCK
     if not path.is_file():
         return
     for one in requirements.parse(path.read_bytes(), LOCK).requirements:
         name = requirements.normal_name(one.name)
-        here = observed.packages.get(name, "")
-        if here != one.version and (observed.loaded is None or name in observed.loaded or not here):
+        here = packages.get(name, "")
+        if here != one.version and (loaded is None or name in loaded or not here):
             yield Change("package", one.name, one.version, here)
 
 
