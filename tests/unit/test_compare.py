@@ -47,6 +47,12 @@ def test_the_envelope_of_the_calibration_widens_the_noise():
     assert compared(record(TOP1, envelope=math.inf, output=LOGITS), output=moved).level == "decision"
 
 
+@pytest.mark.parametrize("envelope", [0.5, 1e9])
+def test_a_calibration_that_found_chaos_does_not_make_everything_the_same(envelope):
+    assert compared(record(TOP1, envelope=envelope, output=LOGITS), output=np.roll(LOGITS, 1)).level == "fail"
+    assert compared(record(TOP1, envelope=envelope, output=LOGITS), output=LOGITS * np.float32(1.1)).level == "decision"
+
+
 def test_another_decision_fails():
     found = compared(record(TOP1, output=LOGITS), output=np.roll(LOGITS, -1))
     assert found.level == "fail"
@@ -70,6 +76,23 @@ def test_another_form_fails_whatever_the_rule(then, here, words):
     assert found.level == "fail"
     assert found.words == f"output of sample 0: {words}"
     assert found.stages[0].max_rel == math.inf
+
+
+@pytest.mark.parametrize(
+    ("then", "here"),
+    [
+        ({281: 0.9, 285: 0.1}, {282: 0.9, 284: 0.1}),
+        ({281: 0.9, 285: 0.1}, {281: 0.1, 285: 0.9}),
+        ([[0.5, 0.25], [0.125]], [[0.5], [0.25, 0.125]]),
+        ({"a": [0.5, 0.25]}, {"a": {0: 0.5, 2: 0.25}}),
+    ],
+)
+def test_the_same_numbers_in_other_places_are_not_the_same(then, here):
+    assert compared(record(output=then), output=here).level == "fail"
+
+
+def test_a_mapping_may_be_filled_in_any_order():
+    assert compared(record(output={7: 0.9, 1: 0.1}), output={1: 0.1, 7: 0.9}).level == "bit"
 
 
 def test_a_sample_that_gave_nothing_fails():

@@ -25,13 +25,18 @@ def f4(*values):
         (Rule("top1"), f4(1, 2, 3), f4(0, 0, 9), "decision"),
         (Rule("top1"), f4(1, 2, 3), f4(1, 3.5, 3), "fail"),
         (Rule("top1"), f4([1, 2], [2, 1]), f4([1, 2.5], [1, 2]), "fail"),
-        (Rule("top1"), f4(1, 2, 3), f4(np.nan, 2, 3), "decision"),
+        (Rule("top1"), f4(1, 2, 3), f4(np.nan, 2, 3), "fail"),
+        (Rule("top1"), f4(3, 2, 1), f4(np.nan, np.nan, np.nan), "fail"),
+        (Rule("top1"), f4(3, np.nan, 1), f4(3.1, np.nan, 1), "decision"),
+        (Rule("top1"), f4([3], [2]), f4([1], [9]), "fail"),
+        (Rule("top1"), f4([3], [2]), f4([3.001], [2]), "decision"),
         (Rule("top1", "$.a"), {"a": f4(1, 2), "b": f4(1, 2)}, {"a": f4(1, 3), "b": f4(2, 1)}, "decision"),
         (Rule("top1", "$.b"), {"a": f4(1, 2), "b": f4(1, 2)}, {"a": f4(1, 3), "b": f4(2, 1)}, "fail"),
         (Rule("top1"), [0.1, 0.7], [0.2, 0.6], "decision"),
         (Rule("topk", k=2), f4(1, 2, 3), f4(1, 4, 3), "decision"),
         (Rule("topk", k=2), f4(1, 2, 3), f4(3, 2, 4), "fail"),
-        (Rule("topk", k=9), f4(1, 2, 3), f4(3, 2, 1), "decision"),
+        (Rule("topk", k=9), f4(1, 2, 3), f4(3, 2, 1), "fail"),
+        (Rule("topk", k=9), f4(1, 2, 3), f4(1, 3, 4), "decision"),
         (Rule("cosine"), f4(1, 2, 3), f4(1.001, 2, 3), "decision"),
         (Rule("cosine"), f4(1, 2, 3), f4(1.1, 2, 3), "fail"),
         (Rule("cosine", limit=0.99), f4(1, 2, 3), f4(1.1, 2, 3), "decision"),
@@ -73,6 +78,17 @@ def test_tokens_behind_a_narrow_choice_may_be_others():
     assert level([0, 1, 9]) == "decision"
     assert level([0, 9, 9]) == "fail"
     assert level([9, 1, 2]) == "fail"
+
+
+def test_a_narrow_choice_in_one_text_says_nothing_of_the_next():
+    rule = Rule("tokens", "$.ids", "$.gaps")
+    gaps = f4([0.001, 5.0], [5.0, 5.0])
+
+    def level(ids):
+        return decided(rule, {"ids": np.array([[0, 1], [2, 3]]), "gaps": gaps}, {"ids": np.array(ids), "gaps": gaps})
+
+    assert level([[0, 9], [2, 3]]) == "decision"
+    assert level([[0, 9], [2, 9]]) == "fail"
 
 
 BOXES = f4([0, 0, 100, 100], [50, 50, 150, 150])

@@ -1,7 +1,7 @@
 """How equal results are to those of the record: to the bit, but for noise, in what they decide, or not."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sycee.core.decision import Side, Verdict, content, decide, gathered
@@ -163,8 +163,9 @@ class _AtHand(NamedTuple):
 
     def sides(self, stage: Stage) -> tuple[Side, Side]:
         """Return what a stage gave then, and here; of what was sliced then, the same elements."""
-        expected = self._side(stage, self.sample.stages[stage], self.kept)
-        found = self._side(stage, self.found.get(stage, ()), self.tensors)
+        then = self.sample.stages[stage]
+        expected = self._side(stage, then, self.kept)
+        found = self._side(stage, in_order_of(then, self.found.get(stage, ())), self.tensors)
         slices = {
             path: sliced(tensor)
             for path, tensor in found.tensors.items()
@@ -177,6 +178,12 @@ class _AtHand(NamedTuple):
         places = {path: place(self.sample.id, stage, path) for path in named}
         at_hand = {path: tensors[where] for path, where in places.items() if where in tensors}
         return Side(named, {**at_hand, **gathered(leaves)})
+
+
+def in_order_of(then: Sequence[Leaf], here: Sequence[Leaf]) -> tuple[Leaf, ...]:
+    """Return leaves in the order of those of the record: a mapping may be filled in any order."""
+    order = {leaf.path: number for number, leaf in enumerate(then)}
+    return tuple(sorted(here, key=lambda leaf: order.get(leaf.path, len(order))))
 
 
 def _of_sample(known: _AtHand, record: Golden) -> Iterator[StageResult]:
@@ -212,7 +219,10 @@ def _of_stage(known: _AtHand, stage: Stage) -> StageResult:
     if stage not in known.found:
         gone = LeafResult("$", "fail", "is not here", is_form=True)
         return StageResult(known.sample.id, stage, "fail", (gone,))
-    leaves = tuple(_leaves(*known.sides(stage), known.envelope))
+    leaves = (
+        *_leaves(*known.sides(stage), known.envelope),
+        *_elsewhere(known.sample.stages[stage], known.found[stage]),
+    )
     return StageResult(known.sample.id, stage, _worst(leaf.level for leaf in leaves), leaves)
 
 
@@ -232,6 +242,14 @@ def _leaves(expected: Side, found: Side, envelope: float) -> Iterator[LeafResult
     for path in dict.fromkeys((*expected.tensors, *found.tensors)):
         if path not in expected.leaves and path not in found.leaves:
             yield _of_numbers(path, expected.tensors.get(path), found.tensors.get(path), envelope)
+
+
+def _elsewhere(then: Sequence[Leaf], here: Sequence[Leaf]) -> Iterator[LeafResult]:
+    """Yield the numbers with a fraction that stand where none did, or no longer do: under another class, say."""
+    one, two = (dict.fromkeys(leaf.path for leaf in side if isinstance(leaf.value, float)) for side in (then, here))
+    for path in dict.fromkeys((*one, *two)):
+        if path not in one or path not in two:
+            yield LeafResult(path, "fail", "is not here" if path in one else "is new", is_form=True)
 
 
 def _form(leaf: Leaf) -> str:

@@ -72,7 +72,7 @@ def _is_member(name: str, value: object) -> bool:
         return isinstance(value, str) and value.startswith("$")
     if name == "k":
         return type(value) is int and value > 0
-    return name == "limit" and isinstance(value, float) and value > 0
+    return name == "limit" and isinstance(value, float) and 0 < value < math.inf
 
 
 def guess_rule(task: str, leaves: Sequence[Leaf]) -> Rule:
@@ -138,10 +138,18 @@ def decide(rule: Rule, expected: Side, found: Side, tolerance: float) -> Verdict
     for path, one, two in pairs:
         if two is None or one.shape != two.shape:
             return Verdict(holds=False, words=f"{path} has another shape")
-        verdict = _RULES[rule.kind](_Pair(array(one), array(two)), rule, (expected, found, tolerance))
+        pair = _Pair(array(one), array(two))
+        if _has_new_nan(pair):
+            return Verdict(holds=False, words=f"{path} is no number (NaN), where it was one")
+        verdict = _RULES[rule.kind](pair, rule, (expected, found, tolerance))
         if not verdict.holds:
             return Verdict(holds=False, words=f"{path}: {verdict.words}")
     return Verdict(holds=True)
+
+
+def _has_new_nan(pair: "_Pair") -> bool:
+    """Tell whether an element is no number that was one: it can be neither large nor near."""
+    return bool(((pair.found != pair.found) & (pair.expected == pair.expected)).any())
 
 
 def _deciding(rule: Rule, side: Side) -> Iterable[str]:
@@ -186,10 +194,16 @@ _Sides = tuple[Side, Side, float]
 
 
 def _topk(pair: _Pair, rule: Rule, sides: _Sides) -> Verdict:
-    """Demand the same k largest along the last axis, unless those that changed places were nearly equal."""
+    """Demand the same k largest along the last axis, unless those that changed places were nearly equal.
+
+    As many as there are, or more, would always be the same: then k is one less, and a single value must be near.
+    """
+    candidates = pair.expected.shape[-1] if pair.expected.ndim else 1
+    if candidates <= 1:
+        return _regression(pair, rule, sides)
     narrow = MARGIN * sides[2] * rms(pair.expected)
     for number, (one, two) in enumerate(pair.rows()):
-        first, second = (set(_largest(row, rule.k)) for row in (one, two))
+        first, second = (set(_largest(row, min(rule.k, candidates - 1))) for row in (one, two))
         lost, won = first - second, second - first
         gap = max((float(one[at]) for at in lost), default=0.0) - min((float(one[at]) for at in won), default=0.0)
         if lost and not gap < narrow:
@@ -237,14 +251,15 @@ def _near(one: Any, two: Any, limit: float) -> bool:
 def _tokens(pair: _Pair, rule: Rule, sides: _Sides) -> Verdict:
     """Demand the same tokens, up to the first that was chosen by less than the limit before the next best."""
     gaps = sides[0].tensors.get(rule.beside)
-    one, two = pair.expected.reshape(-1), pair.found.reshape(-1)
-    limit = rule.limit or USUAL["tokens"]
-    narrow = array(gaps).reshape(-1) < limit if gaps is not None else []
-    for at in range(len(one)):
-        if one[at] != two[at]:
-            return Verdict(holds=False, words=f"token {two[at]} instead of {one[at]} at position {at}")
-        if at < len(narrow) and narrow[at]:
-            break
+    narrow = array(gaps).reshape(-1) < (rule.limit or USUAL["tokens"]) if gaps is not None else []
+    at = 0
+    for one, two in pair.rows():
+        for other, token in enumerate(one):
+            if token != two[other]:
+                return Verdict(holds=False, words=f"token {two[other]} instead of {token} at position {at + other}")
+            if at + other < len(narrow) and narrow[at + other]:
+                break
+        at += len(one)
     return Verdict(holds=True)
 
 

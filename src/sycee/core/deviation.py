@@ -17,6 +17,9 @@ FACTOR = 8.0  # how many times the noise of the calibration is still noise
 # The noise of a type of numbers where the calibration found less, in RMS.
 FLOORS: Mapping[str, float] = {"float64": 1e-12, "float32": 5e-6, "float16": 2e-3, "bfloat16": 1.6e-2}
 
+# What is never noise, whatever the calibration found, in RMS: a model so unstable does not come out the same.
+CEILINGS: Mapping[str, float] = {"float64": 5e-3, "float32": 5e-3, "float16": 5e-2, "bfloat16": 1e-1}
+
 
 class Deviation(NamedTuple):
     """How far a tensor is from the expected one, in RMS of the finite elements of that.
@@ -43,7 +46,8 @@ def allowed(dtype: str, envelope: float) -> float:
         dtype: One of :data:`FLOORS`.
         envelope: The noise that the calibration found; an infinite one says nothing.
     """
-    return max(FACTOR * envelope if math.isfinite(envelope) else 0.0, FLOORS[dtype])
+    noise = FACTOR * envelope if math.isfinite(envelope) else 0.0
+    return min(max(noise, FLOORS[dtype]), CEILINGS[dtype])
 
 
 def array(tensor: Tensor) -> Any:
