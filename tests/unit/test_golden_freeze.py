@@ -15,7 +15,7 @@ from sycee.replay.runner import How
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """Try one other circumstance, not three: each is a process."""
+    """Try one other circumstance, not two: each is a process."""
     monkeypatch.setattr("sycee.replay.calibrate.circumstances", lambda how: [("threads 1", How(1))])
 
 
@@ -50,7 +50,7 @@ def test_samples_source_and_results_are_frozen(model):
         == record.call.device
     )
     assert set(record.made_with.weights) == {"w.npy"}
-    assert [trial.name for trial in record.calibration] == ["threads 1"]
+    assert [trial.name for trial in record.calibration] == ["threads 1", "batch of 2 copies"]
     assert not record.stochastic
 
 

@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from sycee.errors import CannotRun
 from sycee.formats.golden import Trial
-from sycee.replay.calibrate import envelope, noise
+from sycee.replay.calibrate import envelope, first, noise
 from sycee.replay.child.samples import encode, parse
 from sycee.replay.child.stages import Outcome
 from sycee.replay.child.values import Leaf, Tensor
@@ -96,7 +97,8 @@ def test_what_is_no_number_is_seen(dtype):
     assert not has_nan([Outcome("0", {"output": [Leaf("$", "number", 1), Leaf("$.a", "text", "nan")]})])
 
 
-def test_noise_is_what_other_circumstances_move(tmp_path):
+@pytest.mark.parametrize("together", [1, 2])
+def test_noise_is_what_other_circumstances_move(tmp_path, together):
     (tmp_path / "m.py").write_text(
         "import numpy, os\n"
         "preprocess = lambda x: numpy.ones((2, 3), 'float32')\n"
@@ -111,15 +113,55 @@ def test_noise_is_what_other_circumstances_move(tmp_path):
         seen.append(np.frombuffer(parse(observed.tensors)[0]["0/output/$"].data, "float32").tolist())
         return len(seen)
 
-    found = noise(job, deviation)
+    proved = first(job)
+    found = noise(job, proved, deviation, together=together)
     assert found == [Trial("threads 1", 1), Trial("older instructions", 2), Trial("batch of 2 copies", 3)]
     assert seen == [[4, 4], [5, 5], [105, 105]]
     assert envelope(found) == 3
-    late = noise(job, deviation, budget=0)
-    assert {trial.note for trial in late} == {"not tried: the others took too long"}
+    late = noise(job, proved, lambda _: 0.0, budget=0)
+    assert [trial.note for trial in late] == ["not tried: the others took too long"] * 2 + [""]
     assert envelope(late) == 0.0
-    job = job._replace(entry={"predict": "m:preprocess"})
-    assert noise(job, lambda _: float("inf"))[1:] == [
-        Trial("older instructions", None, "gives results of another form"),
-        Trial("batch of 2 copies", None, "input or output has no axis of samples"),
-    ]
+
+
+def noise_of_batches(tmp_path, code, how=None):
+    """Return the trial of a batch of copies, of code of which the first run is fine."""
+    (tmp_path / "m.py").write_text(code)
+    entry = {"preprocess": "m:preprocess", "predict": "m:predict"}
+    job = Job(Path(sys.executable), tmp_path, tmp_path, entry, [Item("0", encode("x"))], how or How())
+    return noise(job, first(job), lambda _: float("inf"), budget=0)[-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "note"),
+    [
+        ("preprocess = len\npredict = lambda x: x\n", "input or output has no axis of samples"),
+        ("{ones}\ndef predict(x):\n    return x.reshape(2, 3)\n", "fails in predict"),
+        ("{ones}\ndef predict(x):\n    return x\n", "gives results of another form"),
+        ("import os\n{ones}\ndef predict(x):\n    if len(x) == 4: os._exit(7)\n    return x\n", "does not run"),
+    ],
+)
+def test_what_a_batch_does_takes_nothing_from_the_record(tmp_path, code, note):
+    ones = "import numpy\npreprocess = lambda x: numpy.ones((2, 3), 'float32')"
+    assert noise_of_batches(tmp_path, code.format(ones=ones)) == Trial("batch of 2 copies", None, note)
+
+
+def test_a_batch_that_never_ends_takes_nothing_from_the_record(tmp_path):
+    code = (
+        "import numpy, time\npreprocess = lambda x: numpy.ones((2, 3), 'float32')\n"
+        "def predict(x):\n    if len(x) == 4: time.sleep(99)\n    return x\n"
+    )
+    assert noise_of_batches(tmp_path, code, How(timeout=3)).note == "does not run"
+
+
+def test_whoever_interrupts_a_calibration_does_not_wait_for_it(tmp_path, monkeypatch):
+    (tmp_path / "m.py").write_text("import time\ndef predict(x):\n    time.sleep(99)\n")
+    job = Job(Path(sys.executable), tmp_path, tmp_path, {"predict": "m:predict"}, [Item("0", encode("x"))], How(2))
+
+    def interrupted(_self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("concurrent.futures.Future.result", interrupted)
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        noise(job, None, lambda _: 0.0, together=2)
+    assert time.monotonic() - begun < 30

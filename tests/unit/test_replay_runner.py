@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sycee.capture import machine
 from sycee.errors import CannotRun
 from sycee.replay import worker
 from sycee.replay.child.samples import encode, parse
@@ -24,7 +25,7 @@ NETWORK = {"none", "blocked"}
 def play(tmp_path):
     """Return a function that runs the source of a module in a process, over some samples."""
 
-    def play(code, *samples, roles="predict", how=None, files=()):
+    def play(code, *samples, roles="predict", how=None, files=(), machine=None):
         source, model = tmp_path / "source", tmp_path / "model"
         for folder in (source, model):
             folder.mkdir(exist_ok=True)
@@ -33,7 +34,7 @@ def play(tmp_path):
             (model / name).write_bytes(data)
         entry = {role: f"user_code:{role}" for role in roles.split()}
         items = [Item(f"s{number}", encode(sample)) for number, sample in enumerate(samples)]
-        return run(Job(Path(sys.executable), source, model, entry, items, how or How(timeout=60)))
+        return run(Job(Path(sys.executable), source, model, entry, items, how or How(timeout=60), machine))
 
     return play
 
@@ -59,6 +60,13 @@ def postprocess(y):
 """
 
 
+def test_a_process_that_is_asked_describes_itself(play):
+    observed = play("import numpy\ndef predict(x):\n    return x\n", "a", machine=Path(machine.__file__))
+    assert observed.packages["numpy"] == np.__version__
+    assert "numpy" in observed.loaded
+    assert observed.fingerprint["package"]["numpy"] == np.__version__
+
+
 def test_every_stage_comes_back(play):
     observed = play(
         WHOLE, "ab", "cde", roles="load preprocess predict postprocess", files=[("config.json", b'{"bias": 2}')]
@@ -75,7 +83,7 @@ def test_every_stage_comes_back(play):
     assert list(tensors) == [f"s{at}/{stage}" for at in (0, 1) for stage in ("output/$.scores", "preprocessed/$")]
     assert np.frombuffer(tensors["s0/output/$.scores"].data, "float32").tolist() == [99.0, 100.0]
     assert observed.network in NETWORK
-    assert observed.packages["numpy"] == np.__version__
+    assert (observed.packages, observed.loaded, observed.fingerprint) == ({}, None, None)
 
 
 WITH_MODEL = """

@@ -37,6 +37,7 @@ PLACE = f"{FOLDER}/golden"
 RECORD = f"{PLACE}/{results.RECORD}"
 MACHINE = f"{PLACE}/fingerprint.json"  # that of the process that made the record, not of the training
 MAX_LISTED = 16  # inputs and outputs that the card describes
+MAX_TOGETHER = 1 << 30  # bytes of weights up to which two processes of a calibration run side by side
 
 
 Value = TypeVar("Value")
@@ -148,9 +149,19 @@ class _Making(NamedTuple):
             compared = _compared(self._golden(recorded, here, on), here, proved)
             _require_same(compared)
             draft = self._golden(recorded, proved, on)
-            noise = calibrate.noise(job, lambda other: _deviation(_compared(draft, proved, results.of_process(other))))
+            noise = calibrate.noise(
+                job,
+                observed,
+                lambda other: _deviation(_compared(draft, proved, results.of_process(other))),
+                together=self._together(),
+            )
         final = draft._replace(calibration=tuple(noise), envelope=calibrate.envelope(noise))
         return self._captured(final, recorded, proved, on)
+
+    def _together(self) -> int:
+        """Return how many processes may run at a time: each of them loads the weights."""
+        size = sum(file.digests.size for file in self.files)
+        return min(2, len(os.sched_getaffinity(0))) if size <= MAX_TOGETHER else 1
 
     def _job(self, recorded: Recorded, place: Path) -> Job:
         """Return the run of the frozen source, which is written to a folder of its own."""

@@ -2,7 +2,8 @@
 
 The first run proves that the frozen source alone gives what this process gave. The others change what may change
 without anybody noticing: threads, instruction set, the size of the batch. How far their outputs move is the noise that
-a replay elsewhere must bear.
+a replay elsewhere must bear. Libraries look at threads and instructions when they are loaded, so these runs are
+processes of their own; another batch needs none.
 """
 
 import math
@@ -10,6 +11,8 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 from sycee.errors import CannotRun
@@ -17,6 +20,7 @@ from sycee.formats.golden import Trial
 from sycee.replay.runner import How, Job, Observed, run
 
 BUDGET = 120.0  # seconds for the runs after the first one
+COPIES = 2  # of a sample in its batch
 
 # Together, since each library looks at the processor by itself.
 _OLDER: Mapping[str, Mapping[str, str]] = {
@@ -31,25 +35,29 @@ _OLDER: Mapping[str, Mapping[str, str]] = {
 
 
 def first(job: Job) -> Observed:
-    """Run the frozen source as it was.
+    """Run the frozen source as it was, and then, with the model that is loaded by now, each sample twice in its batch.
 
     Raises:
         CannotRun: If it does not run.
     """
-    observed = run(job)
+    observed = run(job._replace(again=COPIES))
     if observed.fault:
         raise CannotRun(str(observed.fault))
     return observed
 
 
 def circumstances(how: How) -> Iterator[tuple[str, How]]:
-    """Yield the other circumstances to try, each by its name."""
+    """Yield what a process must be started with to be tried, each by its name."""
     if how.threads != 1:
         yield "threads 1", how._replace(threads=1)
-    if older := _OLDER.get(platform.machine()):
-        switches = {**older, **_without_dispatch()}
-        yield "older instructions", how._replace(switches=switches)
-    yield "batch of 2 copies", how._replace(copies=2)
+    if older := older_instructions():
+        yield "older instructions", how._replace(switches=older)
+
+
+def older_instructions() -> Mapping[str, str]:
+    """Return the variables that leave newer instructions of this machine alone; empty where none is known."""
+    older = _OLDER.get(platform.machine())
+    return {**older, **_without_dispatch()} if older else {}
 
 
 def _without_dispatch() -> Mapping[str, str]:
@@ -61,27 +69,47 @@ def _without_dispatch() -> Mapping[str, str]:
     return {"NPY_DISABLE_CPU_FEATURES": " ".join(used)} if used else {}
 
 
-def noise(job: Job, deviation: Callable[[Observed], float], *, budget: float = BUDGET) -> list[Trial]:
+def noise(
+    job: Job, proved: Observed, deviation: Callable[[Observed], float], *, together: int = 1, budget: float = BUDGET
+) -> list[Trial]:
     """Return how far the outputs move under each of the circumstances.
 
     Args:
         job: The run as it was.
+        proved: What :func:`first` gave.
         deviation: The greatest deviation of a run's outputs from the record, relative to their size.
+        together: How many processes may run at a time.
         budget: Seconds after which no other trial begins.
     """
     end = time.monotonic() + budget
-    return [
-        _tried(name, job._replace(how=how), deviation, end - time.monotonic()) for name, how in circumstances(job.how)
-    ]
+    bare = job._replace(machine=None)
+    others = [(name, bare._replace(how=how)) for name, how in circumstances(job.how)]
+    stop = Event()
+    with ThreadPoolExecutor(together) as pool:
+        runs = [pool.submit(_ran, one, end, stop) for _, one in others]
+        try:
+            found = [run.result() for run in runs]
+        except BaseException:  # of the user, who does not want to wait for them
+            stop.set()
+            raise
+    tried = [(name, one) for (name, _), one in zip(others, found, strict=True)]
+    return [_trial(name, one, deviation) for name, one in (*tried, (f"batch of {COPIES} copies", proved.again))]
 
 
-def _tried(name: str, job: Job, deviation: Callable[[Observed], float], left: float) -> Trial:
+def _ran(job: Job, end: float, stop: Event) -> Observed | str | None:
+    """Return what a run gave, or why it was not tried; None if it does not run: on this machine a switch is none."""
+    left = end - time.monotonic()
     if left <= 0:
-        return Trial(name, None, "not tried: the others took too long")
+        return "not tried: the others took too long"
     try:
-        observed = run(job._replace(how=job.how._replace(timeout=min(left, job.how.timeout))))
-    except CannotRun:  # a machine where a switch is none
-        return Trial(name, None, "does not run")
+        return run(job._replace(how=job.how._replace(timeout=min(left, job.how.timeout))), stop)
+    except CannotRun:
+        return None
+
+
+def _trial(name: str, observed: Observed | str | None, deviation: Callable[[Observed], float]) -> Trial:
+    if not isinstance(observed, Observed):
+        return Trial(name, None, observed or "does not run")
     if observed.unbatched:
         return Trial(name, None, "input or output has no axis of samples")
     if observed.fault:

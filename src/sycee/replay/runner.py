@@ -12,9 +12,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import IO, Any, NamedTuple
 
 import sycee
@@ -65,8 +66,9 @@ class Job(NamedTuple):
         entry: Role (``load``, ``preprocess``, ``predict``, ``postprocess``) to ``module:function``.
         items: The samples.
         how: See :class:`How`.
-        machine: The file whose ``collect`` gives the fingerprint of a process; None for no fingerprint.
+        machine: The file whose ``collect`` gives the fingerprint of a process; None for outputs alone.
         aux: A folder whose files the code finds in its working folder; None for an empty one.
+        again: How often a sample is repeated in its batch in a second run of the same process; 0 for no second run.
     """
 
     python: Path
@@ -77,6 +79,7 @@ class Job(NamedTuple):
     how: "How"
     machine: Path | None = None
     aux: Path | None = None
+    again: int = 0
 
 
 class How(NamedTuple):
@@ -124,13 +127,14 @@ class Observed(NamedTuple):
     Attributes:
         samples: For each sample id and stages with their leaves, as in ``docs/spec/golden.md``.
         tensors: The file with every tensor, under ``<id>/<stage>/<path>``.
-        packages: Normalised name to version of every installed distribution.
-        loaded: Names of the distributions that the process used; None if its Python cannot say.
+        packages: Normalised name to version of every installed distribution; empty if it was not asked.
+        loaded: Names of the distributions that the process used; None if it was not asked, or its Python cannot say.
         fingerprint: What the fingerprint's collector found; None if it was not asked.
         network: ``none`` or ``blocked``: who kept the process from it, the system or Python.
         fault: What user code did wrong; the samples before it are there.
         unbatched: Whether copies were asked for and cannot be made of this input or output.
         log: Beginning and end of what it printed.
+        again: What the second run gave; None if there was none, or it took the process down.
     """
 
     samples: Sequence[Mapping[str, Any]]
@@ -142,13 +146,19 @@ class Observed(NamedTuple):
     fault: Fault | None
     unbatched: bool
     log: str
+    again: "Observed | None" = None
 
 
-def run(job: Job) -> Observed:
+def run(job: Job, stop: Event | None = None) -> Observed:
     """Run a job in a process of its own.
 
+    Args:
+        job: What to run.
+        stop: Ends the process when it is set, from another thread.
+
     Raises:
-        CannotRun: If the process cannot be started, dies, takes too long, or gives back too much.
+        CannotRun: If the process cannot be started, dies, takes too long, is stopped, or gives back too much. A
+            second run that does not come to an end takes nothing from the first.
     """
     with tempfile.TemporaryDirectory(prefix="sycee-replay-", ignore_cleanup_errors=True) as scratch:
         place = Path(scratch).resolve()
@@ -158,8 +168,8 @@ def run(job: Job) -> Observed:
             shutil.copytree(job.aux, place / "work", dirs_exist_ok=True)
         request = place / "request.json"
         request.write_text(json.dumps(_request(job, place)), encoding="utf-8")
-        log, code = _watched(job, place, request)
-        return _read(place / "out", log, code)
+        log, code = _watched(job, place, request, stop or Event())
+        return _read(place / "out", log, code, again=bool(job.again))
 
 
 def _request(job: Job, place: Path) -> dict[str, Any]:
@@ -181,6 +191,7 @@ def _request(job: Job, place: Path) -> dict[str, Any]:
         },
         "samples": samples,
         "machine": str(job.machine) if job.machine else None,
+        "again": job.again,
         "scratch": str(place / "files"),
         "out": str(place / "out"),
     }
@@ -208,8 +219,8 @@ def environment(how: How, place: Path) -> dict[str, str]:
     }
 
 
-def _watched(job: Job, place: Path, request: Path) -> tuple[str, int]:
-    """Run the process until it ends; return what it printed, and its exit code."""
+def _watched(job: Job, place: Path, request: Path, stop: Event) -> tuple[str, int | None]:
+    """Run the process until it ends; return what it printed, and its exit code, which is None if its time was up."""
     command = [str(job.python), "-s", "-B", str(Path(worker.__file__).resolve()), str(request)]
     try:
         process = subprocess.Popen(
@@ -226,13 +237,16 @@ def _watched(job: Job, place: Path, request: Path) -> tuple[str, int]:
             f"{job.python.name} could not be started: {error.strerror}", hint="name another Python, or rebuild"
         ) from error
     with _ending(process) as printed:
-        log = _drained(process, printed, time.monotonic() + job.how.timeout)
-        if log is None:
-            raise CannotRun(
-                f"the samples did not come to an end within {job.how.timeout:g} seconds",
-                hint="give it longer with --timeout, or look whether the code waits for a network",
-            )
-        return log, process.wait()
+        deadline = time.monotonic() + job.how.timeout
+        log = _drained(process, printed, lambda: stop.is_set() or time.monotonic() > deadline)
+        if log is not None:
+            return log, process.wait()
+    if not job.again or not (place / "out" / worker.OBSERVED).is_file():
+        raise CannotRun(
+            f"the samples did not come to an end within {job.how.timeout:g} seconds",
+            hint="give it longer with --timeout, or look whether the code waits for a network",
+        )
+    return "", None
 
 
 @contextmanager
@@ -248,7 +262,7 @@ def _ending(process: subprocess.Popen[bytes]) -> Iterator[IO[bytes]]:
         process.stdout.close()
 
 
-def _drained(process: subprocess.Popen[bytes], printed: IO[bytes], deadline: float) -> str | None:
+def _drained(process: subprocess.Popen[bytes], printed: IO[bytes], time_is_up: Callable[[], bool]) -> str | None:
     """Read what is printed until the process ends, keeping both ends of it; None if the time is up before."""
     head, tail = b"", b""
     with selectors.DefaultSelector() as ready:
@@ -256,7 +270,7 @@ def _drained(process: subprocess.Popen[bytes], printed: IO[bytes], deadline: flo
         while True:
             ended = process.poll() is not None
             chunk = b""
-            if ready.select(0 if ended else min(_STEP, max(0.0, deadline - time.monotonic()))):
+            if ready.select(0 if ended else _STEP):
                 chunk = os.read(printed.fileno(), 1 << 16)
                 room = _LOG - len(head)
                 head, tail = head + chunk[:room], (tail + chunk[room:])[-_LOG:]
@@ -264,31 +278,37 @@ def _drained(process: subprocess.Popen[bytes], printed: IO[bytes], deadline: flo
                     time.sleep(_NAPPING)
             if ended and not chunk:
                 return (head + tail).decode(errors="replace")
-            if time.monotonic() > deadline:
+            if time_is_up():
                 return None
 
 
-def _read(out: Path, log: str, code: int) -> Observed:
-    observed = out / worker.OBSERVED
-    if code or not observed.is_file():
+def _read(out: Path, log: str, code: int | None, *, again: bool) -> Observed:
+    first, second = out / worker.OBSERVED, out / worker.AGAIN
+    if not first.is_file() or (code and (second.is_file() or not again)):
         raise CannotRun(
-            f"the process of the replay ended {_how(code)}{_last_words(log)}",
+            f"the process of the replay ended {_how(code or 0)}{_last_words(log)}",
             hint="run it again, and if it ends the same way, look at the code and the packages it uses",
             log=log,
         )
-    tensors = out / worker.TENSORS
+    observed = _parsed(first, out / worker.TENSORS, log)
+    if second.is_file() and code == 0:
+        return observed._replace(again=_parsed(second, out / worker.AGAIN_TENSORS, log))
+    return observed
+
+
+def _parsed(observed: Path, tensors: Path, log: str) -> Observed:
     if observed.stat().st_size > MAX_OBSERVED or tensors.stat().st_size > MAX_TENSORS:
         raise CannotRun("the samples give more than can be compared", hint="return less from predict")
     found = json.loads(observed.read_bytes())
     return Observed(
         samples=found["samples"],
         tensors=tensors.read_bytes(),
-        packages=found["packages"],
-        loaded=found["loaded"],
-        fingerprint=found["fingerprint"],
-        network=found["network"],
+        packages=found.get("packages", {}),
+        loaded=found.get("loaded"),
+        fingerprint=found.get("fingerprint"),
+        network=found.get("network", ""),
         fault=Fault(**found["error"]) if found["error"] else None,
-        unbatched=bool(found.get("unbatched")),
+        unbatched=found["unbatched"],
         log=log,
     )
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CHILD = "_sycee_child"  # under which the folder ``child`` beside this file is imported
 OBSERVED, TENSORS = "observed.json", "tensors.safetensors"
+AGAIN, AGAIN_TENSORS = "again.json", "again.safetensors"  # of the run with repeated samples
 _PR_SET_PDEATHSIG = 1
 _NEW_NAMESPACES = 0x10000000 | 0x40000000  # CLONE_NEWUSER | CLONE_NEWNET
 
@@ -40,36 +41,62 @@ def main(request_file: str) -> None:
     network = cut_off()
     only_packages(request["source"], request.get("sycee"))
     child = _package(CHILD, Path(__file__).parent / "child")
-    observed: dict[str, Any] = {"samples": [], "network": network, "error": None}
+    out = Path(request["out"])
+    samples, runners = _samples(request, child), []
+
+    def outcomes() -> Any:
+        runners.append(_runner(request, child))
+        return runners[0].run(samples)
+
+    found, tensors = _observed(outcomes, child)
+    machine = request.get("machine")
+    if machine:
+        found.update(
+            packages=packages(), loaded=loaded(), fingerprint=_module("_sycee_machine", Path(machine)).collect()
+        )
+    _write(out, (OBSERVED, TENSORS), {**found, "network": network}, child.samples.render(tensors))
+    if request["again"] and not found["error"]:  # after all else is written: this may take the process down
+        found, tensors = _observed(lambda: runners[0].repeating(request["again"]).run(samples), child)
+        _write(out, (AGAIN, AGAIN_TENSORS), found, child.samples.render(tensors))
+
+
+def _observed(outcomes: Any, child: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what samples gave, up to a fault of user code, and their tensors."""
+    found: dict[str, Any] = {"samples": [], "error": None, "unbatched": False}
     tensors: dict[str, Any] = {}
     try:
-        for outcome in _outcomes(request, child):
-            observed["samples"].append(child.forms.sample(outcome, tensors))
+        for outcome in outcomes():
+            found["samples"].append(child.forms.sample(outcome, tensors))
     except child.stages.Unbatched:
-        observed["unbatched"] = True
+        found["unbatched"] = True
     except child.stages.Failed as failed:
-        observed["error"] = failed.fault
-    observed["packages"] = packages()
-    observed["loaded"] = loaded()
-    machine = request.get("machine")
-    observed["fingerprint"] = _module("_sycee_machine", Path(machine)).collect() if machine else None
-    out = Path(request["out"])
-    (out / TENSORS).write_bytes(child.samples.render(tensors))
-    (out / OBSERVED).write_text(json.dumps(observed), encoding="utf-8")  # last: whoever finds it has everything
+        found["error"] = failed.fault
+    return found, tensors
 
 
-def _outcomes(request: dict[str, Any], child: Any) -> Any:
+def _write(out: Path, names: tuple[str, str], found: dict[str, Any], tensors: bytes) -> None:
+    observed, beside = names
+    (out / beside).write_bytes(tensors)
+    part = out / f"{observed}.part"
+    part.write_text(json.dumps(found), encoding="utf-8")
+    part.replace(out / observed)  # last: whoever finds it has everything
+
+
+def _samples(request: dict[str, Any], child: Any) -> list[tuple[str, Any]]:
+    return [
+        (one["id"], child.samples.Stored(one["kind"], Path(one["path"]).read_bytes(), one["name"]))
+        for one in request["samples"]
+    ]
+
+
+def _runner(request: dict[str, Any], child: Any) -> Any:
     source = Path(request["source"])
     functions = child.stages.Functions(**{role: _entry(name, source, child) for role, name in request["entry"].items()})
     _apply(request["call"])
     settings = child.stages.Settings(
         Path(request["model"]), Path(request["scratch"]), request["call"]["seeds"], request["call"]["copies"], source
     )
-    samples = [
-        (one["id"], child.samples.Stored(one["kind"], Path(one["path"]).read_bytes(), one["name"]))
-        for one in request["samples"]
-    ]
-    return child.stages.Runner(functions, settings).run(samples)
+    return child.stages.Runner(functions, settings)
 
 
 def _entry(name: str, source: Path, child: Any) -> Any:

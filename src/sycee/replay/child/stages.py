@@ -89,7 +89,14 @@ class Runner:
 
     def seeded(self, seeds: Mapping[str, int]) -> Runner:
         """Return one that sets seeds before each sample, with the same model."""
-        twin = Runner(self._functions, self._settings._replace(seeds=seeds))
+        return self._twin(self._settings._replace(seeds=seeds))
+
+    def repeating(self, copies: int) -> Runner:
+        """Return one that repeats each sample along the first axis of its input, with the same model."""
+        return self._twin(self._settings._replace(copies=copies))
+
+    def _twin(self, settings: Settings) -> Runner:
+        twin = Runner(self._functions, settings)
         twin._model = self._model
         return twin
 
