@@ -16,6 +16,7 @@ from sycee.capture import machine
 from sycee.core import explain
 from sycee.core.compare import Comparison, StageResult, compare
 from sycee.core.explain import Change, Explanation
+from sycee.core.likeness import Known, likeness
 from sycee.core.progress import SILENT, Progress
 from sycee.digest import sha256_hex
 from sycee.errors import CannotRun, ContextMismatch, FormatError, NotFound
@@ -39,6 +40,9 @@ from sycee.replay.runner import TIMEOUT, How, Item, Job, Observed, run
 from sycee.system.onepass import digest_file
 from sycee.system.tree import scan
 from sycee.trust.keys import PublicKey, load_public
+
+# Which function gives a stage.
+ROLES: Mapping[Stage, str] = {"preprocessed": "preprocess", "output": "predict", "decision": "postprocess"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +302,7 @@ class Outcome(NamedTuple):
         changes: What is not what it was.
         loaded: The distributions that took part; None if it is not known.
         notes: What else a reader should know.
+        functions: Those that were given and are not the frozen ones, by role.
     """
 
     mode: Mode
@@ -307,6 +312,7 @@ class Outcome(NamedTuple):
     changes: Sequence[Change]
     loaded: Collection[str] | None
     notes: tuple[str, ...] = ()
+    functions: Sequence[Change] = ()
 
 
 def judged(
@@ -335,7 +341,7 @@ def judged(
         model=copy.name,
         identity=copy.identity,
         result="differs" if short else "reproduced",
-        verdict=told.verdict if short or not moved else f"as equal as it can be here: {told.verdict}",
+        verdict=f"{told.verdict}{_looks(short[0], frozen, found)}" if short else _tolerated(told.verdict, moved),
         mode=outcome.mode,
         network=outcome.network,
         demanded=demanded,
@@ -352,6 +358,15 @@ def judged(
     return Replayed(report, copy.version, copy.signer, evidence, outcome.here)
 
 
+def _tolerated(verdict: str, moved: Sequence[StageResult]) -> str:
+    return f"as equal as it can be here: {verdict}" if moved else verdict
+
+
+def _looks(first: StageResult, frozen: Frozen, found: Results) -> str:
+    alike = likeness(Known(frozen.golden, frozen.tensors, found.stages, found.tensors), first.sample, first.stage)
+    return f"; it looks like {alike}" if alike else ""
+
+
 _TIGHTER = "compared with what was accepted for this platform, and as equal to the record as it must be"
 
 
@@ -364,10 +379,19 @@ def _shown(folder: Path, record: Golden) -> dict[str, bytes]:
 def _explained(first: StageResult, compared: Comparison, outcome: Outcome) -> Explanation:
     stages = outcome.found.stages.get(first.sample, {}).get(first.stage, ())
     leaf = next((one for one in stages if first.first and one.path == first.first.path), None)
-    return explain.explain(
+    asked = {one.stage for one in compared.stages}
+    own = [change for change in outcome.functions if change.name in _takes_part(first.stage, asked)]
+    told = explain.explain(
         first.stage,
-        outcome.changes,
+        [*own, *outcome.changes],
         kind=explain.kind_of(leaf.dtype, leaf.shape) if leaf and leaf.kind in {"tensor", "text"} else "values",
         equal={stage for stage in STAGES if all(one.level == "bit" for one in compared.stages if one.stage == stage)},
         loaded=outcome.loaded,
     )
+    return told._replace(cannot=(*told.cannot, *(change for change in outcome.functions if change not in own)))
+
+
+def _takes_part(stage: Stage, asked: Collection[Stage]) -> set[str]:
+    """Return the functions that can be why a stage is the first to differ: what is before it is equal, if asked."""
+    before = STAGES[: STAGES.index(stage)]
+    return {"load", ROLES[stage]} | {ROLES[one] for one in before if one not in asked}
