@@ -6,6 +6,7 @@ Loading lies below replaying, so the method is added here, where both are at han
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from sycee.capture import machine
@@ -15,6 +16,7 @@ from sycee.digest import sha256_hex
 from sycee.errors import UsageError
 from sycee.formats import fingerprint
 from sycee.formats.golden import Golden, Stage
+from sycee.ops.auxfiles import SOURCE
 from sycee.ops.held import Held
 from sycee.ops.replay import (
     ROLES,
@@ -98,7 +100,7 @@ def _in_process(
     changes = [*explain.differences(frozen.on, here), *changed_files(copy.folder, frozen.golden)]
     changes += changed_packages(copy.folder, worker.packages(), loaded)
     found = results.of_outcomes(outcomes)
-    own = tuple(_changed_functions(functions, frozen.golden))
+    own = tuple(_changed_functions(functions, frozen.golden, copy.folder / SOURCE))
     outcome = Outcome("in process", "open", found, here, changes, loaded, functions=own)
     done = judged(copy, frozen._replace(golden=_only(frozen.golden, stages)), outcome, waived)
     if done.reproduced or frozen.golden.stochastic:
@@ -109,24 +111,33 @@ def _in_process(
     return done._replace(report=done.report._replace(verdict=f"{done.report.verdict}; {_RANDOM}"))
 
 
-def _changed_functions(functions: Mapping[str, Callable[..., Any]], recorded: Golden) -> Iterator[Change]:
-    """Yield the functions that are not the frozen ones: of another name, or from another file."""
+def _changed_functions(functions: Mapping[str, Callable[..., Any]], recorded: Golden, source: Path) -> Iterator[Change]:
+    """Yield the functions that are not the frozen ones."""
     for role, function in functions.items():
-        entry = recorded.entry.get(role) or ""
-        name, file = _origin(function)
-        if name.rpartition(":")[2] != entry.rpartition(":")[2] or file not in recorded.made_with.source.values():
+        whole = inspect.unwrap(function)
+        whole = whole if hasattr(whole, "__qualname__") else type(whole)
+        entry, inner = recorded.entry.get(role, ""), whole.__qualname__.rpartition("<locals>.")[2]
+        if whole.__qualname__ != entry.rpartition(":")[2] or not _is_frozen(whole, recorded.made_with.source, source):
+            name = f"{whole.__module__ or ''}:{inner}"
             yield Change("source", role, entry, name if name != entry else f"{name} of another file")
 
 
-def _origin(function: Callable[..., Any]) -> tuple[str, str]:
-    """Return a function's name as ``module:name``, and the sha256 of its file; of what has none, nothing."""
-    whole = inspect.unwrap(function)
-    whole = whole if hasattr(whole, "__qualname__") else type(whole)
+def _is_frozen(function: Callable[..., Any], files: Mapping[str, str], source: Path) -> bool:
+    """Tell whether a function is from one of the frozen files; one without a file, whether its own code is."""
     try:
-        digest = sha256_hex(Path(inspect.getfile(whole)).read_bytes())
+        return sha256_hex(Path(inspect.getfile(function)).read_bytes()) in files.values()
     except (OSError, TypeError):
-        digest = ""
-    return f"{whole.__module__}:{whole.__qualname__}", digest
+        code = getattr(function, "__code__", None)
+        return any(code in _codes(source / name) for name in files if name.endswith(".py"))
+
+
+def _codes(file: Path) -> Iterator[object]:
+    """Yield the code of everything at the top of a file."""
+    try:
+        whole = compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
+    except (OSError, SyntaxError, ValueError):
+        return
+    yield from (one for one in whole.co_consts if isinstance(one, CodeType))
 
 
 def _only(recorded: Golden, stages: Collection[Stage]) -> Golden:
