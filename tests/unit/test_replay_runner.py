@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -251,3 +252,30 @@ def test_what_runs_in_other_pythons_is_of_the_standard_library_of_3_9(file):
     names += [node.module for node in imported if isinstance(node, ast.ImportFrom) and not node.level]
     assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
     assert "from __future__ import annotations" in file.read_text() or not imported
+
+
+def test_only_packages_of_an_environment_leave_bytecode(tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True, timeout=60)
+    [site] = (tmp_path / "env").glob("lib/python*/site-packages")
+    (site / "packaged").mkdir()
+    (site / "packaged/__init__.py").write_text("from packaged.inner import VALUE\n")
+    (site / "packaged/inner.py").write_text("VALUE = 'from a package'\n")
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "beside.py").write_text("")
+    (source / "user_code.py").write_text(
+        "import beside, json, packaged, sys\n"
+        "def predict(x):\n    assert sys.dont_write_bytecode\n    return packaged.VALUE\n"
+    )
+    python = tmp_path / "env/bin/python"
+    job = Job(python, source, source, {"predict": "user_code:predict"}, [Item("0", encode("x"))], How(timeout=60))
+    assert text_of(run(job)) == "from a package"
+    assert not list(tmp_path.rglob("*.pyc"))
+    child = WORKER.parent / "child"
+    before = set(child.rglob("*.pyc"))
+    for _ in range(2):  # written, then read
+        assert text_of(run(job._replace(bytecode=True))) == "from a package"
+    kept = list(tmp_path.rglob("*.pyc"))
+    assert {path.name.partition(".")[0] for path in kept} == {"__init__", "inner"}
+    assert all(path.is_relative_to(site) for path in kept)
+    assert set(child.rglob("*.pyc")) == before

@@ -138,7 +138,7 @@ def replay_copy(copy: Held, request: ReplayRequest) -> Replayed:
 
     def once(python: Interpreter) -> Replayed:
         with request.progress.start(f"replaying {copy.name}", None):
-            observed = run(_job(python.path, copy.folder, frozen, items, request))
+            observed = run(_job(python, copy.folder, frozen, items, request))
         outcome = _outcome(copy, frozen, observed, python)
         baseline = accepted(request.folder, frozen.golden, outcome.here, key)
         return judged(copy, frozen, outcome, request.waived, baseline)
@@ -234,7 +234,7 @@ def _input(sample: Sample, folder: Path, brought: Mapping[str, Path]) -> bytes:
     return data
 
 
-def _job(python: Path, folder: Path, frozen: Frozen, items: list[Item], request: ReplayRequest) -> Job:
+def _job(python: Interpreter, folder: Path, frozen: Frozen, items: list[Item], request: ReplayRequest) -> Job:
     call, facts = frozen.golden.call, frozen.on.facts
     how = How(
         threads=call.threads,
@@ -245,7 +245,7 @@ def _job(python: Path, folder: Path, frozen: Frozen, items: list[Item], request:
         timeout=request.timeout,
     )
     return Job(
-        python=python,
+        python=python.path,
         source=folder / SOURCE,
         model=folder,
         entry=frozen.golden.entry,
@@ -253,6 +253,7 @@ def _job(python: Path, folder: Path, frozen: Frozen, items: list[Item], request:
         how=how,
         machine=Path(machine.__file__),
         aux=folder / AUX,
+        bytecode=python.mode == "rebuilt",
     )
 
 

@@ -69,6 +69,7 @@ class Job(NamedTuple):
         machine: The file whose ``collect`` gives the fingerprint of a process; None for outputs alone.
         aux: A folder whose files the code finds in its working folder; None for an empty one.
         again: How often a sample is repeated in its batch in a second run of the same process; 0 for no second run.
+        bytecode: Whether packages may leave bytecode in the environment of ``python``; nothing else leaves any.
     """
 
     python: Path
@@ -80,6 +81,7 @@ class Job(NamedTuple):
     machine: Path | None = None
     aux: Path | None = None
     again: int = 0
+    bytecode: bool = False
 
 
 class How(NamedTuple):
@@ -192,6 +194,7 @@ def _request(job: Job, place: Path) -> dict[str, Any]:
         "samples": samples,
         "machine": str(job.machine) if job.machine else None,
         "again": job.again,
+        "bytecode": job.bytecode,
         "scratch": str(place / "files"),
         "out": str(place / "out"),
     }

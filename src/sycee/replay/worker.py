@@ -20,12 +20,22 @@ import socket
 import sys
 import sysconfig
 from importlib import metadata
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
 CHILD = "_sycee_child"  # under which the folder ``child`` beside this file is imported
 OBSERVED, TENSORS = "observed.json", "tensors.safetensors"
@@ -40,6 +50,8 @@ def main(request_file: str) -> None:
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     network = cut_off()
     only_packages(request["source"], request.get("sycee"))
+    if request["bytecode"]:
+        keep_bytecode(sys.prefix)
     child = _package(CHILD, Path(__file__).parent / "child")
     out = Path(request["out"])
     samples, runners = _samples(request, child), []
@@ -202,6 +214,35 @@ class _Offered:
     def find_spec(self, name: str, _path: object = None, _target: ModuleType | None = None) -> ModuleSpec | None:
         """Return where the package is, if this is its name."""
         return PathFinder.find_spec(name, [self._folder]) if name == self._name else None
+
+
+def keep_bytecode(environment: str) -> None:
+    """Let the packages of an environment have their bytecode in it, and nothing else have any anywhere."""
+    below = os.path.realpath(environment) + os.sep
+
+    def finder(folder: str) -> FileFinder:
+        if not os.path.realpath(folder).startswith(below):
+            raise ImportError("not of this environment")
+        return FileFinder(
+            folder,
+            (ExtensionFileLoader, EXTENSION_SUFFIXES),
+            (_Keeping, SOURCE_SUFFIXES),
+            (SourcelessFileLoader, BYTECODE_SUFFIXES),
+        )
+
+    sys.path_hooks.insert(0, finder)
+    sys.path_importer_cache.clear()
+
+
+class _Keeping(SourceFileLoader):
+    """Writes bytecode, although it is switched off."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        sys.dont_write_bytecode = False
+        try:
+            return super().get_code(fullname)
+        finally:
+            sys.dont_write_bytecode = True
 
 
 def cut_off() -> str:
