@@ -148,6 +148,22 @@ def test_what_cannot_be_kept_is_noted():
     ]
 
 
+def test_secrets_of_a_configuration_are_hidden():
+    notes = []
+    given = argparse.Namespace(
+        token="hunter2", hub={"api_key": "k", "url": "https://joe:" + "pw@host/x"}, note="ghp_" + "a1" * 18,
+        eos_token="</s>", max_token=7, password="", out="/data",
+    )  # fmt: skip
+    assert normalised(given, notes.append) == {
+        "token": "***", "hub": {"api_key": "***", "url": "***"}, "note": "***",
+        "eos_token": "</s>", "max_token": 7, "password": "", "out": "/data",
+    }  # fmt: skip
+    assert notes == [
+        f"training_config.{name} is hidden, since it looks like a secret"
+        for name in ("token", "hub.api_key", "hub.url", "note")
+    ]
+
+
 def test_a_configuration_that_contains_itself_ends():
     value: dict = {}
     value["self"] = value
@@ -288,8 +304,9 @@ def test_arguments_hide_what_looks_like_a_secret(monkeypatch):
         "--url",
         "https://u:p@h/",
     ]
-    assert code.public_arguments(arguments) == [
+    assert code.public_arguments([*arguments, "ghp_" + "a1" * 18]) == [
         "--lr", "1", "--api-key", "***", "--hub_token=***", "--data", "~/x", "--secret", "--url", "https://***@h/",
+        "***",
     ]  # fmt: skip
 
 

@@ -93,3 +93,19 @@ def test_a_child_that_takes_too_long_is_given_up(project, monkeypatch):
 
     assert read_at_import(closure({"predict": served.predict})) == []
     assert Path("words/vocab.txt").exists()
+
+
+def test_what_holds_a_secret_comes_along_only_by_name(project):
+    (project / ".env").write_text("PASSWORD=hunter2")
+    (project / "s.yaml").write_text("scale: 2\nkey: ghp_" + "a1" * 18)
+    steps = Steps()
+    seen = [project / ".env", project / "s.yaml"]
+    assert aux_parts([], seen, {}, steps) == ()
+    told = [
+        "the auxiliary file .env has a name of files that hold secrets",
+        "the auxiliary file s.yaml holds, in line 2, what looks like a token of a service",
+    ]
+    assert steps.warnings == [f"{what}: it is kept only if it is named, aux=…" for what in told]
+    named = Steps()
+    assert [part.path for part in aux_parts(seen[1:], seen, {}, named)] == ["context/files/s.yaml"]
+    assert named.warnings == list(reversed(steps.warnings))

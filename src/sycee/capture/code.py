@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sycee.core.secretscan import secret_in
 from sycee.system.git import Git
 
 _SECRET = re.compile(r"(token|password|passwd|secret|api[-_]?key|access[-_]?key|credential)", re.IGNORECASE)
@@ -70,6 +71,7 @@ def public_arguments(arguments: Sequence[str]) -> list[str]:
         elif is_secret_option and equals:
             shown.append(f"{option}={HIDDEN}")
         else:
-            shown.append(_URL_LOGIN.sub(rf"\1{HIDDEN}@", argument.replace(home, "~")))
+            public = _URL_LOGIN.sub(rf"\1{HIDDEN}@", argument.replace(home, "~"))
+            shown.append(HIDDEN if secret_in(public.encode("utf-8", "replace")) else public)
         secret_follows = is_secret_option and not equals and argument.startswith("-")
     return [text.encode("utf-8", "backslashreplace").decode() for text in shown]

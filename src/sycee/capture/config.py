@@ -16,6 +16,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import PurePath
 from typing import Any
 
+from sycee.core.secretscan import secret_in
 from sycee.formats.values import MAX_DEPTH, MAX_INT, MAX_KEY, MIN_INT, member
 
 MAX_ITEMS = 64  # numbers of an array that stay in the card; class weights do, an embedding matrix does not
@@ -71,7 +72,8 @@ def settings(arguments: Mapping[str, object]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in arguments.items():
         notes: list[str] = []
-        plain = HIDDEN if _SECRET.fullmatch(name) and value is not None else normalised(value, notes.append, name)
+        is_secret = _is_secret(name, value) if isinstance(value, str) else _SECRET.fullmatch(name) and value is not None
+        plain = HIDDEN if is_secret else normalised(value, notes.append, name)
         if not notes and not (isinstance(plain, list | dict) and len(plain) > MAX_ITEMS):
             found[name] = plain
     return found
@@ -152,8 +154,18 @@ def _mapping(members: Mapping[Any, Any], note: Note, path: str, depth: int) -> d
         name = _key(key)
         if name in values:
             note(f"{member(path, name)} is there under two keys that are written alike; the last one is kept")
-        values[name] = normalised(item, note, member(path, name), depth + 1)
+        is_secret = isinstance(item, str) and _is_secret(name, item)
+        if is_secret:
+            note(f"{member(path, name)} is hidden, since it looks like a secret")
+        values[name] = HIDDEN if is_secret else normalised(item, note, member(path, name), depth + 1)
     return values
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Tell whether a text is a secret, by its name or its form; ``eos_token: </s>`` is none."""
+    is_mark = value[:1] in {"<", "["} and name.endswith("_token")
+    by_name = value not in {"", HIDDEN} and not is_mark and _SECRET.fullmatch(name) is not None
+    return by_name or secret_in(value.encode("utf-8", "replace")) is not None
 
 
 def _key(key: object) -> str:

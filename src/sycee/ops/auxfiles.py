@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sycee.capture.steps import Steps
 from sycee.core import modelfolder
+from sycee.core.secretscan import is_secret_file, secret_in
 from sycee.ops.context import FOLDER, Part
 
 SOURCE, AUX = f"{FOLDER}/source", f"{FOLDER}/files"
@@ -38,6 +39,9 @@ def aux_parts(
             )
         elif not names:
             names = [f"{AUX}/{path.name}"]
+        if names and (why := _secret(path, names[0])):
+            steps.warn(f"the auxiliary file {_shown(names[0])} {why}")
+            names = names if path in given else []
         parts |= {name: part for name in names if (part := _part(name, path, steps))}
     return tuple(parts.values())
 
@@ -47,13 +51,26 @@ def _names(path: Path, places: Sequence[tuple[Path, str]]) -> list[str]:
 
 
 def _part(name: str, path: Path, steps: Steps) -> Part | None:
-    shown = name.split("/", 2)[2]
+    shown = _shown(name)
     if not path.is_file() or path.stat().st_size > MAX_AUX:
         steps.warn(f"the auxiliary file {shown} is not there, or is larger than {MAX_AUX >> 20} MB")
     elif fault := modelfolder.refusal(name):
         steps.warn(f"the auxiliary file {shown} is left out: it {fault}")
     else:
         return Part(name, path.read_bytes(), "aux")
+    return None
+
+
+def _shown(name: str) -> str:
+    return name.split("/", 2)[2]
+
+
+def _secret(path: Path, name: str) -> str | None:
+    """Say that a file seems to hold a secret, and what to do; a context is signed and shared."""
+    if is_secret_file(_shown(name)):
+        return "has a name of files that hold secrets: it is kept only if it is named, aux=…"
+    if path.is_file() and path.stat().st_size <= MAX_AUX and (found := secret_in(path.read_bytes())):
+        return f"holds, in line {found.line}, what looks like {found.kind}: it is kept only if it is named, aux=…"
     return None
 
 

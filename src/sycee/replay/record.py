@@ -5,6 +5,7 @@ draws random numbers while it predicts: then seeds are set before each sample, a
 """
 
 import math
+import os
 import random
 import sys
 import tempfile
@@ -75,7 +76,7 @@ def observe(
     Raises:
         CannotRun: If a function raises, or gives what cannot be recorded.
     """
-    with _kept_generators(), _place(model, seeds) as settings:
+    with _kept_process(), _place(model, seeds) as settings:
         return _once(Runner(Functions(**functions), settings), items)
 
 
@@ -90,7 +91,7 @@ def record(functions: Mapping[str, Callable[..., Any]], items: Sequence[Item], m
     Raises:
         CannotRun: If a function raises, gives what cannot be recorded, or never gives the same twice.
     """
-    with _kept_generators(), _place(model, {}) as settings:
+    with _kept_process(), _place(model, {}) as settings:
         runner = Runner(Functions(**functions), settings)
         runs = [_once(runner, items) for _ in range(REPEATS)]
         if _agree(runs):
@@ -124,13 +125,20 @@ def _place(model: Path, seeds: Mapping[str, int]) -> Iterator[Settings]:
 
 
 @contextmanager
-def _kept_generators() -> Iterator[None]:
-    """Leave the generators of random numbers as they were: what comes after a freeze draws what it would have drawn."""
+def _kept_process() -> Iterator[None]:
+    """Leave this process as it was: what comes after a freeze draws the numbers and finds the files that it would have.
+
+    Variables of the environment that are new stay: a library that was loaded meanwhile may look at them again.
+    """
+    environ, here = dict(os.environ), os.open(".", os.O_PATH)
     python, numpy, torch = random.getstate(), sys.modules.get("numpy.random"), sys.modules.get("torch")
     states: Any = (numpy and numpy.get_state(), torch and torch.get_rng_state())
     try:
         yield
     finally:
+        os.fchdir(here)
+        os.close(here)
+        os.environ.update(environ)
         random.setstate(python)
         if numpy:
             numpy.set_state(states[0])

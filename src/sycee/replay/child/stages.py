@@ -137,12 +137,16 @@ class Runner:
         return (function, *self._model) if takes_two(function) else (function,)
 
     def _step(self, stage: str, sample: str | None, function: Callable[..., Any], *args: Any) -> Any:
+        process = os.getpid()
         try:
             return function(*args)
         except Unbatched:
             raise
         except (Exception, SystemExit) as error:
             raise Failed(self._fault(stage, sample, error)) from error
+        finally:
+            if os.getpid() != process:  # user code forked: the child must not go on beside its parent
+                os._exit(1)
 
     def _fault(self, stage: str, sample: str | None, error: BaseException) -> dict[str, Any]:
         plain = isinstance(error, Unserialisable)
@@ -150,9 +154,17 @@ class Runner:
             "stage": stage,
             "sample": sample,
             "type": "" if plain else type(error).__name__,
-            "message": str(error)[:MAX_MESSAGE],
+            "message": message_of(error),
             "where": None if plain else place_of(error, self._settings.root),
         }
+
+
+def message_of(error: BaseException) -> str:
+    """Return what an error says, which may be nothing: user code may raise what raises again when it is asked."""
+    try:
+        return str(error)[:MAX_MESSAGE]
+    except Exception:
+        return ""
 
 
 def takes_two(function: Callable[..., Any]) -> bool:
