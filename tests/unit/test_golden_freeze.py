@@ -81,6 +81,7 @@ def test_no_path_of_the_machine_is_frozen(model, tmp_path):
     [
         (CODE.replace("x @ w", "x @ w @ w"), {}, "predict of sample 0 (golden_code_"),
         (CODE.replace("return {{", "return lambda: {{"), {}, "which cannot be recorded: use arrays, tensors, text"),
+        (CODE, {"samples": "abcd"}, "samples is a str and no list of inputs: samples=[…]"),
         (CODE, {"samples": ["abcd", object()]}, "sample 1: a sample is a builtins.object, which cannot be stored"),
         (CODE.replace("import numpy\n", "import numpy, itertools\nN = itertools.count()\n").replace(
             "x @ w", "x @ w + next(N)"), {}, "the outputs differ from run to run, even with seeds"),

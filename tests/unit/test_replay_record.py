@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import random
 import sys
 import time
@@ -18,6 +19,55 @@ from sycee.replay.child.stages import Outcome
 from sycee.replay.child.values import Leaf, Tensor
 from sycee.replay.record import SEEDS, has_nan, observe, record, stored
 from sycee.replay.runner import How, Item, Job
+
+
+class Mute(Exception):
+    """What user code may raise: an error that has nothing to say, not even that."""
+
+    def __str__(self):
+        raise RuntimeError
+
+
+def test_the_process_is_as_it_was_after_functions_that_change_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYCEE_TEST_A", "1")
+    monkeypatch.chdir(tmp_path)
+    gone = tmp_path / "gone"
+
+    def predict(_x):
+        gone.mkdir()
+        os.chdir(gone)
+        gone.rmdir()
+        os.environ["SYCEE_TEST_A"] = "2"
+        return 1.0
+
+    record({"predict": predict}, stored(["a"]), tmp_path)
+    assert Path.cwd() == tmp_path
+    assert os.environ["SYCEE_TEST_A"] == "1"
+
+
+@pytest.mark.parametrize("ends", [sys.exit, lambda: None], ids=["exits", "goes on"])
+def test_a_process_that_a_function_forked_does_not_go_on_beside_it(tmp_path, ends):
+    runs = tmp_path / "runs"
+
+    def predict(_x):
+        if child := os.fork():
+            os.waitpid(child, 0)
+        else:
+            ends()
+        return 1.0
+
+    record({"predict": predict}, stored(["a"]), tmp_path)
+    with runs.open("a") as file:
+        file.write("ended\n")
+    assert runs.read_text() == "ended\n"
+
+
+def test_an_error_without_words_is_told_by_its_name(tmp_path):
+    def predict(_x):
+        raise Mute
+
+    with pytest.raises(CannotRun, match=r"predict of sample 0 \(test_replay_record.py:\d+\): Mute"):
+        record({"predict": predict}, stored(["a"]), tmp_path)
 
 
 def values(outcomes):

@@ -7,7 +7,8 @@ what stands in the way is moved aside and named, never deleted.
 import datetime as dt
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -133,8 +134,17 @@ def make_request(path: AnyPath, task: str, options: Mapping[str, Any]) -> Reques
     for key in given.keys() & {"data", "weights", "aux"}:
         one = isinstance(given[key], str | os.PathLike)
         given[key] = tuple(map(absolute, [given[key]] if one else given[key]))
+    if "samples" in given:
+        given["samples"] = _listed(given["samples"])
     given["inference"] = Inference(**{key: given.pop(key) for key in given.keys() & Inference.__annotations__})
     return Request(path=absolute(path), task=task, fields=fields, environ=os.environ, **given)
+
+
+def _listed(samples: Any) -> Any:
+    """Return samples as a list if they are several of anything; one text or table by itself is none of these."""
+    is_array = hasattr(samples, "tolist") and bool(getattr(samples, "shape", ()))
+    is_several = isinstance(samples, Sequence | AbstractSet | Iterator | ValuesView) or is_array
+    return list(samples) if is_several and not isinstance(samples, str | bytes | bytearray | memoryview) else samples
 
 
 def _require_known(given: Mapping[str, Any], fields: Mapping[str, Any]) -> None:

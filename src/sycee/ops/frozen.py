@@ -46,6 +46,13 @@ class Inference:
     private_samples: bool = False
 
     @property
+    def fault(self) -> str | None:
+        """What is wrong with the samples, if they are none."""
+        if isinstance(self.samples, list | tuple):
+            return None
+        return f"samples is a {type(self.samples).__name__} and no list of inputs: samples=[…]"
+
+    @property
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """What was given, by its role, in the order in which it runs."""
         roles = ("load", "preprocess", "predict", "postprocess")

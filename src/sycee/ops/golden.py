@@ -75,7 +75,10 @@ def capture_inference(request: Request, files: Sequence[FrozenFile], steps: Step
     fields: dict[str, Any] = {"inference": {"entry": dict(source.entries)}} if source.entries else {}
     seen: list[Path] = []
     recorded = None
-    if inference.samples and inference.predict is not None:
+    if fault := inference.fault:
+        steps.complete = False
+        steps.warn(f"no golden samples are recorded: {fault}")
+    elif inference.samples and inference.predict is not None:
         recorded = _trying(lambda: _record(request, seen, steps), steps)
         seen += steps.run("what the source reads", lambda: read_at_import(source, leave=[request.path]), [])
     parts += aux_parts(inference.aux, seen, source.files, steps)

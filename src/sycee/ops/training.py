@@ -142,7 +142,7 @@ def _times(started: dt.datetime, ended: dt.datetime) -> dict[str, Any]:
 def check(request: Request) -> tuple[str, ...]:
     """Try everything that the freeze at the end will need.
 
-    1. The given fields make a valid card.
+    1. The given fields make a valid card, and samples are a list.
     2. The folder can be written, and there is room.
     3. The card that is there can be read.
     4. The cache can be written, pointers can be read, Git runs.
@@ -154,6 +154,8 @@ def check(request: Request) -> tuple[str, ...]:
     Raises:
         SyceeError: If one of these does not hold.
     """
+    if fault := request.inference.fault:
+        raise UsageError(fault)
     _require_valid_fields(request)
     make_folder(request.path)
     _require_writable(request.path)

@@ -163,7 +163,7 @@ def message_of(error: BaseException) -> str:
     """Return what an error says, which may be nothing: user code may raise what raises again when it is asked."""
     try:
         return str(error)[:MAX_MESSAGE]
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it raises, it says nothing
         return ""
 
 
