@@ -55,6 +55,24 @@ def test_the_package_that_alone_makes_the_difference_is_named(model, run, monkey
     here = six.__version__
     assert report["verdict"] == f"outputs differ: six {here} here, 1.16.0 when frozen, and that alone does it"
     assert report["can"][0] == {"area": "package", "name": "six", "frozen": "1.16.0", "here": here}
-    assert report["notes"][0] == "with the frozen packages it comes out the same"
+    assert "with one thread it comes out differently too" in report["notes"]
+    assert "with the frozen packages it comes out the same" in report["notes"]
     assert report["notes"][-1] == f"with six {here} in the place of 1.16.0 alone it comes out differently"
     assert run("replay", model, "--unsigned", "--bisect", "--rebuild", rc=2).stderr.startswith("error: --rebuild and")
+
+
+def test_a_switch_is_tried_before_packages_and_named(tmp_path, run, monkeypatch):
+    monkeypatch.setattr("sycee.replay.calibrate.circumstances", lambda how: [])
+    monkeypatch.setattr("sycee.ops.golden.threads_here", lambda: 2)
+    code = (
+        "import os\nimport {labels}\ndef predict(x):\n    return 'threads ' + os.environ.get('OMP_NUM_THREADS', '2')\n"
+    )
+    path = tmp_path / "model"
+    freeze_golden(path, code=code)
+    put(path, "context/golden/golden.json", b"threads 2", b"threads 1")
+    report = json.loads(run("replay", path, "--unsigned", "--bisect", "--json", rc=15).stdout)
+    assert report["verdict"] == (
+        "outputs differ, and with one thread they come out as recorded:"
+        " it is how this machine computes, in something that the fingerprints do not tell"
+    )
+    assert report["notes"] == ["with one thread it comes out as recorded"]

@@ -68,12 +68,13 @@ def told(report: Report, found: Found) -> Report:
     if found.culprit is None:
         return report._replace(notes=notes)
     one = found.culprit
-    verdict = f"{_stage(report)} differ: {one.name} {one.here} here, {one.frozen} when frozen, and that alone does it"
+    verdict = f"{subject(report)} differ: {one.name} {one.here} here, {one.frozen} when frozen, and that alone does it"
     can = (one, *(change for change in report.can if change != one))
     cannot = tuple(change for change in report.cannot if change != one)
     return report._replace(notes=notes, verdict=verdict, can=can, cannot=cannot)
 
 
-def _stage(report: Report) -> str:
+def subject(report: Report) -> str:
+    """Return what came out differently first, in words."""
     names = {"preprocessed": "preprocessed inputs", "output": "outputs", "decision": "decisions"}
     return names[report.first.stage] if report.first else "results"

@@ -25,6 +25,7 @@ from sycee.formats.fingerprint import Fingerprint
 from sycee.formats.golden import STAGES, Golden, Sample, Stage
 from sycee.formats.replay import Level, Mode, Report
 from sycee.formats.tensorfile import Tensor
+from sycee.ops import switches
 from sycee.ops.auxfiles import AUX, SOURCE
 from sycee.ops.baseline import accepted
 from sycee.ops.bisect import bisect, told
@@ -32,6 +33,7 @@ from sycee.ops.context import LOCK
 from sycee.ops.golden import MACHINE, PLACE, RECORD, companions
 from sycee.ops.held import Held, held
 from sycee.ops.rebuilt import Interpreter, rebuilt, running
+from sycee.ops.switches import Switch
 from sycee.replay import results
 from sycee.replay.child.samples import Stored
 from sycee.replay.page import Evidence
@@ -56,7 +58,7 @@ class ReplayRequest:
         waived: Stages whose differences are accepted.
         timeout: Seconds for all samples.
         rebuild: Whether to use the packages of the version's lock, and not those that are installed.
-        bisect: Whether to look for the package that makes the difference, if there is one.
+        bisect: Whether to look for what makes the difference, if there is one: how is computed, then each package.
         environ: The environment. The samples get of it only what describes the machine.
         progress: Where to announce the bytes read.
     """
@@ -136,9 +138,10 @@ def replay_copy(copy: Held, request: ReplayRequest) -> Replayed:
     items = items_of(frozen.golden, copy.folder, request.inputs)
     key = load_public(request.key) if isinstance(request.key, Path) else request.key
 
-    def once(python: Interpreter) -> Replayed:
+    def once(python: Interpreter, switch: Switch | None = None) -> Replayed:
+        job = _job(python, copy.folder, frozen, items, request)
         with request.progress.start(f"replaying {copy.name}", None):
-            observed = run(_job(python, copy.folder, frozen, items, request))
+            observed = run(job._replace(how=switch.applied(job.how)) if switch else job)
         outcome = _outcome(copy, frozen, observed, python)
         baseline = accepted(request.folder, frozen.golden, outcome.here, key)
         return judged(copy, frozen, outcome, request.waived, baseline)
@@ -148,7 +151,10 @@ def replay_copy(copy: Held, request: ReplayRequest) -> Replayed:
 
     done = once(rebuilt(copy, request.environ, request.progress) if request.rebuild else running())
     if request.bisect and not done.reproduced:
-        return done._replace(report=told(done.report, bisect(done.report, trial)))
+        cheap = switches.cheap(done.report, frozen.on, frozen.golden.call.threads)
+        found = switches.search(done.report, cheap, lambda switch: once(running(), switch).report)
+        report = switches.told(done.report, found)
+        return done._replace(report=report if found.switch else told(report, bisect(report, trial)))
     return done
 
 

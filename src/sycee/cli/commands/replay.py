@@ -34,7 +34,7 @@ _SHOWN = 8  # changes of each sort; JSON has all
     "--rebuild/--here",
     help="Use the packages of the version's lock, by uv, or those installed (default).",
 )
-@click.option("--bisect", is_flag=True, help="If it differs, look for the package: one after the other, rebuilt by uv.")
+@click.option("--bisect", is_flag=True, help="If it differs, look for the cause: threads, kernels, each package by uv.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=TIMEOUT, metavar="SECONDS", show_default=True)
 @click.option("--accept", is_flag=True, help="Keep what came out as a baseline of this platform, in records/.")
 @click.option("--sign", metavar="FILE", help="Sign the baseline with this private key, PEM.")
@@ -73,7 +73,7 @@ def command(ctx: Context, model: str, **options: Any) -> None:
     if options["rebuild"] and options["bisect"]:
         raise UsageError(
             "--rebuild and --bisect exclude each other",
-            hint="--bisect exchanges frozen packages for those that are here, until it comes out differently",
+            hint="--bisect begins with the packages that are here, and rebuilds what it needs itself",
         )
     private = _private(ctx, options)
     done = replay(
