@@ -108,7 +108,7 @@ def test_a_sample_that_gave_nothing_fails():
         (3, 4, "$ was 3 and is 4"),
         (True, False, "$ was True and is False"),
         (b"a", b"b", "$ was bytes ca978112ca1b and is bytes 3e23e8160039"),
-        ("a" * 80, "b", "$ was 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa… and is 'b'"),
+        ("a" * 80, "b", "$ was 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…' and is 'b'"),
         (np.arange(6), np.arange(6) // 2, "$ 5 of its 6 elements differ"),
     ],
 )

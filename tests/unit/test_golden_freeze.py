@@ -111,6 +111,16 @@ def test_an_object_of_this_process_is_no_source(model):
     assert "give load=…" in told
 
 
+def test_a_result_that_names_a_place_of_the_machine_is_told(model, tmp_path):
+    (tmp_path / "sample.txt").write_text("abcd")
+    frozen = freeze_golden(
+        model, "import {labels}\ndef predict(path):\n    return str(path)\n", samples=[tmp_path / "sample.txt"]
+    )
+    [told] = [one for one in frozen.warnings if "golden" in one]
+    assert "a result names a place of this machine, which is another one elsewhere" in told
+    assert told.endswith("$ was '<path>' and is '<path>' (return the name of the file, or what is in it)")
+
+
 def test_a_model_that_draws_is_recorded_with_seeds_and_a_warning(model):
     frozen = freeze_golden(model, CODE.replace("x @ w", "x @ w + numpy.random.rand()"))
     assert "if dropout was left on, call model.eval()" in " ".join(frozen.warnings)

@@ -305,6 +305,12 @@ def test_a_malformed_record_is_told(model, name):
         unsigned(model)
 
 
+def test_tensors_that_are_not_those_of_the_record_are_told(model):
+    plant(model, f"{GOLDEN}/golden.json", b"            3\n", b"            4\n")
+    with pytest.raises(ContextMismatch, match="the golden samples and their tensors do not agree about 0/"):
+        unsigned(model)
+
+
 def test_a_slow_model_is_not_waited_for_endlessly(model):
     plant(model, f"{SOURCE}/golden_code_*.py", b"import numpy\n", b"import numpy, time; time.sleep(60)\n")
     with pytest.raises(CannotRun, match="did not come to an end within 1 seconds"):

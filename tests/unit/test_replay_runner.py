@@ -208,6 +208,39 @@ def predict(_):
         pytest.fail("the child of the process still runs")
 
 
+def test_a_daemon_ends_with_the_replay(play, tmp_path):
+    code = f"""
+import subprocess, sys
+def predict(x):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    open({str(tmp_path / "pid")!r}, "w").write(str(child.pid))
+    return x
+"""
+    assert text_of(play(code, "x")) == "x"
+    stat = Path(f"/proc/{(tmp_path / 'pid').read_text()}/stat")
+    for _ in range(100):
+        if not stat.exists() or stat.read_text().split()[2] == "Z":
+            break
+        time.sleep(0.02)
+    else:
+        pytest.fail("the daemon still runs")
+
+
+@pytest.mark.parametrize(
+    "wrote",
+    [
+        'open("../out/observed.json", "w").write("{}")',
+        'open("../out/observed.json", "w").write("[1")',
+        'open("../out/observed.json", "w").write("[" * 100000); open("../out/tensors.safetensors", "w").write("x")',
+        'open("../out/observed.json", "w").write("[]"); open("../out/tensors.safetensors", "w").write("x")',
+        'os.symlink("/etc/passwd", "../out/observed.json"); open("../out/tensors.safetensors", "w").write("x")',
+    ],
+)
+def test_code_that_writes_its_own_results_is_no_result(play, wrote):
+    with pytest.raises(CannotRun):
+        play(f"import os\ndef predict(x):\n    {wrote}; os._exit(0)\n", "x")
+
+
 def test_a_child_that_goes_on_keeps_nobody_waiting(play):
     code = "import subprocess\ndef predict(x):\n    subprocess.Popen(['sleep', '60'])\n    return x\n"
     begun = time.monotonic()

@@ -259,8 +259,14 @@ def _form(leaf: Leaf) -> str:
 
 
 def _shown(leaf: Leaf) -> str:
-    text = repr(leaf.value) if leaf.value is not None else f"{leaf.kind} {leaf.sha256[:12]}"
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    if leaf.value is None:
+        return f"{leaf.kind} {leaf.sha256[:12]}"
+    text = leaf.value if isinstance(leaf.value, str) else repr(leaf.value)
+    short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return repr(short) if isinstance(leaf.value, str) else short
+
+
+_SHOWN = 56  # characters of a text
 
 
 def _of_tensor(leaf: Leaf, one: Tensor | None, two: Tensor | None, envelope: float) -> LeafResult:

@@ -181,7 +181,10 @@ def read_frozen(copy: Held) -> Frozen:
     try:
         record = golden.parse((copy.folder / RECORD).read_bytes(), RECORD)
         on = fingerprint.parse((copy.folder / MACHINE).read_bytes(), MACHINE)
-        return Frozen(record, _tensors(copy.folder, record), on)
+        tensors = _tensors(copy.folder, record)
+        stages = {sample.id: sample.stages for sample in record.samples}
+        results.require_agreeing(Results(stages, tensors), "the golden samples")
+        return Frozen(record, tensors, on)
     except FileNotFoundError:
         raise NotFound(
             f"{copy.name} has no golden samples, so there is nothing to replay",

@@ -36,9 +36,33 @@ def of_process(observed: Observed) -> Results:
         CannotRun: If its files are malformed: something in the process wrote them that should not.
     """
     try:
-        return Results(_stages(observed.samples), tensorfile.parse(observed.tensors, "the tensors of the replay"))
+        found = Results(_stages(observed.samples), tensorfile.parse(observed.tensors, "the tensors of the replay"))
+        require_agreeing(found, "the results")
     except FormatError as error:
         raise CannotRun(f"what the process of the replay wrote cannot be read: {error.message}") from error
+    return found
+
+
+def require_agreeing(results: Results, name: str) -> None:
+    """Demand that the tensors are those that the leaves name.
+
+    Raises:
+        FormatError: If one is missing, or has another type, shape or digest.
+    """
+    for sample, stages in results.stages.items():
+        for stage, leaves in stages.items():
+            for leaf in leaves:
+                where = golden.place(sample, stage, leaf.path)
+                if (leaf.stored or leaf.sliced) and not _is_of(leaf, results.tensors.get(where)):
+                    raise FormatError(f"{name} and their tensors do not agree about {where}")
+
+
+def _is_of(leaf: Leaf, tensor: Tensor | None) -> bool:
+    if tensor is None or tensor.dtype != leaf.dtype:
+        return False
+    if leaf.sliced:
+        return tensor.shape == (SLICE,)
+    return tensor.shape == leaf.shape and sha256_hex(tensor.data) == leaf.sha256
 
 
 def of_outcomes(outcomes: Sequence[Outcome]) -> Results:

@@ -239,7 +239,7 @@ def _watched(job: Job, place: Path, request: Path, stop: Event) -> tuple[str, in
         raise CannotRun(
             f"{job.python.name} could not be started: {error.strerror}", hint="name another Python, or rebuild"
         ) from error
-    with _ending(process) as printed:
+    with _ending(process, place) as printed:
         deadline = time.monotonic() + job.how.timeout
         log = _drained(process, printed, lambda: stop.is_set() or time.monotonic() > deadline)
         if log is not None:
@@ -253,7 +253,7 @@ def _watched(job: Job, place: Path, request: Path, stop: Event) -> tuple[str, in
 
 
 @contextmanager
-def _ending(process: subprocess.Popen[bytes]) -> Iterator[IO[bytes]]:
+def _ending(process: subprocess.Popen[bytes], place: Path) -> Iterator[IO[bytes]]:
     """Give what the process prints; at the end, whatever the reason, kill it with all that it started."""
     assert process.stdout is not None, "it was opened with a pipe"
     try:
@@ -263,6 +263,16 @@ def _ending(process: subprocess.Popen[bytes]) -> Iterator[IO[bytes]]:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
+        _end_strays(place)
+
+
+def _end_strays(place: Path) -> None:
+    """Kill what left the process's group and lives on: on Linux it is known by its home, which is this run's own."""
+    mark = f"HOME={place / 'home'}".encode()
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it ended by itself, or is of somebody else
+            if mark in entry.read_bytes().split(b"\0"):
+                os.kill(int(entry.parent.name), signal.SIGKILL)
 
 
 def _drained(process: subprocess.Popen[bytes], printed: IO[bytes], time_is_up: Callable[[], bool]) -> str | None:
@@ -300,16 +310,28 @@ def _read(out: Path, log: str, code: int | None, *, again: bool) -> Observed:
 
 
 def _parsed(observed: Path, tensors: Path, log: str) -> Observed:
+    if not tensors.is_file() or observed.is_symlink() or tensors.is_symlink():
+        raise CannotRun("the process of the replay wrote links, or no tensors", hint="look at the code", log=log)
     if observed.stat().st_size > MAX_OBSERVED or tensors.stat().st_size > MAX_TENSORS:
         raise CannotRun("the samples give more than can be compared", hint="return less from predict")
-    found = json.loads(observed.read_bytes())
+    try:
+        return _observed(json.loads(observed.read_bytes()), tensors.read_bytes(), log)
+    except (AttributeError, KeyError, OSError, RecursionError, TypeError, ValueError) as error:
+        raise CannotRun(
+            "what the process of the replay wrote cannot be read: something in it wrote files that are not its own",
+            hint=f"look for what the code does to {worker.OBSERVED}",
+            log=log,
+        ) from error
+
+
+def _observed(found: Mapping[str, Any], tensors: bytes, log: str) -> Observed:
     return Observed(
-        samples=found["samples"],
-        tensors=tensors.read_bytes(),
-        packages=found.get("packages", {}),
-        loaded=found.get("loaded"),
+        samples=[{"id": str(one["id"]), "stages": one["stages"]} for one in found["samples"]],
+        tensors=tensors,
+        packages={str(name): str(version) for name, version in found.get("packages", {}).items()},
+        loaded=None if found.get("loaded") is None else [str(name) for name in found["loaded"]],
         fingerprint=found.get("fingerprint"),
-        network=found.get("network", ""),
+        network=str(found.get("network", "")),
         fault=Fault(**found["error"]) if found["error"] else None,
         unbatched=found["unbatched"],
         log=log,
