@@ -95,6 +95,12 @@ def test_a_mapping_may_be_filled_in_any_order():
     assert compared(record(output={7: 0.9, 1: 0.1}), output={1: 0.1, 7: 0.9}).level == "bit"
 
 
+def test_what_was_waived_and_differs_is_not_called_equal():
+    found = compared(record(TOP1, output=LOGITS, decision="cat"), waived={"output"}, output=-LOGITS, decision="cat")
+    assert found.words == "equal to the bit, but for what was waived and differs: output"
+    assert compared(record(TOP1, output=LOGITS), waived={"output"}, output=LOGITS).words.startswith("all samples are")
+
+
 def test_a_sample_that_gave_nothing_fails():
     found = compare(*record(preprocessed=1, output=2), {}, {})
     assert [(one.stage, one.level) for one in found.stages] == [("preprocessed", "fail"), ("output", "fail")]

@@ -150,7 +150,9 @@ def test_a_difference_has_its_exit_code_and_its_cause(model, run):
     assert out.startswith("differs     model@1.0.0: preprocessed values differ: the source file golden_code_")
     assert "\ncan be the cause:\n  source golden_code_" in out
     assert "not verified: the folder was compared with its own card alone" in err
-    assert json.loads(run("replay", model, "--unsigned", "--json")[1])["can"][0]["area"] == "source"
+    found = json.loads(run("replay", model, "--unsigned", "--json")[1])
+    assert found["can"][0]["area"] == "source"
+    assert found["notes"][0].startswith("not verified: ")
 
 
 def test_a_stage_can_be_waived_by_name(model, run):
@@ -273,6 +275,14 @@ def test_a_baseline_of_another_platform_or_record_does_not_count(model, run, els
 def test_what_differs_is_not_accepted(model, run, elsewhere):
     plant(model, f"{SOURCE}/golden_code_*.py", b"x @ w", b"-(x @ w)")
     assert run("replay", model, "--unsigned", "--accept")[0] == 15
+    assert not (model / "records").exists()
+
+
+def test_what_was_waived_is_not_accepted(model, run, elsewhere):
+    plant(model, f"{SOURCE}/golden_code_*.py", b"x @ w", b"2 * (x @ w)")
+    code, _, err = run("replay", model, "--unsigned", "--accept", "--waive", "output")
+    assert code == 1
+    assert "use --accept without --waive" in err
     assert not (model / "records").exists()
 
 

@@ -120,9 +120,13 @@ class Comparison(NamedTuple):
     def words(self) -> str:
         """What is not equal, in a line."""
         worst = self.below("decision") or self.below("numeric") or self.below("bit")
-        if not worst:
-            return "all samples are equal to the bit"
-        return f"{worst[0].stage} of sample {worst[0].sample}: {worst[0].words}"
+        if worst:
+            return f"{worst[0].stage} of sample {worst[0].sample}: {worst[0].words}"
+        passed_over = {one.stage for one in self.stages if one.stage in self.waived and one.level != "bit"}
+        if passed_over:
+            names = ", ".join(stage for stage in STAGES if stage in passed_over)
+            return f"equal to the bit, but for what was waived and differs: {names}"
+        return "all samples are equal to the bit"
 
 
 def _worst(levels: Iterable[Level]) -> Level:

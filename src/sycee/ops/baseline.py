@@ -33,6 +33,10 @@ def accept(folder: Path, report: Report, evidence: Evidence, on: Fingerprint, ke
     """
     if report.result != "reproduced":
         raise Conflict("what comes out differently is not accepted", hint="find out why first: see the report")
+    if report.waived:
+        raise Conflict(
+            "a stage was waived, so it is not known whether it may be accepted", hint="use --accept without --waive"
+        )
     if report.demanded == "bit":
         raise Conflict(
             "this platform has its bits already, so there is nothing to accept",

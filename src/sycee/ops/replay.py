@@ -362,7 +362,7 @@ def judged(
         waived=tuple(sorted(waived)),
         can=told.can,
         cannot=told.cannot,
-        notes=outcome.notes,
+        notes=(UNVERIFIED, *outcome.notes) if copy.signer is None else outcome.notes,
     )
     evidence = Evidence(frozen.golden, frozen.tensors, _shown(copy.folder, frozen.golden), found.stages, found.tensors)
     return Replayed(report, copy.version, copy.signer, evidence, outcome.here)
@@ -377,6 +377,10 @@ def _looks(first: StageResult, frozen: Frozen, found: Results) -> str:
     return f"; it looks like {alike}" if alike else ""
 
 
+UNVERIFIED = (
+    "not verified: the folder was compared with its own card alone, which anybody could have written; "
+    "its code ran with your rights"
+)
 _TIGHTER = "compared with what was accepted for this platform, and as equal to the record as it must be"
 
 

@@ -124,7 +124,7 @@ def _entry(name: str, source: Path, child: Any) -> Any:
                 "stage": "import",
                 "sample": None,
                 "type": type(error).__name__,
-                "message": str(error)[: child.stages.MAX_MESSAGE],
+                "message": child.stages.message_of(error),
                 "where": child.stages.place_of(error, source) or name,
             }
         ) from error

@@ -12,7 +12,7 @@ from sycee.errors import NotFound, ReplayMismatch, UsageError
 from sycee.formats.golden import STAGES
 from sycee.formats.replay import LEVELS, Change, Compared, Report, render
 from sycee.ops.baseline import accept
-from sycee.ops.replay import Replayed, ReplayRequest, replay
+from sycee.ops.replay import UNVERIFIED, Replayed, ReplayRequest, replay
 from sycee.ops.sign import load_private
 from sycee.replay import page
 from sycee.replay.runner import TIMEOUT
@@ -111,10 +111,11 @@ def _show(ctx: Context, done: Replayed, *, as_json: bool) -> None:
     if as_json:
         ctx.out(render(report).decode().rstrip("\n"))
         return
-    if done.signer is None:
-        ctx.warn("not verified: the folder was compared with its own card alone, which anybody could have written")
     for note in report.notes:
-        ctx.say(f"note: {note}")
+        if note == UNVERIFIED:
+            ctx.warn(note)
+        else:
+            ctx.say(f"note: {note}")
     ctx.out(f"{report.result:<10}  {done.label}: {report.verdict}")
     ctx.out(table(["stage", "equal", "samples", "largest deviation"], list(_rows(report))))
     _changes(ctx, "can be the cause", report.can)
