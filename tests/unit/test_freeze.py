@@ -127,13 +127,13 @@ def test_the_fingerprint_of_the_machine_is_bound_by_the_card(repo, monkeypatch):
 
 def test_a_machine_that_cannot_be_described_costs_no_training(repo, monkeypatch):
     def broken():
-        raise RuntimeError("no /proc")
+        raise RuntimeError("not at /proc/9")
 
     put(repo / "m/model.pt")
     monkeypatch.setattr(machine, "collect", broken)
     frozen = freeze("m", task="t", training_config={"n": 1})
     assert frozen.card.values["status"] == "partial"
-    told = "the fingerprint of this machine could not be captured: RuntimeError: no /proc"
+    told = "the fingerprint of this machine could not be captured: RuntimeError: not at <path>"
     assert told in frozen.card.values["warnings"]
     assert "fingerprint_sha256" not in frozen.card.values["environment"]
     assert not (repo / "m/context/fingerprint.json").exists()
@@ -183,6 +183,20 @@ def test_a_script_that_git_ignores_is_told(repo, monkeypatch):
     script = put(repo / "train.py", b"lr = 1\n")
     monkeypatch.setattr(code, "running_script", lambda: [str(script)])
     frozen = freeze("m", task="t", weights=[put(repo / "m/model.pt")], training_config={"n": 1})
+    assert "Git ignores the script train.py, so neither commit nor work state holds it" in frozen.warnings
+
+
+def test_a_script_that_was_called_by_a_path_with_dots_is_in_its_work_tree(repo, monkeypatch):
+    put(repo / ".gitignore", b"train.py\n")
+    put(repo / "train.py", b"lr = 1\n")
+    put(repo / "library.py", b"scale = 2\n")
+    (repo / "runs").mkdir()
+    monkeypatch.chdir(repo / "runs")
+    monkeypatch.setattr(code, "running_script", lambda: ["../train.py"])
+    away = repo.parent / "m"
+    frozen = freeze(away, task="t", weights=[put(away / "model.pt")], training_config={"n": 1})
+    assert frozen.card.values["code"]["commit"] == Git(repo).head()
+    assert b"scale = 2" in (away / "context/work.patch").read_bytes()
     assert "Git ignores the script train.py, so neither commit nor work state holds it" in frozen.warnings
 
 
@@ -320,6 +334,16 @@ def test_weights_that_are_replaced_are_kept_somewhere(repo, tmp_path):
     ((_, kept),) = freeze("m", task="t", weights=tmp_path / "new/model.pt").set_aside
     assert kept.read_bytes() == b"unsaved"
     assert (repo / "m/model.pt").read_bytes() == b"newer"
+
+
+def test_weights_of_the_version_before_that_stay_in_the_folder_are_named(repo, caplog):
+    put(repo / "m/one.pt", b"1")
+    freeze("m", task="t")
+    put(repo / "m/two.pt", b"2")
+    assert freeze("m", task="t", weights="m/two.pt").left_out == ("one.pt",)
+    assert "m still has weights of the version before, which will be signed with it" in caplog.text
+    (repo / "m/one.pt").unlink()
+    assert freeze("m", task="t", weights="m/two.pt").left_out == ()
 
 
 def test_named_weights_inside_of_the_folder(repo):

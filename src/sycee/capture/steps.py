@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from sycee.capture.machine import clean
 from sycee.errors import SyceeError
 
 Value = TypeVar("Value")
@@ -46,4 +47,8 @@ def _words(error: Exception) -> str:
         return error.message
     if isinstance(error, OSError):  # without the path, which may name a home folder
         return error.strerror or type(error).__name__
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    try:
+        words = clean(str(error))
+    except Exception:  # noqa: BLE001 - a foreign error may fail even to say what it is
+        words = ""
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

@@ -61,10 +61,15 @@ def rule_for(given: object, task: str, samples: Sequence[Sample]) -> Rule:
     kinds = get_args(RuleKind)
     if members.get("rule") not in kinds or not all(_is_member(name, value) for name, value in others.items()):
         raise UsageError(
-            f"{given!r} is no rule for decisions",
+            f"{_shown(given)} is no rule for decisions",
             hint=f"give one of {', '.join(kinds)}, or {{'rule': 'topk', 'k': 5, 'path': '$.logits'}}",
         )
     return Rule(members["rule"], **others)
+
+
+def _shown(given: object) -> str:
+    """Return what was given, unless that names an address of memory."""
+    return repr(given) if isinstance(given, str | int | float | Mapping) else f"a {type(given).__name__}"
 
 
 def _is_member(name: str, value: object) -> bool:

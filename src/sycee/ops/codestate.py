@@ -1,5 +1,6 @@
 """The code that made a model: what the card says of it, and its work tree as a patch."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,16 @@ def code_values(project: Project, patch: bytes, steps: Steps) -> dict[str, Any]:
 def _code_tree(project: Project) -> Git | None:
     """Return the work tree that the code is in: the current one if the script is there, else that of the model."""
     around = toplevel(Path.cwd())
-    script = code.running_script()
-    if around and (project.git is None or (script and around in Path(script[0]).absolute().parents)):
+    script = _script()
+    if around and (project.git is None or (script is not None and around in script.parents)):
         return Git(around)
     return project.git
+
+
+def _script() -> Path | None:
+    """Return the running script as an absolute path without ``..``: ``python ../train.py`` is in the work tree too."""
+    argv = code.running_script()
+    return Path(os.path.normpath(Path(argv[0]).absolute())) if argv else None
 
 
 def state_of_code(request: Request, project: Project, steps: Steps) -> WorkState | None:
@@ -76,8 +83,8 @@ def _left(git: Git, request: Request, project: Project) -> list[str]:
 
 
 def _ignored_script(git: Git) -> Iterator[str]:
-    script = Path(next(iter(code.running_script()), "")).absolute()
-    if git.root in script.parents and script.is_file():
+    script = _script()
+    if script is not None and git.root in script.parents and script.is_file():
         name = script.relative_to(git.root).as_posix()
         if git.ignored([name]):
             yield f"Git ignores the script {name}, so neither commit nor work state holds it"

@@ -299,7 +299,7 @@ class _Freeze:
         written, files = self._write_card_and_pointers(values, files)
         self._list(written, files)
         changed = tuple(dict.fromkeys(self.changed))
-        left_out = weights.left_out
+        left_out = (*weights.left_out, *self._former_weights(previous, files))
         hints = (*self._originals(), *_hints(folder, self.project, files, left_out, changed))
         return Frozen(folder, written, files, changed, tuple(aside.taken), left_out, hints)
 
@@ -314,6 +314,19 @@ class _Freeze:
         kept: set[str] = self.steps.run("what Git ignores", lambda: git.ignored(names) | git.tracked(names), set(names))
         if loose := [name for name in names if name not in kept and (root / name).exists()]:
             yield f"keep the originals out of Git, since they were copied: {', '.join(loose)}"
+
+    def _former_weights(self, previous: Mapping[str, Any], files: Sequence[FrozenFile]) -> tuple[str, ...]:
+        """Return the weights of the version before that still lie in the folder and are none of this one; say so."""
+        listed = {entry["path"] for entry in previous.get("model", {}).get("files", ())}
+        there = [name for name in sorted(listed - {file.path for file in files}) if (self.request.path / name).exists()]
+        if there:
+            LOG.warning(
+                "%s still has weights of the version before, which will be signed with it unless they are taken away: "
+                "%s (sycee remove --outs takes pointer and file)",
+                os.path.relpath(self.request.path),
+                ", ".join(there),
+            )
+        return tuple(there)
 
     def _previous(self, aside: Aside) -> Mapping[str, Any]:
         path = self.request.path / card.FILE_NAME

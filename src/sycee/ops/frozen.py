@@ -126,7 +126,7 @@ class Frozen:
         files: Its weights.
         changed: Every file that Git has to know of: card, context, pointers, ignore files.
         set_aside: Files that no longer held (signatures, replaced weights) and where they are now.
-        left_out: Checkpoints and logs in the folder that are no part of the model.
+        left_out: Checkpoints, logs, and weights of the version before in the folder that are no part of the model.
         hints: What to do next, each an imperative.
     """
 
