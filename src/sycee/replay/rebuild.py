@@ -1,15 +1,19 @@
 """Makes the environment of a version again, from its lock, with uv.
 
 An environment is made in a hidden folder and renamed when it is whole, so what has its name is complete. It is named
-by what it was made of, checked before it is used again, and may be deleted at any time.
+by what it was made of, checked before it is used again, and may be deleted at any time. The last ones
+that were used are kept.
 """
 
 import hashlib
 import json
+import os
 import platform
 import re
 import sys
+import time
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import PathDistribution
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +30,10 @@ from sycee.system.atomic import hidden_folder, write_file
 from sycee.system.uv import Uv, find_uv
 
 PATIENCE = 1800.0  # seconds for uv to bring the packages
+KEPT = 8  # environments; of the others, those go that were not used for some time, when another one is made
+IDLE = 86_400.0  # seconds
 _MARKER = "sycee.json"  # in the environment: what it was made of
+_NAME = re.compile(r"[0-9a-f]{32}")  # of an environment
 _PYTHON = re.compile(r"(?P<version>[0-9]+\.[0-9]+\.[0-9]+[a-z0-9]*)\+?(?: (?P<implementation>[A-Za-z]{2,20}))?")
 _HERE = "sycee replay --here uses the packages that are installed"
 
@@ -82,12 +89,14 @@ def rebuild(lock: bytes, described: bytes | None, python: str, place: Path, opti
             "environments are rebuilt with uv, which is not installed", hint="pip install 'sycee[replay]'"
         )
     home = place / wanted.key(options)
-    if found := _complete(home):
+    if found := _used(home):
         return found
     with options.progress.start("making the environment", None), hidden_folder(place) as scratch:
         _make(wanted, scratch, uv, options)
         _settle(scratch / "environment", home)
-    if found := _complete(home):
+        found = _used(home)
+        _sweep(place, scratch)
+    if found:
         return found
     raise CannotRebuild("the environment was made and is not whole", hint="repeat; something deletes files in it")
 
@@ -138,6 +147,30 @@ def _require_this_machine(described: Pylock | None) -> None:
             f"the packages were frozen on {there}, and this is {here}: their files do not run here",
             hint=f"replay on such a machine; or {_HERE}",
         )
+
+
+def _used(home: Path) -> Rebuilt | None:
+    """Return the environment if it is whole; from now on it counts as used just now."""
+    with suppress(OSError):  # first: whoever sweeps leaves it alone then
+        os.utime(home / _MARKER)
+    return _complete(home)
+
+
+def _sweep(place: Path, scratch: Path) -> None:
+    """Move environments that are not among those used last, and were idle, to a folder that goes."""
+    homes = sorted((path for path in place.iterdir() if _NAME.fullmatch(path.name)), key=_last_use, reverse=True)
+    idle = time.time() - IDLE
+    for home in homes[KEPT:]:
+        if _last_use(home) < idle:
+            with suppress(OSError):  # another process was quicker
+                home.rename(scratch / home.name)
+
+
+def _last_use(home: Path) -> float:
+    try:
+        return (home / _MARKER).stat().st_mtime
+    except OSError:  # a broken one
+        return 0.0
 
 
 def _complete(home: Path) -> Rebuilt | None:
