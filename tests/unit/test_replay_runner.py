@@ -208,6 +208,36 @@ def predict(_):
         pytest.fail("the child of the process still runs")
 
 
+def test_nothing_goes_on_when_who_replays_is_killed(tmp_path):
+    (tmp_path / "m.py").write_text(
+        f"import os, time\ndef predict(x):\n    open({str(tmp_path / 'pid')!r}, 'w').write(f'{{os.getpid()}}.')\n"
+        "    time.sleep(60)\n"
+    )
+    parent = f"""
+import sys, tempfile
+from pathlib import Path
+from sycee.replay.child.samples import encode
+from sycee.replay.runner import How, Item, Job, run
+tempfile.tempdir = {str(tmp_path)!r}
+place = Path({str(tmp_path)!r})
+run(Job(Path(sys.executable), place, place, {{"predict": "m:predict"}}, [Item("0", encode("x"))], How()))
+"""
+    pid = tmp_path / "pid"
+    with subprocess.Popen([sys.executable, "-c", parent]) as process:
+        for _ in range(1500):
+            if pid.is_file() and pid.read_text().endswith("."):
+                break
+            time.sleep(0.02)
+        process.kill()
+    stat = Path(f"/proc/{pid.read_text().strip('.')}/stat")
+    for _ in range(100):
+        if not stat.exists() or stat.read_text().split()[2] == "Z":
+            break
+        time.sleep(0.02)
+    else:
+        pytest.fail("the process of the replay still runs")
+
+
 def test_a_daemon_ends_with_the_replay(play, tmp_path):
     code = f"""
 import subprocess, sys

@@ -46,9 +46,9 @@ _NEW_NAMESPACES = 0x10000000 | 0x40000000  # CLONE_NEWUSER | CLONE_NEWNET
 
 def main(request_file: str) -> None:
     """Do what a request asks for; a fault of user code is a part of the result."""
-    _die_with_parent()
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     network = cut_off()
+    _die_with_parent()  # after that: with a namespace of its own a process forgets that it was to die
     only_packages(request["source"], request.get("sycee"))
     if request["bytecode"]:
         keep_bytecode(sys.prefix)
