@@ -80,7 +80,7 @@ class LoadedModel(VerifiedModel):
 
 
 _OTHER_SEEDS = {"python": 1, "numpy": 1, "torch": 1}
-_RANDOM = "a second run gives something else again, as with dropout left on"
+_RANDOM = "a second run gives something else again, as with dropout left on, or something kept from run to run"
 
 
 def _in_process(

@@ -10,7 +10,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sycee.capture import machine
 from sycee.core import explain
@@ -22,7 +22,7 @@ from sycee.digest import sha256_hex
 from sycee.errors import CannotRun, ContextMismatch, FormatError, NotFound
 from sycee.formats import fingerprint, golden, requirements, tensorfile
 from sycee.formats.fingerprint import Fingerprint
-from sycee.formats.golden import STAGES, Golden, Sample, Stage
+from sycee.formats.golden import STAGES, Golden, Leaf, Sample, Stage
 from sycee.formats.replay import Level, Mode, Report
 from sycee.formats.tensorfile import Tensor
 from sycee.ops import switches
@@ -346,7 +346,7 @@ def judged(
         demanded, outcome = "bit", outcome._replace(notes=(*outcome.notes, _TIGHTER))
     short = compared.below(demanded)
     moved = short or compared.below("bit")
-    told = _explained(moved[0], compared, outcome) if moved else Explanation((), (), compared.words)
+    told = _explained(moved[0], compared, outcome, frozen.golden) if moved else Explanation((), (), compared.words)
     report = Report(
         model=copy.name,
         identity=copy.identity,
@@ -390,7 +390,7 @@ def _shown(folder: Path, record: Golden) -> dict[str, bytes]:
     return {name: (folder / PLACE / path).read_bytes() for name, path in paths.items() if path}
 
 
-def _explained(first: StageResult, compared: Comparison, outcome: Outcome) -> Explanation:
+def _explained(first: StageResult, compared: Comparison, outcome: Outcome, frozen: Golden) -> Explanation:
     stages = outcome.found.stages.get(first.sample, {}).get(first.stage, ())
     leaf = next((one for one in stages if first.first and one.path == first.first.path), None)
     asked = {one.stage for one in compared.stages}
@@ -398,11 +398,28 @@ def _explained(first: StageResult, compared: Comparison, outcome: Outcome) -> Ex
     told = explain.explain(
         first.stage,
         [*own, *outcome.changes],
-        kind=explain.kind_of(leaf.dtype, leaf.shape) if leaf and leaf.kind in {"tensor", "text"} else "values",
+        kind=_kind(first, leaf, frozen),
         equal={stage for stage in STAGES if all(one.level == "bit" for one in compared.stages if one.stage == stage)},
         loaded=outcome.loaded,
     )
     return told._replace(cannot=(*told.cannot, *(change for change in outcome.functions if change not in own)))
+
+
+_Kind = Literal["pixels", "tokens", "text", "values"]
+
+
+def _kind(first: StageResult, leaf: Leaf | None, frozen: Golden) -> _Kind:
+    """Return what a value is: integers that were made of an image are no token ids."""
+    if leaf is None or leaf.kind not in {"tensor", "text"}:
+        return "values"
+    given = next(one.input for one in frozen.samples if one.id == first.sample)
+    is_image = given.kind == "file" and given.name.lower().endswith(_IMAGES)
+    if is_image and first.stage == "preprocessed" and leaf.kind == "tensor":
+        return "pixels"
+    return explain.kind_of(leaf.dtype, leaf.shape)
+
+
+_IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".avif", ".jp2", ".ppm", ".pgm")
 
 
 def _takes_part(stage: Stage, asked: Collection[Stage]) -> set[str]:
