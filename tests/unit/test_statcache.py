@@ -47,6 +47,40 @@ def test_it_forgets_what_changed(tmp_path, late, change):
     assert late.get(path) is None
 
 
+@pytest.mark.parametrize("change", [lambda p: p.write_bytes(b"xyz"), lambda p: (p.unlink(), p.write_bytes(b"abc"))])
+def test_what_is_foreseen_is_judged_when_it_is_asked_for(tmp_path, late, change):
+    same, other = tmp_path / "same", tmp_path / "other"
+    for path in (same, other):
+        path.write_bytes(b"abc")
+        late.digests_of(path)
+    late.foresee([str(same), str(other), str(tmp_path / "absent")])
+    change(other)
+    assert late.get(same) == digest_bytes(b"abc")
+    assert late.get(other) is None
+
+
+def test_many_that_are_foreseen_are_one_query(tmp_path, late, monkeypatch):
+    paths = [tmp_path / str(number) for number in range(5)]
+    for path in paths:
+        path.write_bytes(b"abc")
+        late.digests_of(path)
+    late.foresee([str(path) for path in paths])
+    monkeypatch.setattr(late, "get_all", None)  # whoever asks singly fails
+    assert [late.get(path) for path in paths] == [digest_bytes(b"abc")] * 5
+
+
+def test_what_was_foreseen_can_be_forgotten_and_learnt_anew(tmp_path, late):
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    late.digests_of(path)
+    late.foresee([str(path)])
+    late.forget(path)
+    assert late.get(path) is None
+    late.foresee([str(path)])
+    path.write_bytes(b"xyz")
+    assert late.digests_of(path) == late.get(path) == digest_bytes(b"xyz")
+
+
 def test_same_size_and_forged_mtime_are_seen_through_ctime(tmp_path, late):
     path = tmp_path / "f"
     path.write_bytes(b"abc")

@@ -327,6 +327,7 @@ def _apply(repo: Repository, plan: Plan, copies: Ahead | None, progress: Progres
 
 def _verified(repo: Repository, items: Sequence[Wanted], progress: Progress) -> list[FileDigests]:
     sizes = [item.expected.size or 0 for item in items]
+    repo.cache.foresee((item.oid, item.legacy) for item in items)
     with progress.start("checking the cache", sum(sizes)) as task:
         return [repo.cache.verified(item.oid, legacy=item.legacy, on_bytes=task.advance) for item in items]
 

@@ -65,7 +65,7 @@ class _Versions:
             items = [Wanted(label, Expected(one.md5, one.size)) for label, one in labels.items()]
             remote = Remote(opened.name, opened.backend, opened.jobs)
             move = partial(self._take, backend, labels)
-            run(remote, items, outcome, self.progress, lambda: nullcontext(move))
+            run(remote, items, outcome, self.progress, lambda _: nullcontext(move))
 
     def _path(self, one: FileVersion) -> str:
         """Return where a file lies in the work tree: it has the same path in the bucket."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from sycee.digest import LEGACY_BLOCK, FileDigests, digest_bytes, legacy_md5, md5_hex
 from sycee.errors import Conflict, DigestMismatch, MissingData
 from sycee.store.expected import Expected, cannot_be, difference
+from sycee.store.faults import damaged, two_contents
 from sycee.store.layout import PRIVATE, is_object_id, md5_of, object_key
 from sycee.store.partial import Partial, Unfit, partial_of, sweep_partials
 from sycee.store.statcache import Files, Known, StatCache, settle
@@ -121,7 +122,7 @@ class Cache:
             raise MissingData(f"object {oid} is not in the cache", hint="fetch it: sycee fetch", oid=oid)
         data = path.read_bytes()
         if (found := md5_hex(data)) != md5_of(oid):
-            raise _damaged(oid, f"md5 {md5_of(oid)}", f"md5 {found}", hint="fetch it again: sycee fetch")
+            raise damaged(oid, f"md5 {md5_of(oid)}", f"md5 {found}", hint="fetch it again: sycee fetch")
         return data
 
     def discard_damaged(self, oid: str, *, legacy: bool = False) -> None:
@@ -280,7 +281,7 @@ class Cache:
         named: dict[str, FileDigests] = {}
         for _, path, digests in waiting:
             if named.setdefault(path, digests) != digests:
-                raise _two_contents(named[path], digests)
+                raise two_contents(named[path], digests)
         self._make_dirs(map(Path, {path.rpartition("/")[0] for path in named}))
         with self._naming:
             absent = [one for one in waiting if not (is_file(one[1]) and self._keep_present(Path(one[1]), one[2]))]
@@ -313,6 +314,14 @@ class Cache:
             os.close(source_fd)
         self._statcache.put(source, digests, after)
         return digests
+
+    def foresee(self, objects: Iterable[tuple[str, bool]]) -> None:
+        """Ask once for what is remembered of many objects, before :meth:`verified` is asked for each of them.
+
+        Args:
+            objects: Id of each, and whether its pointer is of the time before DVC 3.0.
+        """
+        self._statcache.foresee([self._place(oid, legacy=legacy) for oid, legacy in objects])
 
     def verified(self, oid: str, *, legacy: bool = False, on_bytes: OnBytes = ignore_bytes) -> FileDigests:
         """Return the digests of an object, hashing it unless it is known to be unchanged since it was.
@@ -420,7 +429,7 @@ class Cache:
                 path.chmod(OBJECT_MODE)
             return True
         if present.md5 == digests.md5:
-            raise _two_contents(present, digests)
+            raise two_contents(present, digests)
         self._set_aside(path, digests.md5)
         return False
 
@@ -467,27 +476,7 @@ class Cache:
     def _quarantine(self, path: Path, oid: str, *, expected: str, found: str) -> DigestMismatch:
         aside = self._set_aside(path, oid)
         hint = f"the bytes are kept in {aside}; bring a good copy from wherever there is one: sycee check --repair"
-        return _damaged(oid, expected, found, hint=hint, kept=str(aside))
-
-
-def _two_contents(stored: FileDigests, found: FileDigests) -> Conflict:
-    return Conflict(
-        f"two different files have the md5 {found.md5}: storing one would lose the other",
-        hint="md5 collisions do not happen by chance: find out where the file comes from",
-        stored=f"sha256 {stored.sha256}",
-        found=f"sha256 {found.sha256}",
-    )
-
-
-def _damaged(oid: str, expected: str, found: str, *, hint: str, **details: str) -> DigestMismatch:
-    return DigestMismatch(
-        f"object {oid} is damaged: expected {expected}, found {found}",
-        hint=hint,
-        oid=oid,
-        expected=expected,
-        found=found,
-        **details,
-    )
+        return damaged(oid, expected, found, hint=hint, kept=str(aside))
 
 
 def _bounded(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:

@@ -46,7 +46,8 @@ def workers(remote: Remote, *, patient: bool = False) -> "Iterator[ThreadPoolExe
 
 Finish = Callable[[], None]  # the rest of a move, for the thread that gathers them all
 Move = Callable[[Wanted, OnBytes], Finish | None]
-Moving = Callable[[], AbstractContextManager[Move]]  # what moved within the block is there when it ends
+# Told what will move; what moved within the block is there when it ends.
+Moving = Callable[[Sequence[Wanted]], AbstractContextManager[Move]]
 
 
 def run(remote: Remote, items: Sequence[Wanted], outcome: Outcome, progress: Progress, moving: Moving) -> set[str]:
@@ -83,7 +84,7 @@ def _moved(
     """Move items that become durable together; return the error of each that failed."""
     errors: list[SyceeError | None] = [None] * len(items)
     try:
-        with moving() as move:
+        with moving(items) as move:
             begun = pool.map(lambda item: _attempt(item, partial(move, item, on_bytes)), items)
             errors = [_finished(item, rest) for item, rest in zip(items, begun, strict=True)]
     except (SyceeError, OSError) as error:  # what had arrived is not there after all
@@ -146,7 +147,7 @@ def fetching(remote: Remote, cache: Cache, twin: Twin = no_twin) -> Moving:
     """Give what brings objects into a cache, each verified; and the bytes of large ones, before they are, to a twin."""
 
     @contextmanager
-    def moving() -> Iterator[Move]:
+    def moving(_: Sequence[Wanted]) -> Iterator[Move]:
         with cache.batch() as batch:
             way = _Way(remote, cache, batch, twin)
             yield lambda item, on_bytes: _fetch(way, item, on_bytes)
@@ -251,8 +252,9 @@ def pushing(remote: Remote, cache: Cache) -> Moving:
     """Give what sends objects; whether the remote kept them is asked when all are sent."""
 
     @contextmanager
-    def moving() -> Iterator[Move]:
+    def moving(items: Sequence[Wanted]) -> Iterator[Move]:
         backend = remote.backend
+        cache.foresee((item.oid, item.legacy) for item in items)
         with backend.batch() if isinstance(backend, Batching) else nullcontext(backend.write) as write:
             yield lambda item, on_bytes: _push(cache, write, item, on_bytes)
 

@@ -27,7 +27,7 @@ reached through a link, or holds anything but our own tables, is thrown away.
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,21 @@ class StatCache:
         self._path = path
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
+        self._foreseen: dict[str, tuple[str, FileDigests]] = {}
+
+    def foresee(self, paths: Sequence[str]) -> None:
+        """Ask once for what is remembered of many files, before :meth:`get` is asked for each of them.
+
+        Whether a file is unchanged is judged only then.
+
+        Args:
+            paths: Absolute; what was foreseen of others is let go.
+        """
+        self._foreseen = {}
+        with suppress(*_HARMLESS):
+            if self._connection or self._path.exists():
+                rows = self._selected(paths)
+                self._foreseen = {path: (state, FileDigests(*values)) for path, state, *values in rows}
 
     def get(self, path: Path) -> FileDigests | None:
         """Return the digests of a regular file if it is unchanged since they were taken, else None."""
@@ -95,7 +110,10 @@ class StatCache:
             status = path.lstat()
             if kind_of(status) != "file" or not (self._connection or self._path.exists()):
                 return None
-            return self.get_all({(text := str(path.absolute())): status}).get(text)
+            text = str(path.absolute())
+            if (foreseen := self._foreseen.get(text)) and foreseen[0] == _state(status):
+                return foreseen[1]
+            return self.get_all({text: status}).get(text)
         return None
 
     def get_all(self, files: Files) -> dict[str, FileDigests]:
@@ -112,7 +130,7 @@ class StatCache:
                         found[path] = FileDigests(*values)
         return found
 
-    def _selected(self, paths: list[str]) -> Iterator[tuple[Any, ...]]:
+    def _selected(self, paths: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         for start in range(0, len(paths), AT_ONCE):
             some = paths[start : start + AT_ONCE]
             yield from self._open().execute(f"{_GET} ({', '.join('?' * len(some))})", some)
@@ -219,6 +237,7 @@ class StatCache:
 
     def forget(self, path: Path) -> None:
         """Remember nothing of a file, nor of any folder, which may hold it."""
+        self._foreseen.pop(str(path.absolute()), None)
         with suppress(*_HARMLESS):
             if self._connection or self._path.exists():
                 self._open().execute("DELETE FROM folders")
