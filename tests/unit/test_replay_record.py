@@ -18,7 +18,7 @@ from sycee.replay.child.samples import encode, parse
 from sycee.replay.child.stages import Outcome
 from sycee.replay.child.values import Leaf, Tensor
 from sycee.replay.record import SEEDS, has_nan, observe, record, stored
-from sycee.replay.runner import How, Item, Job
+from sycee.replay.runner import How, Item, Job, run
 
 
 class Mute(Exception):
@@ -173,11 +173,11 @@ def test_noise_is_what_other_circumstances_move(tmp_path, together):
     assert envelope(late) == 0.0
 
 
-def noise_of_batches(tmp_path, code, how=None):
+def noise_of_batches(tmp_path, code):
     """Return the trial of a batch of copies, of code of which the first run is fine."""
     (tmp_path / "m.py").write_text(code)
     entry = {"preprocess": "m:preprocess", "predict": "m:predict"}
-    job = Job(Path(sys.executable), tmp_path, tmp_path, entry, [Item("0", encode("x"))], how or How())
+    job = Job(Path(sys.executable), tmp_path, tmp_path, entry, [Item("0", encode("x"))], How())
     return noise(job, first(job), lambda _: float("inf"), budget=0)[-1]
 
 
@@ -195,12 +195,24 @@ def test_what_a_batch_does_takes_nothing_from_the_record(tmp_path, code, note):
     assert noise_of_batches(tmp_path, code.format(ones=ones)) == Trial("batch of 2 copies", None, note)
 
 
+class Until:
+    """Asks for a stop as soon as a file is there."""
+
+    def __init__(self, path):
+        self.is_set = path.exists
+
+
 def test_a_batch_that_never_ends_takes_nothing_from_the_record(tmp_path):
-    code = (
-        "import numpy, time\npreprocess = lambda x: numpy.ones((2, 3), 'float32')\n"
-        "def predict(x):\n    if len(x) == 4: time.sleep(99)\n    return x\n"
+    (tmp_path / "m.py").write_text(
+        "import numpy, pathlib, time\npreprocess = lambda x: numpy.ones((2, 3), 'float32')\n"
+        "def predict(x):\n    if len(x) == 4:\n        pathlib.Path(__file__).with_name('begun').touch()\n"
+        "        time.sleep(99)\n    return x\n"
     )
-    assert noise_of_batches(tmp_path, code, How(timeout=3)).note == "does not run"
+    entry = {"preprocess": "m:preprocess", "predict": "m:predict"}
+    job = Job(Path(sys.executable), tmp_path, tmp_path, entry, [Item("0", encode("x"))], How(), again=2)
+    observed = run(job, Until(tmp_path / "begun"))
+    assert [sample["id"] for sample in observed.samples] == ["0"]
+    assert observed.again is None
 
 
 def test_whoever_interrupts_a_calibration_does_not_wait_for_it(tmp_path, monkeypatch):

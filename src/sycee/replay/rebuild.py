@@ -1,8 +1,8 @@
 """Makes the environment of a version again, from its lock, with uv.
 
 An environment is made in a hidden folder and renamed when it is whole, so what has its name is complete. It is named
-by what it was made of, checked before it is used again, and may be deleted at any time. The last ones
-that were used are kept.
+by what it was made of, checked before it is used again, and may be deleted at any time. Those that were used last are
+kept.
 """
 
 import hashlib
