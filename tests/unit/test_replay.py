@@ -11,12 +11,17 @@ import pytest
 
 import sycee
 from rigs.golden import CODE, freeze_golden
+from rigs.goldens import record as golden_record
+from rigs.goldens import results as golden_results
 from rigs.signed import KEY_PEM, fixed_key
 from sycee.cli.main import main
+from sycee.core.compare import compare
 from sycee.digest import sha256_hex
 from sycee.errors import CannotRun, ContextMismatch, DigestMismatch, NotFound, UsageError
+from sycee.formats.golden import Rule
 from sycee.formats.golden import parse as parse_golden
 from sycee.formats.replay import parse
+from sycee.ops.loaded import only
 from sycee.ops.replay import ReplayRequest, replay
 from sycee.ops.sign import sign
 from sycee.replay import worker
@@ -416,6 +421,16 @@ def test_what_a_service_really_uses_is_replayed_in_its_process(service, frozen):
     )
     assert whole.reproduced
     assert {one.stage for one in whole.report.stages} == {"output"}
+
+
+def test_without_its_postprocess_the_output_of_a_service_decides():
+    logits = np.array([[0.1, 2.5, -1.0]], np.float32)
+    made, kept = golden_record(Rule("regression", "$.score"), output=logits, decision={"score": 0.5})
+    alone = only(made, {"output"}, "text-classification")
+    assert alone.rule == Rule("top1", "$")
+    assert compare(alone, kept, *golden_results(output=logits * np.float32(1 + 1e-6))).level == "numeric"
+    assert compare(alone, kept, *golden_results(output=-logits)).level == "fail"
+    assert only(made, {"output", "decision"}, "text-classification") == made
 
 
 def test_what_a_service_does_otherwise_is_found(service, frozen):

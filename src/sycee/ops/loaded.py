@@ -11,6 +11,7 @@ from typing import Any
 
 from sycee.capture import machine
 from sycee.core import explain
+from sycee.core.decision import guess_rule
 from sycee.core.explain import Change
 from sycee.digest import sha256_hex
 from sycee.errors import UsageError
@@ -102,7 +103,8 @@ def _in_process(
     found = results.of_outcomes(outcomes)
     own = tuple(_changed_functions(functions, frozen.golden, copy.folder / SOURCE))
     outcome = Outcome("in process", "open", found, here, changes, loaded, functions=own)
-    done = judged(copy, frozen._replace(golden=_only(frozen.golden, stages)), outcome, waived)
+    asked = only(frozen.golden, stages, copy.card.task if copy.card else "")
+    done = judged(copy, frozen._replace(golden=asked), outcome, waived)
     if done.reproduced or frozen.golden.stochastic:
         return done
     again = results.of_outcomes(record.observe(functions, items, copy.folder, _OTHER_SEEDS))
@@ -140,9 +142,19 @@ def _codes(file: Path) -> Iterator[object]:
     yield from (one for one in whole.co_consts if isinstance(one, CodeType))
 
 
-def _only(recorded: Golden, stages: Collection[Stage]) -> Golden:
+def only(recorded: Golden, stages: Collection[Stage], task: str) -> Golden:
+    """Return a record of some of its stages; where the leaf that decided is not among them, the output decides.
+
+    Args:
+        recorded: The whole record.
+        stages: Those to keep; ``output`` is one of them.
+        task: The card's task, for the rule by which the output decides.
+    """
     samples = tuple(
         one._replace(stages={stage: leaves for stage, leaves in one.stages.items() if stage in stages})
         for one in recorded.samples
     )
-    return recorded._replace(samples=samples)
+    output, path = samples[0].stages["output"], recorded.rule.path
+    if "decision" in stages or not path or any(leaf.path == path for leaf in output):
+        return recorded._replace(samples=samples)
+    return recorded._replace(samples=samples, rule=guess_rule(task, output))
