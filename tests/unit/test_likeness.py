@@ -128,6 +128,15 @@ def test_a_tensor_of_which_only_the_digest_or_a_slice_is_kept():
     assert alike(PICTURE, PICTURE.astype("f8"), keep=None) == "float64 instead of float32"
 
 
+def test_a_text_that_is_kept_by_its_digest_is_not_told():
+    made, tensors = record(preprocessed="a private text")
+    [sample] = made.samples
+    hidden = tuple(leaf._replace(value=None, sha256="0" * 64) for leaf in sample.stages["preprocessed"])
+    made = made._replace(samples=(sample._replace(stages={"preprocessed": hidden}),))
+    stages, found = results(preprocessed="another text")
+    assert likeness(Known(made, tensors, stages, found), "0", "preprocessed") == ""
+
+
 def test_what_belongs_to_another_sample():
     made, tensors = record(output=ROW)
     other, _ = record(output=ROW * 3)

@@ -49,7 +49,7 @@ def likeness(known: Known, sample: str, stage: Stage) -> str:
     before, after = recorded.stages.get(stage, ()), known.stages.get(sample, {}).get(stage, ())
     if other := _of_another(known, sample, stage, after):
         return f"what sample {other} gave"
-    if all(leaf.kind == "text" for leaf in (*before, *after)):
+    if all(leaf.kind == "text" and leaf.value is not None for leaf in (*before, *after)):
         return _texts([str(leaf.value) for leaf in before], [str(leaf.value) for leaf in after])
     theirs = {leaf.path: leaf for leaf in after}
     for leaf in before:
