@@ -185,9 +185,7 @@ def cli(ctx: click.Context, /, folder: str | None, wait: float, **flags: bool) -
 
     Every sycee repository is a plain DVC repository, and the other way round.
     """
-    cwd = Path.cwd() / folder if folder else Path.cwd()
-    if not cwd.is_dir():
-        raise UsageError(f"there is no folder {folder}", hint="-C takes the folder to start in")
+    cwd = _start(folder or "")
     codes = ctx.ensure_object(ExitCodes)
     codes.verb = ctx.invoked_subcommand
     ctx.obj = Context(
@@ -197,6 +195,19 @@ def cli(ctx: click.Context, /, folder: str | None, wait: float, **flags: bool) -
         wait=math.inf if flags["endless"] else wait,
         dvc_exit_codes=codes.as_dvc,
     )
+
+
+def _start(folder: str) -> Path:
+    """Return the folder to start in; with the whole path of one, the working folder may be gone."""
+    try:
+        cwd = Path(folder) if Path(folder).is_absolute() else Path.cwd() / folder
+    except FileNotFoundError as error:
+        raise UsageError(
+            "the working folder was deleted", hint="go to one that is there, or start with: sycee -C /path/of/a/folder"
+        ) from error
+    if not cwd.is_dir():
+        raise UsageError(f"there is no folder {folder}", hint="-C takes the folder to start in")
+    return cwd
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

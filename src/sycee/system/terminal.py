@@ -21,7 +21,7 @@ PATIENCE = 0.7  # seconds
 
 def watched() -> Progress:
     """Return bars on stderr if a person looks at it, and silence otherwise."""
-    return _Bars() if sys.stderr.isatty() else SILENT
+    return _Bars() if sys.stderr and sys.stderr.isatty() else SILENT  # None: it is closed
 
 
 def ask_secret(prompt: str) -> str:
