@@ -18,6 +18,8 @@ from sycee.cli.main import main
 from sycee.core.compare import compare
 from sycee.digest import sha256_hex
 from sycee.errors import CannotRun, ContextMismatch, DigestMismatch, NotFound, UsageError
+from sycee.formats.card import parse as parse_card
+from sycee.formats.card import render as render_card
 from sycee.formats.golden import Rule
 from sycee.formats.golden import parse as parse_golden
 from sycee.formats.replay import parse
@@ -124,7 +126,27 @@ def test_a_changed_source_is_named(model, name, old, new, verdict):
 def test_a_sample_that_was_changed_is_no_sample(model):
     data = (model / GOLDEN / "inputs/0.txt").read_bytes()
     plant(model, f"{GOLDEN}/inputs/0.txt", data, b"abce")
-    with pytest.raises(ContextMismatch, match=r"inputs/0.txt is not the sample that context/golden/golden.json names"):
+    with pytest.raises(ContextMismatch, match=r"inputs/0.txt is not the file that context/golden/golden.json names"):
+        unsigned(model)
+
+
+@pytest.mark.parametrize("name", ["inputs/0.txt", "expected.safetensors"])
+def test_a_file_of_the_record_that_no_card_names_is_missed(model, name):
+    card = model / "model_card.yaml"
+    values = dict(parse_card(card.read_bytes()).values)
+    kept = [entry for entry in values["context"] if entry["path"] != f"{GOLDEN}/{name}"]
+    card.write_bytes(render_card({**values, "context": kept}))
+    (model / GOLDEN / name).unlink()
+    with pytest.raises(ContextMismatch, match=f"golden.json names {name}, which is no file here"):
+        unsigned(model)
+
+
+@pytest.mark.parametrize("name", ["numpy.py", "extra.py", "json/__init__.py"])
+def test_source_that_no_card_names_is_never_run(model, name):
+    extra = model / SOURCE / name
+    extra.parent.mkdir(exist_ok=True)
+    extra.write_text("raise SystemExit(3)\n")
+    with pytest.raises(DigestMismatch, match=f"{SOURCE}/{name} is source that the card does not name"):
         unsigned(model)
 
 

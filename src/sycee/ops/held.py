@@ -25,6 +25,8 @@ from sycee.trust.folder import Folder, Problem
 from sycee.trust.keys import PublicKey, load_public
 from sycee.trust.verify import Request, verify
 
+SOURCE = "context/source/"
+
 
 class Held(NamedTuple):
     """A private copy.
@@ -85,6 +87,11 @@ def _by_card(model: Path, place: Path, progress: Progress) -> Held:
         reader = Copying(place, durable=False)
         missing = signed.resources.keys() - listing.files.keys()
         problems = [Problem(name, "is named by the card and not here (sycee pull brings it)") for name in missing]
+        problems += [
+            Problem(name, "is source that the card does not name, and would be run")
+            for name in listing.files
+            if name.startswith(SOURCE) and name not in signed.resources
+        ]
         problems += content.read_all(folder, signed, listing, reader, skip=frozenset(), progress=progress).problems
         _require_none(model, [*listing.problems, *problems])
         names = Names.make(listing.files, [file.path for file in card.files])

@@ -197,9 +197,7 @@ def read_frozen(copy: Held) -> Frozen:
 def _tensors(folder: Path, record: Golden) -> Mapping[str, Tensor]:
     if record.tensors is None:
         return {}
-    data = (folder / PLACE / record.tensors.path).read_bytes()
-    if sha256_hex(data) != record.tensors.sha256:
-        raise ContextMismatch(f"{record.tensors.path} is not the file that {RECORD} names")
+    data = _of_the_record(folder, record.tensors.path, record.tensors.sha256)
     return tensorfile.parse(data, record.tensors.path)
 
 
@@ -237,9 +235,17 @@ def _input(sample: Sample, folder: Path, brought: Mapping[str, Path]) -> bytes:
                 hint="name a folder that has it, under any name: --inputs DIR",
             )
         return brought[wanted].read_bytes()
-    data = (folder / PLACE / sample.input.path).read_bytes()
-    if sha256_hex(data) != wanted:
-        raise ContextMismatch(f"{sample.input.path} is not the sample that {RECORD} names")
+    return _of_the_record(folder, sample.input.path, wanted)
+
+
+def _of_the_record(folder: Path, name: str, sha256: str) -> bytes:
+    """Return a file beside the record, which must be the one that the record means."""
+    try:
+        data = (folder / PLACE / name).read_bytes()
+    except OSError:
+        raise ContextMismatch(f"{RECORD} names {name}, which is no file here", path=f"{PLACE}/{name}") from None
+    if sha256_hex(data) != sha256:
+        raise ContextMismatch(f"{name} is not the file that {RECORD} names", path=f"{PLACE}/{name}")
     return data
 
 
