@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from rigs.signed import fixed_key, sign_folder
+from sycee.capture import seeds
 from sycee.errors import SyceeError, UsageError
 from sycee.formats import card
 from sycee.ops.init import InitRequest, init
@@ -27,6 +28,7 @@ Y = (X.sum(axis=1) > 0).astype("int64")
 
 @pytest.fixture
 def repo(tmp_path, monkeypatch) -> Path:
+    seeds.install()  # a test before this one may have ended the watch that `import sycee` begins
     monkeypatch.chdir(tmp_path)
     Git(tmp_path).run("init", "-q")
     init(InitRequest(tmp_path))

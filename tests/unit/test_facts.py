@@ -14,6 +14,7 @@ from sycee.capture.facts import NO_FACTS, base_facts, model_facts, public_name, 
 from sycee.digest import sha256_hex
 from sycee.formats import tensorheader
 from sycee.ops.freeze import freeze
+from sycee.system.git import Git
 
 
 def put(folder, files):
@@ -198,6 +199,23 @@ def test_a_lineage_of_nothing_or_of_nonsense_costs_no_training(tmp_path):
     nonsense = frozen_card(tmp_path / "m", extra={"lineage": "of kings"})
     assert "lineage" not in nonsense
     assert any("'lineage' is left out" in warning for warning in nonsense["warnings"])
+
+
+def test_a_freeze_that_was_killed_has_the_same_parent(tmp_path):
+    git = Git(tmp_path)
+    git.run("init", "-q")
+    folder = tmp_path / "m"
+    put(folder, {"model.pt": b"one"})
+    freeze(folder, task="t")
+    sign_folder(folder)
+    git.run("add", "-A")
+    git.run("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "signed")
+    parent = f"sycee:{sha256_hex((folder / 'SHA256SUMS').read_bytes())}"
+    for signature in ("SHA256SUMS", "model.sig"):  # put aside; then the power went
+        (folder / signature).unlink()
+    assert frozen_card(folder)["lineage"] == {"parent_version": parent}
+    put(folder, {"model_card.yaml": (folder / "model_card.yaml").read_bytes().replace(b"lineage", b"x_lineage")})
+    assert "lineage" not in frozen_card(folder)  # that card was no signed one
 
 
 def test_the_signed_version_that_was_here_is_the_parent(tmp_path):

@@ -98,15 +98,20 @@ def signed_identity(folder: Path) -> str | None:
 
     Its sums must name the card that lies beside them: what a person changed since is no version. Nothing is verified.
     """
-    written = {name: folder / name for name in (sums.NAME, bundle.NAME, card.FILE_NAME)}
-    if any(kind_at(path) != "file" for path in written.values()):
+    if any(kind_at(folder / name) != "file" for name in (sums.NAME, bundle.NAME)):
         return None
-    data = written[sums.NAME].read_bytes()
+    return identity_by((folder / sums.NAME).read_bytes(), folder)
+
+
+def identity_by(data: bytes, folder: Path) -> str | None:
+    """Return the identity that a sums file gives; None unless it names the card that lies in the folder."""
+    if kind_at(folder / card.FILE_NAME) != "file":
+        return None
     try:
         listed = sums.parse(data)
     except FormatError:
         return None
-    own = sha256_hex(written[card.FILE_NAME].read_bytes())
+    own = sha256_hex((folder / card.FILE_NAME).read_bytes())
     return sums.identity(data) if listed.get(card.FILE_NAME) == own else None
 
 

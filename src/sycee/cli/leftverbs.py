@@ -12,9 +12,7 @@ _INSTEAD = {
         ("metrics", "params"), "dvc {} shows them; those of a model are in its card: sycee card, sycee review"
     ),
     "version": "sycee --version, or with all that is around it: sycee doctor",
-    **dict.fromkeys(
-        ("freeze", "unfreeze"), "dvc {} does; to freeze a model, call sycee.freeze(...) at a training's end"
-    ),
+    "unfreeze": "dvc unfreeze does, for the steps of a pipeline; sycee freeze makes a version of a model",
     "artifacts": "dvc artifacts does, and sycee get takes a model by its path: sycee get REPO PATH --rev REV",
     **dict.fromkeys(
         ("dag", "destroy", "du", "get-url", "import-db", "list-url", "ls-url", "plots", "stage", "studio"), _SAME

@@ -1,11 +1,16 @@
 """The card's ``model`` and ``lineage``: what the files of a model say of it, and what was in its folder before."""
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from sycee.capture.facts import NO_FACTS, Facts, model_facts, signed_identity
+from sycee.capture.facts import NO_FACTS, Facts, identity_by, model_facts, signed_identity
 from sycee.capture.steps import Steps
+from sycee.formats import sums
 from sycee.ops.frozen import FrozenFile, Request
+from sycee.system.git import Git
+from sycee.system.tree import kind_at
 
 _FORMATS = {".safetensors": "safetensors", ".onnx": "onnx", ".gguf": "gguf", ".h5": "keras-h5", ".keras": "keras",
             ".tflite": "tflite", ".npz": "numpy", ".npy": "numpy", ".pkl": "pickle", ".joblib": "joblib",
@@ -14,19 +19,20 @@ _FORMATS = {".safetensors": "safetensors", ".onnx": "onnx", ".gguf": "gguf", ".h
 
 
 def with_facts(
-    values: Mapping[str, Any], request: Request, files: Sequence[FrozenFile], steps: Steps
+    values: Mapping[str, Any], request: Request, git: Git | None, files: Sequence[FrozenFile], steps: Steps
 ) -> dict[str, Any]:
     """Return a card's values with what is known of its model; what this request gives wins.
 
     Args:
         values: The other fields of the card.
         request: What was asked for; the signatures of the version before are still in its folder.
+        git: The work tree around the model, or None.
         files: The weights.
         steps: Collects what fails.
     """
     folder, names = request.path, [file.path for file in files]
     facts = steps.run("what the weights say of the model", lambda: model_facts(folder, names, steps.warn), NO_FACTS)
-    parent = steps.run("the version that was here before", lambda: signed_identity(folder), None)
+    parent = steps.run("the version that was here before", lambda: _parent(folder, git), None)
     base = facts if facts.base_model else request.known
     _propose_license(values, base, steps)
     model = model_values(files, values.get("model"), {**request.known.model, **facts.model})
@@ -34,6 +40,18 @@ def with_facts(
     if request.fields.get("lineage") and (given := values.get("lineage")):
         lineage = {**lineage, **given} if isinstance(given, dict) else given
     return {**values, "model": model, **({"lineage": lineage} if lineage else {})}
+
+
+def _parent(folder: Path, git: Git | None) -> str | None:
+    """Return the identity of the signed version that this one takes the place of.
+
+    A freeze that was killed has put the signatures aside already, and the card is still the old one: then the sums that
+    were committed tell.
+    """
+    if git is None or kind_at(folder / sums.NAME) is not None:
+        return signed_identity(folder)
+    relpath = os.path.relpath((folder / sums.NAME).resolve(), git.root.resolve())
+    return identity_by(git.run("cat-file", "blob", f"HEAD:{Path(relpath).as_posix()}", ok=(0, 128)), folder)
 
 
 def _propose_license(values: Mapping[str, Any], base: Facts, steps: Steps) -> None:

@@ -279,7 +279,7 @@ class _Freeze:
         if not files:
             self.steps.complete = False
             self.steps.warn("no weights were found; name them: weights=…")
-        values = with_facts(values, self.request, files, self.steps)
+        values = with_facts(values, self.request, self.project.git, files, self.steps)
         inference: Captured = self.steps.run(
             "golden samples", lambda: capture_inference(self.request, files, self.steps), Captured()
         )
