@@ -12,6 +12,8 @@ PATIENCE = 2.0  # seconds
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    if sys.stdin is None:  # closed, as by some schedulers: nobody can answer, and no file may take its number
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - open as long as the process
     code = run()
     gc.freeze()  # else Python looks for cycles in all that was loaded, for a tenth of the time of a no-op
     if code in STOPPED:

@@ -36,3 +36,15 @@ def test_without_a_terminal_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(UsageError, match="there is no terminal to ask for: Password of ann") as caught:
             ask_secret("Password of ann")
     assert "config.local" in str(caught.value.hint)
+
+
+def test_a_closed_standard_input_is_nobody(repo_dir):
+    """Some schedulers start a program without it; the first file that is opened must not become it."""
+    (repo_dir / "file").write_bytes(b"x")
+    command = f'exec <&-; cd "{repo_dir}"; {sys.executable} -m sycee {{}}'
+    added = subprocess.run(["sh", "-c", command.format("add file")], capture_output=True, text=True, check=False)
+    assert (added.returncode, "Traceback" in added.stderr) == (0, False), added.stderr
+    (repo_dir / ".gitignore").unlink()
+    (repo_dir / "file.dvc").unlink()
+    collected = subprocess.run(["sh", "-c", command.format("gc -w")], capture_output=True, text=True, check=False)
+    assert (collected.returncode, "there is no terminal to ask" in collected.stderr) == (1, True), collected.stderr
