@@ -52,7 +52,8 @@ cd ../ner && git add -A && git commit -qm one && git tag ner@v1.0.0
 
 # What a person has done before the lines of a command, beyond that. ROOT is as below.
 BEFORE = {
-    "replay": "cd TESTS && python -m rigs.golden ROOT/repo/models/bert\nsycee sign models/bert --key release.key",
+    "replay": "rm -r models/bert/context && cd TESTS && python -m rigs.golden ROOT/repo/models/bert\n"
+    "sycee sign models/bert --key release.key",
     "init": "rm -rf .git .dvc",
     "add": "mkdir checkpoints && touch checkpoints/1.pt models/bert/model.safetensors models/bert/tokenizer.bin",
     "config": "sycee remote add store s3://bucket/models",
