@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sycee.digest import sha256_hex
-from sycee.errors import FormatError
 from sycee.formats import strictjson
 
 NAME = "fingerprint.json"
@@ -55,11 +54,8 @@ def parse(data: bytes, name: str) -> Fingerprint:
     Raises:
         FormatError: With every fault; also if a single byte differs from what :func:`render` writes.
     """
-    if len(data) > MAX_SIZE:
-        raise FormatError(f"{name} is longer than {MAX_SIZE} bytes")
-    fingerprint = read(strictjson.parse(data, name), name)
-    if render(fingerprint) != data:
-        raise FormatError(f"{name} is not in canonical form: members sorted, indented by two spaces, LF at the end")
+    fingerprint = read(strictjson.parse(data, name, limit=MAX_SIZE), name)
+    strictjson.require_canonical(data, render(fingerprint), name)
     return fingerprint
 
 
@@ -97,7 +93,7 @@ def _area(reader: strictjson.Reader, value: object, path: str) -> Mapping[str, s
 def render(fingerprint: Fingerprint) -> bytes:
     """Return the one text of these facts."""
     document: dict[str, Any] = {"version": VERSION, **{area: dict(fingerprint.facts[area]) for area in AREAS}}
-    return f"{json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True)}\n".encode()
+    return strictjson.render_readable(document)
 
 
 def decides(area: str, name: str) -> bool:

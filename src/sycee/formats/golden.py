@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, cast, get_args
 
-from sycee.errors import FormatError
 from sycee.formats import strictjson
 from sycee.formats.strictjson import Reader
 from sycee.formats.tensorheader import DTYPES
@@ -187,13 +186,10 @@ def parse(data: bytes, name: str) -> Golden:
     Raises:
         FormatError: With every fault; also if a single byte differs from what :func:`render` writes.
     """
-    if len(data) > MAX_SIZE:
-        raise FormatError(f"{name} is longer than {MAX_SIZE} bytes")
     reader = Reader(name)
-    golden = _golden(reader, strictjson.parse(data, name))
+    golden = _golden(reader, strictjson.parse(data, name, limit=MAX_SIZE))
     reader.finish()
-    if render(golden) != data:
-        raise FormatError(f"{name} is not in canonical form: members sorted, indented by two spaces, LF at the end")
+    strictjson.require_canonical(data, render(golden), name)
     return golden
 
 
@@ -217,7 +213,7 @@ def render(golden: Golden) -> bytes:
         "rule": {**golden.rule._asdict(), "limit": golden.rule.limit.hex()},
         "made_with": {part: dict(files) for part, files in golden.made_with._asdict().items()},
     }
-    return f"{json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True)}\n".encode()
+    return strictjson.render_readable(document)
 
 
 def stages_form(stages: Stages) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def render(report: Report) -> bytes:
         "can": [one._asdict() for one in report.can],
         "cannot": [one._asdict() for one in report.cannot],
     }
-    return f"{json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2, sort_keys=True)}\n".encode()
+    return strictjson.render_readable(document)
 
 
 def _compared_form(one: Compared) -> dict[str, Any]:
@@ -150,18 +150,15 @@ def parse(data: bytes, name: str) -> Report:
     Raises:
         FormatError: With every fault; also if a single byte differs from what :func:`render` writes.
     """
-    if len(data) > MAX_SIZE:
-        raise FormatError(f"{name} is longer than {MAX_SIZE} bytes")
     reader = Reader(name)
     members = ("version", "first", *Report._fields)
-    found = reader.mapping(strictjson.parse(data, name), "$", required=members, optional=())
+    found = reader.mapping(strictjson.parse(data, name, limit=MAX_SIZE), "$", required=members, optional=())
     if "version" in found:
         reader.constant(found["version"], "$.version", VERSION)
     reader.finish()
     report = _report(reader, found)
     reader.finish()
-    if render(report) != data:
-        raise FormatError(f"{name} is not in canonical form, or names another first stage than it lists")
+    strictjson.require_canonical(data, render(report), name, ", or names another first stage than it lists")
     return report
 
 

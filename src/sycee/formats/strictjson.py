@@ -166,19 +166,23 @@ def _shorten(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def parse(data: bytes, what: str) -> Any:
+def parse(data: bytes, what: str, *, limit: int | None = None) -> Any:
     """Parse one JSON text.
 
     Args:
         data: All bytes of it: UTF-8, no byte order mark.
         what: What it is, for the message.
+        limit: How many bytes it may have.
 
     Returns:
         The value; objects are dicts in document order.
 
     Raises:
-        FormatError: If it is not JSON, repeats a member, or holds NaN, Infinity or an absurdly deep or long value.
+        FormatError: If it is too long or not JSON, repeats a member, or holds NaN, Infinity or an absurdly deep or long
+            value.
     """
+    if limit is not None and len(data) > limit:
+        raise FormatError(f"{what} is longer than {limit} bytes")
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
     except RecursionError:
@@ -203,3 +207,26 @@ def _no_constant(name: str) -> NoReturn:
 def render(value: object) -> bytes:
     """Return the compact form: no space, members in the order given, UTF-8."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def render_readable(value: object) -> bytes:
+    """Return the form that people read and compare: members sorted, indented by two spaces, LF at the end, UTF-8."""
+    return f"{json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2, sort_keys=True)}\n".encode()
+
+
+def require_canonical(
+    data: bytes, rendered: bytes, what: str, otherwise: str = ": members sorted, indented by two spaces, LF at the end"
+) -> None:
+    """Demand that a text is the one that its values have.
+
+    Args:
+        data: The text.
+        rendered: The one text of the values that were read from it.
+        what: What it is, for the message.
+        otherwise: What the form is, or what else may be wrong, as the end of the message.
+
+    Raises:
+        FormatError: If a single byte differs.
+    """
+    if data != rendered:
+        raise FormatError(f"{what} is not in canonical form{otherwise}")
