@@ -107,12 +107,7 @@ def identity_by(data: bytes, folder: Path) -> str | None:
     """Return the identity that a sums file gives; None unless it names the card that lies in the folder."""
     if kind_at(folder / card.FILE_NAME) != "file":
         return None
-    try:
-        listed = sums.parse(data)
-    except FormatError:
-        return None
-    own = sha256_hex((folder / card.FILE_NAME).read_bytes())
-    return sums.identity(data) if listed.get(card.FILE_NAME) == own else None
+    return sums.identity_with(data, card.FILE_NAME, sha256_hex((folder / card.FILE_NAME).read_bytes()))
 
 
 def _card(folder: Path) -> card.Card | None:

@@ -85,3 +85,18 @@ def _check(paths: list[str], name: str) -> None:
 def identity(data: bytes) -> str:
     """Return the identity of the version whose sums file this is: the sha256 of these very bytes, 64 hex digits."""
     return sha256_hex(data)
+
+
+def identity_with(data: bytes, name: str, sha256: str) -> str | None:
+    """Return the identity that a sums file gives; None if it is malformed, or has not this file with this digest.
+
+    Args:
+        data: All bytes of the sums file.
+        name: The file, below the model's folder.
+        sha256: Its digest, 64 hex digits.
+    """
+    try:
+        listed = parse(data)
+    except FormatError:
+        return None
+    return identity(data) if listed.get(name) == sha256 else None

@@ -178,11 +178,7 @@ def identity_of(model: Folder, card_sha256: str) -> str | None:
         card_sha256: Digest of the card that is here.
     """
     text = _read_if_there(model, sums.NAME, sums.MAX_SIZE)
-    try:
-        listed = sums.parse(text) if text else {}
-    except FormatError:
-        return None
-    return sums.identity(text) if text and listed.get(card.FILE_NAME) == card_sha256 else None
+    return sums.identity_with(text, card.FILE_NAME, card_sha256) if text else None
 
 
 def _read_if_there(model: Folder, name: str, limit: int) -> bytes | None:
