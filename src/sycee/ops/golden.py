@@ -7,7 +7,7 @@ warning in the card.
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -207,7 +207,9 @@ class _Making(NamedTuple):
         }
         weights = {file.path: file.digests.sha256 for file in self.files}
         aux = {part.path: sha256_hex(part.data) for part in self.parts if part.role == "aux"}
-        return MadeWith(source, weights, {**companions(self.request.path, weights), **aux})
+        folder = self.request.path
+        beside = {name: sha256_hex((folder / name).read_bytes()) for name in companions(folder, weights)}
+        return MadeWith(source, weights, {**beside, **aux})
 
     def _captured(self, made: Golden, recorded: Recorded, found: Results, on: Fingerprint) -> Captured:
         """Return the files of a record and the card's fields about it."""
@@ -228,14 +230,12 @@ def threads_here() -> int:
     return int(torch.get_num_threads()) if torch else len(os.sched_getaffinity(0))
 
 
-def companions(folder: Path, weights: Collection[str]) -> dict[str, str]:
-    """Return the sha256 of the files that lie beside the weights and are read with them: vocabularies, settings."""
-    found = {}
+def companions(folder: Path, weights: Collection[str]) -> Iterator[str]:
+    """Yield the files that lie beside the weights and are read with them: vocabularies, settings."""
     for entry in scan(folder, enter=lambda name: name not in {FOLDER, modelfolder.RECORDS}):
         name = entry.relpath
         if entry.kind == "file" and name not in weights and entry.stat.st_size <= MAX_AUX and _is_companion(name):
-            found[name] = sha256_hex((folder / name).read_bytes())
-    return found
+            yield name
 
 
 def _is_companion(name: str) -> bool:

@@ -5,7 +5,7 @@ anybody could have written: that finds what broke, not who did it.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -18,14 +18,13 @@ from sycee.errors import DigestMismatch, NotFound
 from sycee.formats import card as card_format
 from sycee.formats.card import Card
 from sycee.formats.statement import Resource, Statement
+from sycee.ops.auxfiles import SOURCE
 from sycee.ops.copying import Copying
 from sycee.trust import content
 from sycee.trust.content import PARSED, Signed
 from sycee.trust.folder import Folder, Problem
 from sycee.trust.keys import PublicKey, load_public
 from sycee.trust.verify import Request, verify
-
-SOURCE = "context/source/"
 
 
 class Held(NamedTuple):
@@ -38,6 +37,7 @@ class Held(NamedTuple):
         identity: ``sycee:`` and the identity of the signed version; without a key ``card:`` and the card's sha256.
         signer: The fingerprint of the key; None without one.
         card: Its card, or None.
+        digests: The sha256 of each file that was signed, or that the card names; it is what the copy has.
     """
 
     folder: Path
@@ -46,6 +46,7 @@ class Held(NamedTuple):
     identity: str
     signer: str | None
     card: Card | None
+    digests: Mapping[str, str]
 
 
 @contextmanager
@@ -70,7 +71,20 @@ def held(model: Path, key: Path | PublicKey | None, *, progress: Progress = SILE
 def _by_key(model: Path, place: Path, key: Path | PublicKey, progress: Progress) -> Held:
     public = key if isinstance(key, PublicKey) else load_public(key)
     verified = verify(Request(model, public), reader=Copying(place, durable=False), progress=progress)
-    return Held(place, verified.name, verified.version, f"sycee:{verified.identity}", public.fingerprint, verified.card)
+    return Held(
+        place,
+        verified.name,
+        verified.version,
+        f"sycee:{verified.identity}",
+        public.fingerprint,
+        verified.card,
+        digests_of(verified.files),
+    )
+
+
+def digests_of(files: Mapping[str, Resource]) -> dict[str, str]:
+    """Return the sha256 of each of these files."""
+    return {name: resource.sha256 for name, resource in files.items()}
 
 
 def _by_card(model: Path, place: Path, progress: Progress) -> Held:
@@ -90,7 +104,7 @@ def _by_card(model: Path, place: Path, progress: Progress) -> Held:
         problems += [
             Problem(name, "is source that the card does not name, and would be run")
             for name in listing.files
-            if name.startswith(SOURCE) and name not in signed.resources
+            if name.startswith(f"{SOURCE}/") and name not in signed.resources
         ]
         problems += content.read_all(folder, signed, listing, reader, skip=frozenset(), progress=progress).problems
         _require_none(model, [*listing.problems, *problems])
@@ -98,7 +112,8 @@ def _by_card(model: Path, place: Path, progress: Progress) -> Held:
         for name in names.of(Part.CONTENT):
             if name not in signed.resources:
                 reader.take(folder, name, "blake3", lambda _: None)
-    return Held(place, card.name or model.name, card.version, f"card:{sha256_hex(data)}", None, card)
+    identity = f"card:{sha256_hex(data)}"
+    return Held(place, card.name or model.name, card.version, identity, None, card, digests_of(signed.resources))
 
 
 def _require_none(model: Path, problems: list[Problem]) -> None:

@@ -10,7 +10,6 @@ from types import CodeType
 from typing import Any
 
 from sycee.capture import machine
-from sycee.core import explain
 from sycee.core.decision import guess_rule
 from sycee.core.explain import Change
 from sycee.digest import sha256_hex
@@ -18,14 +17,13 @@ from sycee.errors import UsageError
 from sycee.formats import fingerprint
 from sycee.formats.golden import Golden, Stage
 from sycee.ops.auxfiles import SOURCE
-from sycee.ops.held import Held
+from sycee.ops.held import Held, digests_of
 from sycee.ops.replay import (
     ROLES,
     Outcome,
     Replayed,
     ReplayRequest,
-    changed_files,
-    changed_packages,
+    changes_here,
     items_of,
     judged,
     read_frozen,
@@ -66,7 +64,15 @@ class LoadedModel(VerifiedModel):
             UsageError: If functions are given without ``predict``, or under another name.
         """
         with self.path() as folder:
-            copy = Held(folder, self.name, self.version, f"sycee:{self.identity}", self.signer.fingerprint, self.card)
+            copy = Held(
+                folder,
+                self.name,
+                self.version,
+                f"sycee:{self.identity}",
+                self.signer.fingerprint,
+                self.card,
+                digests_of(self.files),
+            )
             if functions:
                 return _in_process(copy, functions, inputs, frozenset(waive))
             request = ReplayRequest(
@@ -98,8 +104,7 @@ def _in_process(
     outcomes = record.observe(functions, items, copy.folder, frozen.golden.call.seeds)
     here = fingerprint.read(machine.collect(), "the fingerprint of this process")
     loaded = worker.loaded()
-    changes = [*explain.differences(frozen.on, here), *changed_files(copy.folder, frozen.golden)]
-    changes += changed_packages(copy.folder, worker.packages(), loaded)
+    changes = changes_here(copy, frozen, here, worker.packages(), loaded)
     found = results.of_outcomes(outcomes)
     own = tuple(_changed_functions(functions, frozen.golden, copy.folder / SOURCE))
     outcome = Outcome("in process", "open", found, here, changes, loaded, functions=own)

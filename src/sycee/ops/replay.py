@@ -10,12 +10,12 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from sycee.capture import machine
 from sycee.core import explain
 from sycee.core.compare import Comparison, StageResult, compare
-from sycee.core.explain import Change, Explanation
+from sycee.core.explain import Change, Explanation, Kind
 from sycee.core.likeness import Known, likeness
 from sycee.core.progress import SILENT, Progress
 from sycee.digest import sha256_hex
@@ -165,8 +165,7 @@ def _outcome(copy: Held, frozen: Frozen, observed: Observed, python: Interpreter
             hint="look for a package that is missing or of another version than in context/requirements.lock",
         )
     here = fingerprint.read(observed.fingerprint, "the fingerprint of the replay")
-    changes = [*explain.differences(frozen.on, here), *changed_files(copy.folder, frozen.golden)]
-    changes += changed_packages(copy.folder, observed.packages, observed.loaded)
+    changes = changes_here(copy, frozen, here, observed.packages, observed.loaded)
     found = results.of_process(observed)
     return Outcome(python.mode, observed.network, found, here, changes, observed.loaded, python.notes)
 
@@ -272,31 +271,50 @@ def _job(python: Interpreter, folder: Path, frozen: Frozen, items: list[Item], r
     )
 
 
-def changed_files(folder: Path, record: Golden) -> Iterator[Change]:
-    """Yield which files of a model are not those that its record was made with."""
+def changes_here(
+    copy: Held, frozen: Frozen, here: Fingerprint, packages: Mapping[str, str], loaded: Collection[str] | None
+) -> list[Change]:
+    """Return all that is not what it was when the record was made.
+
+    Args:
+        copy: The version.
+        frozen: Its record.
+        here: The fingerprint of the process that ran it.
+        packages: Normalised name and version of each package that the process could import.
+        loaded: Those of which something was imported; None if it is not known.
+    """
+    return [
+        *explain.differences(frozen.on, here),
+        *_changed_files(copy, frozen.golden),
+        *_changed_packages(copy.folder, packages, loaded),
+    ]
+
+
+def _changed_files(copy: Held, record: Golden) -> Iterator[Change]:
     made = record.made_with
-    yield from _changes("source", made.source, {name: folder / SOURCE / name for name in made.source})
-    yield from _changes("weights", made.weights, {name: folder / name for name in made.weights})
-    yield from _changes("aux", made.aux, {name: folder / name for name in made.aux})
-    for name in companions(folder, made.weights).keys() - made.aux.keys():
-        yield Change("aux", name, "", sha256_hex((folder / name).read_bytes()))
+    yield from _changes("source", made.source, {name: f"{SOURCE}/{name}" for name in made.source}, copy)
+    yield from _changes("weights", made.weights, {name: name for name in made.weights}, copy)
+    yield from _changes("aux", made.aux, {name: name for name in made.aux}, copy)
+    for name in companions(copy.folder, made.weights):
+        if name not in made.aux:
+            yield Change("aux", name, "", _sha256(copy, name))
 
 
-def _changes(area: str, made: Mapping[str, str], files: Mapping[str, Path]) -> Iterator[Change]:
+def _changes(area: str, made: Mapping[str, str], names: Mapping[str, str], copy: Held) -> Iterator[Change]:
     for name, digest in made.items():
-        here = digest_file(files[name]).sha256 if files[name].is_file() else ""
+        here = _sha256(copy, names[name])
         if here != digest:
             yield Change(area, name, digest, here)
 
 
-def changed_packages(folder: Path, packages: Mapping[str, str], loaded: Collection[str] | None) -> Iterator[Change]:
-    """Yield which packages are not those of a model's lock, as far as they can matter.
+def _sha256(copy: Held, name: str) -> str:
+    """Return the digest of a file, which was hashed when the copy was made; empty if there is none."""
+    path = copy.folder / name
+    return copy.digests.get(name) or (digest_file(path).sha256 if path.is_file() else "")
 
-    Args:
-        folder: The model's folder.
-        packages: Normalised name and version of each one that is installed here.
-        loaded: Those of which something was imported; None if it is not known.
-    """
+
+def _changed_packages(folder: Path, packages: Mapping[str, str], loaded: Collection[str] | None) -> Iterator[Change]:
+    """Yield which packages are not those of a model's lock, as far as they can matter."""
     path = folder / LOCK
     if not path.is_file():
         return
@@ -411,10 +429,7 @@ def _explained(first: StageResult, compared: Comparison, outcome: Outcome, froze
     return told._replace(cannot=(*told.cannot, *(change for change in outcome.functions if change not in own)))
 
 
-_Kind = Literal["pixels", "tokens", "text", "values"]
-
-
-def _kind(first: StageResult, leaf: Leaf | None, frozen: Golden) -> _Kind:
+def _kind(first: StageResult, leaf: Leaf | None, frozen: Golden) -> Kind:
     """Return what a value is: integers that were made of an image are no token ids."""
     if leaf is None or leaf.kind not in {"tensor", "text"}:
         return "values"
