@@ -23,7 +23,7 @@ from sycee.digest import sha256_hex
 from sycee.errors import CannotRun, SyceeError
 from sycee.formats import fingerprint, golden
 from sycee.formats.fingerprint import Fingerprint
-from sycee.formats.golden import Call, File, Golden, Leaf, MadeWith
+from sycee.formats.golden import Call, File, Golden, Leaf, MadeWith, Rule, Sample
 from sycee.ops.auxfiles import AUX, MAX_AUX, SOURCE, aux_parts
 from sycee.ops.context import FOLDER, Part, bound
 from sycee.ops.frozen import FrozenFile, Request
@@ -149,9 +149,9 @@ class _Making(NamedTuple):
             observed = calibrate.first(job)
             on = fingerprint.read(observed.fingerprint, MACHINE)
             proved, here = results.of_process(observed), results.of_outcomes(recorded.outcomes)
-            compared = _compared(self._golden(recorded, here, on), here, proved)
-            _require_same(compared)
-            draft = self._golden(recorded, proved, on)
+            given = self._golden(recorded, here, on)
+            _require_same(_compared(given, here, proved))
+            draft = self._giving(given, recorded, proved)
             noise = calibrate.noise(
                 job,
                 observed,
@@ -159,7 +159,7 @@ class _Making(NamedTuple):
                 together=self._together(),
             )
         final = draft._replace(calibration=tuple(noise), envelope=calibrate.envelope(noise))
-        return self._captured(final, recorded, proved, on)
+        return self._captured(final, recorded, results.expected(final.samples, proved), on)
 
     def _together(self) -> int:
         """Return how many processes may run at a time: each of them loads the weights."""
@@ -188,18 +188,27 @@ class _Making(NamedTuple):
         )
 
     def _golden(self, recorded: Recorded, found: Results, on: Fingerprint) -> Golden:
-        private = self.request.inference.private_samples
-        samples = results.samples_of(recorded.items, found, private=private)
-        tensors = results.expected(samples, found)
+        """Return the record but for its calibration and the file of its tensors."""
+        samples = self._samples(recorded, found)
         return Golden(
             entry=self.entry,
             call=Call(fingerprint.device_class(on), threads_here(), recorded.seeds),
             samples=samples,
-            rule=rule_for(self.request.inference.decision, self.request.task, samples),
+            rule=self._rule(samples),
             stochastic=recorded.stochastic,
-            tensors=File(results.TENSORS, sha256_hex(tensors)) if tensors else None,
             made_with=self._made_with(),
         )
+
+    def _giving(self, made: Golden, recorded: Recorded, found: Results) -> Golden:
+        """Return a record with other results."""
+        samples = self._samples(recorded, found)
+        return made._replace(samples=samples, rule=self._rule(samples))
+
+    def _samples(self, recorded: Recorded, found: Results) -> tuple[Sample, ...]:
+        return results.samples_of(recorded.items, found, private=self.request.inference.private_samples)
+
+    def _rule(self, samples: Sequence[Sample]) -> Rule:
+        return rule_for(self.request.inference.decision, self.request.task, samples)
 
     def _made_with(self) -> MadeWith:
         source = {
@@ -211,12 +220,13 @@ class _Making(NamedTuple):
         beside = {name: sha256_hex((folder / name).read_bytes()) for name in companions(folder, weights)}
         return MadeWith(source, weights, {**beside, **aux})
 
-    def _captured(self, made: Golden, recorded: Recorded, found: Results, on: Fingerprint) -> Captured:
+    def _captured(self, draft: Golden, recorded: Recorded, tensors: bytes | None, on: Fingerprint) -> Captured:
         """Return the files of a record and the card's fields about it."""
+        made = draft._replace(tensors=File(results.TENSORS, sha256_hex(tensors)) if tensors else None)
         data = golden.render(made)
         golden.parse(data, RECORD)  # what cannot be read again is no record
         parts = [Part(RECORD, data, "golden"), Part(MACHINE, fingerprint.render(on), "golden")]
-        if tensors := results.expected(made.samples, found):
+        if tensors:
             parts.append(Part(f"{PLACE}/{results.TENSORS}", tensors, "golden"))
         for item, sample in zip(recorded.items, made.samples, strict=True):
             if sample.input.path:
