@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sycee.core.secretscan import secret_in
+from sycee.core.secretscan import HIDDEN, secret_in
 from sycee.system.git import Git
 
 _SECRET = re.compile(r"(token|password|passwd|secret|api[-_]?key|access[-_]?key|credential)", re.IGNORECASE)
 _URL_LOGIN = re.compile(r"(://)[^/@\s]+@")
-HIDDEN = "***"
 
 
 def code_state(git: Git | None, argv: Sequence[str] = ()) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import PurePath
 from typing import Any
 
-from sycee.core.secretscan import secret_in
+from sycee.core.secretscan import HIDDEN, secret_in
 from sycee.formats.values import MAX_DEPTH, MAX_INT, MAX_KEY, MIN_INT, member
 
 MAX_ITEMS = 64  # numbers of an array that stay in the card; class weights do, an embedding matrix does not
@@ -26,7 +26,6 @@ _ROOM = MAX_DEPTH - 4  # the card itself encloses a configuration
 _PLACES = {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "report_to", "disable_tqdm"}
 _PLACES_BY_PREFIX = ("hub_", "push_to_hub")  # hub_token among them
 _SECRET = re.compile(r"(?:.*_)?(?:token|password|passwd|secret|api_?key|access_?key|credentials?)", re.IGNORECASE)
-HIDDEN = "***"
 
 Note = Callable[[str], None]
 

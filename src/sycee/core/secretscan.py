@@ -37,6 +37,7 @@ _FORMS = tuple(
     )
 )
 _BEFORE = 40  # bytes that are looked at
+HIDDEN = "***"  # what stands in the place of one
 
 
 class Secret(NamedTuple):

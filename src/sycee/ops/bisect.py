@@ -3,7 +3,7 @@
 What is known of packages says where to begin; the trials decide. So a package that nobody thought of is found too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sycee.core.explain import Change
@@ -69,9 +69,13 @@ def told(report: Report, found: Found) -> Report:
         return report._replace(notes=notes)
     one = found.culprit
     verdict = f"{subject(report)} differ: {one.name} {one.here} here, {one.frozen} when frozen, and that alone does it"
-    can = (one, *(change for change in report.can if change != one))
-    cannot = tuple(change for change in report.cannot if change != one)
-    return report._replace(notes=notes, verdict=verdict, can=can, cannot=cannot)
+    return blaming(report._replace(notes=notes), [one], verdict)
+
+
+def blaming(report: Report, changes: Sequence[Change], verdict: str) -> Report:
+    """Return the report with another verdict, and these changes as the first of what can be the cause."""
+    can = (*changes, *(one for one in report.can if one not in changes))
+    return report._replace(verdict=verdict, can=can, cannot=tuple(one for one in report.cannot if one not in changes))
 
 
 def subject(report: Report) -> str:

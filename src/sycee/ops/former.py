@@ -16,6 +16,11 @@ from sycee.workspace.tracked import Tracked
 _INDEX = ".index.json"  # says which shard holds which tensor
 
 
+def weights_of(card: Mapping[str, Any]) -> set[str]:
+    """Return the weights that the values of a card list."""
+    return {entry["path"] for entry in card.get("model", {}).get("files", ())}
+
+
 def clear_former_weights(folder: Path, project: Project, previous: Mapping[str, Any], bring: Bring) -> list[Path]:
     """Take the former card's weights away that were not brought anew, with their pointers and indexes.
 
@@ -31,7 +36,7 @@ def clear_former_weights(folder: Path, project: Project, previous: Mapping[str, 
     Raises:
         OSError: If a file cannot be moved.
     """
-    listed = {entry["path"] for entry in previous.get("model", {}).get("files", ())}
+    listed = weights_of(previous)
     real = folder.resolve()
     gone = [name for name in sorted(listed - bring.brought) if (folder / name).parent.resolve() == (real / name).parent]
     indexes = [path for path in sorted(folder.glob(f"*{_INDEX}")) if path.name not in bring.brought]

@@ -26,7 +26,7 @@ from sycee.ops.add import track
 from sycee.ops.aside import Aside, former_context, stale_signatures
 from sycee.ops.context import FOLDER, gather_context
 from sycee.ops.facts import with_facts
-from sycee.ops.former import clear_former_weights
+from sycee.ops.former import clear_former_weights, weights_of
 from sycee.ops.frozen import Frozen, FrozenFile, Inference, Kept, Request
 from sycee.ops.gather import card_values, finished
 from sycee.ops.golden import PLACE, Captured, capture_inference, with_inference
@@ -317,8 +317,8 @@ class _Freeze:
 
     def _former_weights(self, previous: Mapping[str, Any], files: Sequence[FrozenFile]) -> tuple[str, ...]:
         """Return the weights of the version before that still lie in the folder and are none of this one; say so."""
-        listed = {entry["path"] for entry in previous.get("model", {}).get("files", ())}
-        there = [name for name in sorted(listed - {file.path for file in files}) if (self.request.path / name).exists()]
+        former = weights_of(previous) - {file.path for file in files}
+        there = [name for name in sorted(former) if (self.request.path / name).exists()]
         if there:
             LOG.warning(
                 "%s still has weights of the version before, which will be signed with it unless they are taken away: "

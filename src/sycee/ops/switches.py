@@ -13,7 +13,7 @@ from sycee.core.explain import Change
 from sycee.errors import CannotRun
 from sycee.formats.fingerprint import Fingerprint
 from sycee.formats.replay import Report
-from sycee.ops.bisect import subject
+from sycee.ops.bisect import blaming, subject
 from sycee.replay import calibrate
 from sycee.replay.runner import How
 
@@ -138,11 +138,8 @@ def told(report: Report, found: Found) -> Report:
     if found.switch is None:
         return report
     facts = [one for one in (*report.can, *report.cannot) if re.fullmatch(found.switch.facts, f"{one.area} {one.name}")]
-    return report._replace(
-        verdict=f"{subject(report)} differ, and {found.switch.words} they come out as recorded: {_said(facts)}",
-        can=(*facts, *(one for one in report.can if one not in facts)),
-        cannot=tuple(one for one in report.cannot if one not in facts),
-    )
+    verdict = f"{subject(report)} differ, and {found.switch.words} they come out as recorded: {_said(facts)}"
+    return blaming(report, facts, verdict)
 
 
 def _said(facts: Sequence[Change]) -> str:
