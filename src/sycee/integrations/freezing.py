@@ -98,6 +98,17 @@ class Freezing:
         return {**known, "known": learnt.known, "fields": {**fields, **told}}
 
 
+class Freezes:
+    """What the callbacks of all trainers can be asked."""
+
+    _freezing: Freezing
+
+    @property
+    def frozen(self) -> Frozen | None:
+        """The frozen model, once the training has ended; None in other processes, and if the freeze failed."""
+        return self._freezing.frozen
+
+
 def _learnt(learn: Callable[[], Learnt]) -> Learnt:
     try:
         return learn()

@@ -8,9 +8,8 @@ from collections import Counter
 from typing import Any, NamedTuple, Unpack
 
 from sycee.capture.facts import Facts
-from sycee.integrations.freezing import Freezing, Learnt, is_first_process, tell_missing
+from sycee.integrations.freezing import Freezes, Freezing, Learnt, is_first_process, tell_missing
 from sycee.ops.freeze import LOG, AnyPath, Options
-from sycee.ops.frozen import Frozen
 
 try:
     from keras import ops
@@ -28,7 +27,7 @@ class _Epoch(NamedTuple):
     metrics: dict[str, Any]
 
 
-class FreezeCallback(Callback):
+class FreezeCallback(Freezes, Callback):
     """Freezes the model when ``fit`` ends, as ``model.keras``, with the metrics of the epoch its weights come from.
 
     That is the last epoch, unless a callback before this one in the list put back the weights of a better one.
@@ -48,11 +47,6 @@ class FreezeCallback(Callback):
         super().__init__()
         self._freezing = Freezing(path, task, options)
         self._epochs: list[_Epoch] = []
-
-    @property
-    def frozen(self) -> Frozen | None:
-        """The frozen model, once the training has ended; None in other processes, and if the freeze failed."""
-        return self._freezing.frozen
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras calls it by name
         """Check that the freeze at the end will work.

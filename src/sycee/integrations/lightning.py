@@ -10,9 +10,8 @@ from typing import Any, NamedTuple, Unpack
 
 from sycee.capture.facts import Facts
 from sycee.errors import UsageError
-from sycee.integrations.freezing import Freezing, Learnt, tell_missing
+from sycee.integrations.freezing import Freezes, Freezing, Learnt, tell_missing
 from sycee.ops.freeze import LOG, AnyPath, Options
-from sycee.ops.frozen import Frozen
 
 try:
     import lightning.pytorch as pl
@@ -34,7 +33,7 @@ class _Best(NamedTuple):
     score: Any
 
 
-class FreezeCallback(pl.Callback):
+class FreezeCallback(Freezes, pl.Callback):
     """Freezes the model when ``fit`` ends, as ``model.ckpt``: a checkpoint of Lightning's form without the optimizer.
 
     If a ``ModelCheckpoint`` that monitors a metric is there, it is the best checkpoint with the metrics of its step,
@@ -54,11 +53,6 @@ class FreezeCallback(pl.Callback):
     def __init__(self, path: AnyPath, *, task: str, **options: Unpack[Options]) -> None:
         self._freezing = Freezing(path, task, options)
         self._metrics: dict[int, dict[str, Any]] = {}
-
-    @property
-    def frozen(self) -> Frozen | None:
-        """The frozen model, once the training has ended; None in other processes, and if the freeze failed."""
-        return self._freezing.frozen
 
     def on_fit_start(self, trainer: Any, _module: Any) -> None:
         """Check that the freeze at the end will work.

@@ -8,9 +8,8 @@ from typing import Any, Unpack
 
 from sycee.capture.facts import Facts, base_facts
 from sycee.errors import UsageError
-from sycee.integrations.freezing import Freezing, Learnt, tell_missing
+from sycee.integrations.freezing import Freezes, Freezing, Learnt, tell_missing
 from sycee.ops.freeze import AnyPath, Options
-from sycee.ops.frozen import Frozen
 
 try:
     from transformers import TrainerCallback
@@ -21,7 +20,7 @@ _EVALUATED = "eval_"
 _CLOCKS = ("_runtime", "_per_second", "_time")  # how fast an evaluation was says nothing of the model
 
 
-class FreezeCallback(TrainerCallback):
+class FreezeCallback(Freezes, TrainerCallback):
     """Freezes the model when the training ends: weights as safetensors, configuration, tokenizer, card.
 
     With ``load_best_model_at_end`` it is the best model, and its metrics are those of the step it comes from; else the
@@ -39,11 +38,6 @@ class FreezeCallback(TrainerCallback):
 
     def __init__(self, path: AnyPath, *, task: str, **options: Unpack[Options]) -> None:
         self._freezing = Freezing(path, task, options)
-
-    @property
-    def frozen(self) -> Frozen | None:
-        """The frozen model, once the training has ended; None in other processes, and if the freeze failed."""
-        return self._freezing.frozen
 
     def on_train_begin(self, args: Any, state: Any, _control: Any, **_more: Any) -> None:
         """Check that the freeze at the end will work.
