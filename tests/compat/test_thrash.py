@@ -37,7 +37,7 @@ REFUSALS = {
         "Unable to acquire lock",  # it does not wait for long
         "it is being (blocked|used) by",
         "Can't remove the following unsaved files without confirmation",
-        "unexpected error - .Errno 2. No such file or directory: .*/w[0-9]+/",  # a colleague's checkout replaced it
+        r"unexpected error - \[Errno 2\] No such file or directory: .*/w[0-9]+/data/",  # a colleague edits the folder
         "(Checkout failed for following targets|some cache files do not exist|missing-files|failed to pull data)",
     ),
 }
