@@ -95,10 +95,10 @@ def _left_out(lock: Lock) -> Iterable[str]:
 
 
 def _sync(pins: Iterable[Requirement], source: Source, scratch: Path) -> Answer:
-    wanted = list(pins)
+    wanted = Lock(tuple(pins))
     listed = scratch / "requirements.lock"
-    listed.write_bytes(requirements.render(wanted))
-    hashed = ("--require-hashes",) if wanted and all(one.hashes for one in wanted) else ()
+    listed.write_bytes(requirements.render(wanted.requirements))
+    hashed = ("--require-hashes",) if wanted.requirements and wanted.fully_hashed else ()
     places = [place for place in source.uv.environ.get("UV_FIND_LINKS", "").split(",") if place]  # the option hides it
     links = [f"--find-links={place}" for place in (source.wheels, *places)] if source.wheels else []
     arguments = ("pip", "sync", "--quiet", "--no-build", "--allow-empty-requirements", "--python", source.python)
