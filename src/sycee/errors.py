@@ -15,6 +15,10 @@
     │  ├─ DigestMismatch   11   bytes differ from their digest, or the set of files differs from the signed one
     │  ├─ SignatureInvalid 12   no signature, a broken one, or one by another key
     │  ├─ PolicyDenied     13   a good signature that does not suffice here
+    │  │  ├─ WrongVersion  13   another version than the one that was asked for
+    │  │  ├─ Expired       13   a key, a channel statement, a revocation list or the trust file is past its time
+    │  │  ├─ Revoked       13   the version, a file of it or its signer was withdrawn
+    │  │  └─ RolledBack    13   an older statement than one that was accepted here before
     │  ├─ ContextMismatch  14   card, pointer or context contradict what was signed
     │  └─ ReplayMismatch   15   golden samples come out differently
     ├─ RemoteError         20   a remote could not be reached, or refused, or misbehaved
@@ -145,6 +149,22 @@ class PolicyDenied(VerificationError):
     """The signature is good and yet not sufficient."""
 
     exit_code = 13
+
+
+class WrongVersion(PolicyDenied):
+    """It is signed well, and another version than the one that was asked for."""
+
+
+class Expired(PolicyDenied):
+    """What would vouch for the version is past its time."""
+
+
+class Revoked(PolicyDenied):
+    """The version, a file of it or its signer was withdrawn."""
+
+
+class RolledBack(PolicyDenied):
+    """It would lead back behind what was accepted here before."""
 
 
 class ContextMismatch(VerificationError):
