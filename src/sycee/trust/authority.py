@@ -1,0 +1,105 @@
+"""Whose signature counts: a trust file with its keys loaded, or a single key.
+
+There is one path through the code. A key that is given alone becomes a trust file with one role that it alone is a
+member of, and one rule: every model, signed by it.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from sycee.core.policy import Signer
+from sycee.errors import ConfigError
+from sycee.formats import bundle
+from sycee.formats.bundle import Bundle
+from sycee.formats.trust import ModelRule, Role, Trust, TrustedKey
+from sycee.formats.weightform import FORMS
+from sycee.trust.keys import PublicKey, load_public, parse_public
+
+ONLY_KEY = "key"  # what a key that is given alone is called
+ONLY_ROLE = "signer"
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A trust file with its keys loaded.
+
+    Attributes:
+        trust: What the file says.
+        keys: Public keys, by the names that the file gives them.
+        folder: Where the file lies, and with it what it names; None for a key alone.
+        described: What to call it in messages: the path of the file, or the fingerprint of the key.
+    """
+
+    trust: Trust
+    keys: Mapping[str, PublicKey]
+    folder: Path | None
+    described: str
+
+    @classmethod
+    def of_key(cls, key: PublicKey) -> "Authority":
+        """Return the authority of a single key: whatever it signed, as any model, in any form."""
+        member = TrustedKey(ONLY_KEY, key.pem.decode())
+        role = Role(ONLY_ROLE, frozenset({ONLY_KEY}))
+        rule = ModelRule("*", (ONLY_ROLE,), formats=FORMS)
+        trust = Trust({ONLY_KEY: member}, {}, {ONLY_ROLE: role}, (rule,))
+        return cls(trust, MappingProxyType({ONLY_KEY: key}), None, f"the key {key.fingerprint}")
+
+    @classmethod
+    def of_file(cls, trust: Trust, path: Path) -> "Authority":
+        """Return the authority of a trust file that was parsed, with the key files that lie beside it.
+
+        Raises:
+            NotFound: If a key file is not there.
+            ConfigError: If one is another key than its fingerprint says.
+            UsageError: If one is no public key.
+        """
+        keys = {name: _loaded(key, path) for name, key in trust.keys.items()}
+        return cls(trust, MappingProxyType(keys), path.parent, str(path))
+
+    @property
+    def only_key(self) -> PublicKey | None:
+        """The key, if it was given alone."""
+        return self.keys[ONLY_KEY] if self.folder is None else None
+
+    def signers_of_bundle(self, raw: bytes, bundle: Bundle) -> frozenset[Signer]:  # noqa: ARG002 - keyless needs all
+        """Return who signed a bundle, of those that the trust file names. Nothing of its payload is parsed.
+
+        Whether they are still valid, were withdrawn or suffice, :func:`sycee.core.policy.decide` says.
+
+        Args:
+            raw: The whole file.
+            bundle: The same, its outer layer parsed.
+        """
+        encoded = _encoding(bundle)
+        return frozenset(
+            signer_by(name, key) for name, key in self.keys.items() if key.verify_envelope(bundle.signature, encoded)
+        )
+
+
+def _encoding(envelope: Bundle) -> bytes:
+    return bundle.pae(envelope.payload)
+
+
+def signer_by(name: str, key: PublicKey, signed_at: dt.datetime | None = None) -> Signer:
+    """Return a key as the signer that a policy speaks of."""
+    return Signer(name, key.fingerprint, key.kind, signed_at)
+
+
+def _loaded(key: TrustedKey, path: Path) -> PublicKey:
+    if not key.file:
+        return parse_public(key.pem.encode(), f"the key {key.name} in {path}")
+    file = path.parent / key.file
+    public = load_public(file)
+    if public.fingerprint != key.fingerprint:
+        raise ConfigError(
+            f"{file} is another key than {path} names as {key.name}: expected {key.fingerprint}, "
+            f"found {public.fingerprint}",
+            hint="ask its owner which of the two is right; sycee key show prints a fingerprint",
+            path=str(file),
+            expected=key.fingerprint,
+            found=public.fingerprint,
+        )
+    return public
