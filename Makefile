@@ -3,7 +3,7 @@ VENV   ?= .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-fast test-cases test-crash test-machine test-thrash lint format bench growth clean
+.PHONY: demo test test-fast test-cases fuzz test-crash test-machine test-thrash lint format bench growth clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -45,6 +45,9 @@ test-machine: $(VENV)/.dev   ## long random walks through a repository beside a 
 
 test-thrash: $(VENV)/.dev    ## eight processes of sycee and dvc at once, for SYCEE_THRASH seconds; CI runs some seconds
 	SYCEE_THRASH=$${SYCEE_THRASH:-180} $(BIN)/python -m pytest tests/compat/test_thrash.py
+
+fuzz: $(VENV)/.dev           ## readers of foreign bytes, SYCEE_FUZZ seconds each; CI reads what it found again
+	$(BIN)/python tests/fuzz/run.py $${SYCEE_FUZZ:-600}
 
 test-cases: $(VENV)/.dev     ## one script after the other, run with sycee and with the real dvc
 	$(BIN)/python -m pytest -n 2 tests/cases

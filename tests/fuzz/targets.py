@@ -1,0 +1,124 @@
+"""What is fuzzed: readers of bytes that anybody may have written. Each may refuse with an error of ours, no other."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from sycee.errors import SyceeError
+from sycee.formats import bundle, card, dirobject, record, statement, sums, tensorheader
+
+TESTS = Path(__file__).parents[1]
+SPEC = TESTS.parent / "docs/spec"
+KEPT = Path(__file__).parent / "corpus"  # one zip archive for each target
+
+
+class Target(NamedTuple):
+    """One reader.
+
+    Attributes:
+        read: Takes any bytes; raises what a reader may, or what shows a bug.
+        seeds: Gives what to begin with.
+    """
+
+    read: Callable[[bytes], None]
+    seeds: Callable[[], list[bytes]]
+
+
+def read_bundle(data: bytes) -> None:
+    """A bundle, and the statement in it."""
+    statement.parse(bundle.parse(data).payload)
+
+
+def read_statement(data: bytes) -> None:
+    """A payload whose signature was good: whoever signs may still write nonsense."""
+    statement.parse(data)
+
+
+def read_card(data: bytes) -> None:
+    """A card."""
+    card.parse(data, "the card")
+
+
+def read_sums(data: bytes) -> None:
+    """Sums have one form for one set of files."""
+    if sums.render(sums.parse(data)) != data:
+        raise AssertionError("two texts for the same files")
+
+
+def read_directory(data: bytes) -> None:
+    """The manifest of a folder."""
+    dirobject.parse(data)
+
+
+def read_record(data: bytes) -> None:
+    """A record."""
+    record.parse(data, "the record")
+
+
+def read_tensors(data: bytes) -> None:
+    """The header of a safetensors file behind two bytes that tell how many follow it: what passes fills these."""
+    body, header = int.from_bytes(data[:2], "big"), data[2:]
+    size = tensorheader.PREFIX + len(header) + body
+    tensorheader.header_size(len(header).to_bytes(tensorheader.PREFIX, "little"), size, "the file")
+    if sum(place.end - place.begin for place in tensorheader.places(header, size, "the file")) != body:
+        raise AssertionError("tensors that are not in the file")
+
+
+def vectors(folder: str) -> list[bytes]:
+    """Return the vectors of a format."""
+    return [one.read_bytes() for one in sorted((TESTS / "vectors" / folder).iterdir()) if one.is_file()]
+
+
+def headers() -> list[bytes]:
+    """Return the headers of the vectors of safetensors files, as :func:`read_tensors` takes them."""
+    found = []
+    for data in vectors("tensorfile"):
+        header = data[8 : 8 + int.from_bytes(data[:8], "little")]
+        found.append((len(data) - 8 - len(header)).to_bytes(8, "big", signed=True)[-2:] + header)
+    return found
+
+
+def payloads() -> list[bytes]:
+    """Return what is signed in the vectors of bundles."""
+    found = (re.search(rb'"payload": ?"([A-Za-z0-9+/=]+)"', data) for data in vectors("bundle"))
+    return [base64.b64decode(one[1]) for one in found if one]
+
+
+def examples(page: str) -> list[bytes]:
+    """Return the examples of a specification's page."""
+    blocks = re.findall(r"```(?:json|toml|text)?\n(.*?)```", (SPEC / page).read_text(), re.DOTALL)
+    return [one.encode() for one in blocks]
+
+
+TARGETS: Mapping[str, Target] = {
+    "bundle": Target(read_bundle, lambda: vectors("bundle")),
+    "statement": Target(read_statement, payloads),
+    "card": Target(read_card, lambda: vectors("card")),
+    "sums": Target(read_sums, lambda: examples("sums.md")),
+    "manifest": Target(read_directory, lambda: vectors("dirobject")),
+    "record": Target(read_record, lambda: examples("record.md")),
+    "tensors": Target(read_tensors, headers),
+}
+
+
+def refused(target: Target, data: bytes) -> bool:
+    """Read one input; tell whether it was refused. Any other exception than ours comes through."""
+    try:
+        target.read(data)
+    except SyceeError:
+        return True
+    return False
+
+
+def words(inputs: list[bytes]) -> list[bytes]:
+    """Return the texts that occur in inputs, for the fuzzer to put in places."""
+    found = {word for data in inputs for word in re.findall(rb"[A-Za-z_$][A-Za-z0-9_./:+-]{2,60}", data)}
+    return sorted(word for word in found if len(word) < 40)[:500]
+
+
+def as_dictionary(inputs: list[bytes]) -> str:
+    """Return these words as libFuzzer reads them."""
+    return "".join(f"{json.dumps(word.decode())}\n" for word in words(inputs))
