@@ -53,7 +53,8 @@ def test_the_example_of_the_page_is_what_is_written():
         ('"subject": [', '"subject": [{}, ', "$.subject: must name exactly one version, not 2"),
         ('"SHA256SUMS"', '"../SHA256SUMS"', "annotations.sycee.file: must be SHA256SUMS or model_card.yaml"),
         ("4b17795a", "4B17795A", "$.subject[0].digest.sha256: is not a sha256 in lower-case hexadecimal"),
-        ("evaluation/v1", "approval/v1", "$.predicateType: must be https://sycee.dev/record/evaluation/v1"),
+        ("evaluation/v1", "blessing/v1", "$.predicateType: must be https://sycee.dev/record/approval/v1 or"),
+        ("evaluation/v1", "approval/v1", "$.predicate.approval: is missing"),
         ("2026-02-01T08:30:00Z", "2026-02-01 08:30", "$.predicate.recorded: must be a time"),
         ("0.871", "NaN", "is not strict JSON: NaN is not a JSON number"),
         ("0.871", '"high"', "$.predicate.evaluation.metrics[0].value: expected a finite number, found 'high'"),
@@ -116,9 +117,32 @@ def test_nothing_is_overwritten(model):
     first = add_record(model, "evaluation", FOUND, NOW, fixed_key())
     again = add_record(model, "evaluation", FOUND, NOW, fixed_key())
     assert again == first
+    other = generate("p256")
+    second = add_record(model, "evaluation", FOUND, NOW, other)
+    assert (second.path, second.signature == first.signature) == (first.path, False)
+    assert [records_of(model, key.public)[0].signature for key in (fixed_key(), other)] == ["good", "good"]
+    first.path.write_bytes(b"{}")
     with pytest.raises(Conflict, match="is there already, with other bytes"):
-        add_record(model, "evaluation", FOUND, NOW, generate("p256"))
-    assert records_of(model, fixed_key().public)[0].signature == "good"
+        add_record(model, "evaluation", FOUND, NOW, fixed_key())
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ({"decision": "approved"}, None),
+        ({"by": "Ada", "decision": "rejected", "comment": "val_f1 is too low"}, None),
+        ({}, "$.decision: is missing"),
+        ({"decision": "maybe"}, "$.decision: must be one of approved, rejected"),
+        ({"decision": ["approved"]}, "$.decision: must be one of approved, rejected"),
+        ({"decision": "approved", "by": ""}, "$.by: is empty: leave it out"),
+        ({"decision": "approved", "comment": 1}, "$.comment: must be a string, not a number"),
+        ({"decision": "approved", "at": "noon"}, "$.at: is not a member this format knows"),
+        ("approved", "$: must be an object, not a string"),
+    ],
+)
+def test_approvals(content, fault):
+    faults = [str(one) for one in record.KINDS["approval"](content)]
+    assert (fault in faults) if fault else not faults
 
 
 def test_a_folder_that_is_a_link_is_not_written_to(model, tmp_path):
@@ -136,6 +160,8 @@ def test_what_cannot_be_read_is_listed_with_the_reason(model, tmp_path):
     (tmp_path / "secret.json").write_bytes(example())
     (model / "records/b.json").symlink_to(tmp_path / "secret.json")
     (model / "records/c.txt").write_text("not looked at")
+    (model / "records/0123456789abcdef.model.sig").write_text("a further signer's bundle")
+    (model / "records/d.json.0123456789ab.sigstore.json").write_text("a signature of what is not there")
     found = {one.name: one for one in records_of(model)}
     assert found.keys() == {"records/a.json", "records/b.json"}
     assert "is not strict JSON" in found["records/a.json"].fault

@@ -1,7 +1,8 @@
 """Records: what becomes known of a version after it was frozen, in files of their own beside it.
 
 A signed card cannot grow. A later fact is an in-toto Statement v1 in ``records/``, about a version that it names by
-digest, and is signed like any file: ``NAME.json.sig`` beside ``NAME.json``. Specification: ``docs/spec/record.md``.
+digest, and is a signed document (:mod:`sycee.trust.documents`): ``NAME.json.sig`` beside ``NAME.json``. Specification:
+``docs/spec/record.md``.
 
 A parsed record keeps the exact bytes beside the values, since it is the bytes that are signed.
 """
@@ -20,9 +21,22 @@ PREDICATE = "https://sycee.dev/record/{}/v1"
 SUFFIX = ".json"
 MAX_SIZE = 1 << 20  # bytes
 SUBJECTS = (sums.NAME, card.FILE_NAME)  # whose sha256 names a version: signed, or frozen only
+DECISIONS = ("approved", "rejected")
+
+
+def _approval_faults(value: object) -> list[Fault]:
+    reader = strictjson.Reader("the approval")
+    found = reader.mapping(value, "$", required=("decision",), optional=("by", "comment"))
+    reader.choice(found.get("decision", DECISIONS[0]), "$.decision", DECISIONS)
+    for name in found.keys() & {"by", "comment"}:
+        if not reader.text(found[name], f"$.{name}").strip():
+            reader.fault(f"$.{name}", "is empty: leave it out")
+    return reader.faults
+
 
 # Kind to what is wrong with its content; the content stands in the predicate under the name of the kind.
 KINDS: Mapping[str, Callable[[object], list[Fault]]] = {
+    "approval": _approval_faults,
     "evaluation": card.evaluation_faults,
     "replay": replay.baseline_faults,
 }

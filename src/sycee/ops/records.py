@@ -1,22 +1,20 @@
 """Late facts of a version: written as records beside it, and read back with what they are worth."""
 
 import datetime as dt
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from sycee.core import modelfolder
 from sycee.digest import sha256_hex
-from sycee.errors import Conflict, ContextMismatch, FormatError, NotFound
+from sycee.errors import Conflict, ContextMismatch, NotFound
 from sycee.formats import card, record, sums, yamltext
 from sycee.formats.record import Record, Subject
-from sycee.system.atomic import write_file
 from sycee.system.tree import kind_at
+from sycee.trust.documents import SignedDocument, sign_document, write_once
 from sycee.trust.folder import Folder
-from sycee.trust.keys import MAX_SIGNATURE, PrivateKey, PublicKey
-
-MAX_RECORDS = 10_000  # beside one model
+from sycee.trust.keys import PrivateKey, PublicKey
+from sycee.trust.records import Found, read_records
 
 Signature = Literal["none", "unchecked", "good", "bad"]
 
@@ -120,22 +118,13 @@ def add_record(
         raise Conflict(f"{place} is no folder, and records lie in one of that name", path=str(place))
     place.mkdir(exist_ok=True)
     path = place / record.file_name(made)
-    signature = path.with_name(f"{path.name}{modelfolder.SIGNATURE_SUFFIX}") if key else None
-    if key and signature:  # before the record: one that was to be signed is never there without its signature
-        _write_new(signature, key.sign_detached(sha256_hex(data)))
-    _write_new(path, data)
+    signature = sign_document(path, data, key)[0] if key else None
+    write_once(path, data)
     return Written(path, made, signature, _is_tracked_as_whole(folder))
 
 
 def _is_tracked_as_whole(folder: Path) -> bool:
     return folder.with_name(f"{folder.name}{modelfolder.POINTER_SUFFIX}").is_file()
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    if kind_at(path) is None:
-        write_file(path, data)
-    elif kind_at(path) != "file" or path.read_bytes() != data:
-        raise Conflict(f"{path} is there already, with other bytes", hint="repeat in a second", path=str(path))
 
 
 def records_of(folder: Path, key: PublicKey | None = None) -> tuple[Listed, ...]:
@@ -146,17 +135,14 @@ def records_of(folder: Path, key: PublicKey | None = None) -> tuple[Listed, ...]
         key: The key whose signatures count; None to look at none.
 
     Raises:
-        Conflict: If there are more than :data:`MAX_RECORDS`.
+        Conflict: If there are more than :data:`sycee.trust.records.MAX_RECORDS`.
     """
     place = folder / modelfolder.RECORDS
     if kind_at(place) != "dir":
         return ()
-    names = sorted(entry.name for entry in os.scandir(place) if entry.name.endswith(record.SUFFIX))
-    if len(names) > MAX_RECORDS:
-        raise Conflict(f"{place} holds {len(names)} records; at most {MAX_RECORDS} are read", path=str(place))
     with Folder(folder) as model:
         known = _digests(model)
-        found = [_read(model, f"{modelfolder.RECORDS}/{name}", known, key) for name in names]
+        found = [_judged(one, known, key) for one in read_records(model)]
     return tuple(sorted(found, key=lambda one: (one.record is None, one.record.recorded if one.record else "")))
 
 
@@ -188,27 +174,22 @@ def _read_if_there(model: Folder, name: str, limit: int) -> bytes | None:
         return None
 
 
-def _read(model: Folder, name: str, known: Mapping[str, str], key: PublicKey | None) -> Listed:
-    try:
-        data = model.read(name, record.MAX_SIZE)
-        found = record.parse(data, name)
-    except (FormatError, Conflict, NotFound) as error:
-        return Listed(name, None, error.message, "", "none")
-    here = known.get(found.subject.file) == found.subject.sha256
-    what = "this version" if found.subject.file == sums.NAME else "this card"
-    return Listed(name, found, "", what if here else "another version", _signature(model, name, data, key))
+def _judged(one: Found, known: Mapping[str, str], key: PublicKey | None) -> Listed:
+    if one.document is None or one.record is None:
+        return Listed(one.name, None, one.fault, "", "none")
+    subject = one.record.subject
+    here = known.get(subject.file) == subject.sha256
+    what = "this version" if subject.file == sums.NAME else "this card"
+    return Listed(one.name, one.record, "", what if here else "another version", _signature(one.document, key))
 
 
-def _signature(model: Folder, name: str, data: bytes, key: PublicKey | None) -> Signature:
-    try:
-        signature = model.read(f"{name}{modelfolder.SIGNATURE_SUFFIX}", MAX_SIGNATURE)
-    except NotFound:
+def _signature(document: SignedDocument, key: PublicKey | None) -> Signature:
+    if not document.signatures:
         return "none"
-    except Conflict:
-        return "bad"
     if key is None:
         return "unchecked"
-    return "good" if key.verify_detached(signature, sha256_hex(data)) else "bad"
+    digest = sha256_hex(document.data)
+    return "good" if any(key.verify_detached(one, digest) for one in document.signatures) else "bad"
 
 
 def evaluations_of(listed: tuple[Listed, ...]) -> tuple[Mapping[str, Any], ...]:

@@ -130,24 +130,49 @@ class Folder:
             os.close(fd)
 
     def _open(self, name: str) -> int:
-        *parents, last = name.split("/")
-        at = self._fd
+        parent, _, last = name.rpartition("/")
+        at = self._enter(parent, name)
         try:
-            for parent in parents:
-                below = os.open(parent, _DIRECTORY, dir_fd=at)
-                self._leave(at)
-                at = below
             fd = os.open(last, _FILE, dir_fd=at)
-        except FileNotFoundError:
-            raise NotFound(f"{shown(name)} is not there any more", path=name) from None
         except OSError as error:
-            raise Conflict(f"{shown(name)} cannot be opened: {error.strerror}", path=name) from error
+            raise _unopened(name, error) from error
         finally:
             self._leave(at)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise Conflict(f"{shown(name)} is not a regular file", path=name)
         return fd
+
+    def _enter(self, below: str, wanted: str) -> int:
+        """Return a descriptor of a folder below; the caller leaves it."""
+        at = self._fd
+        try:
+            for part in below.split("/") if below else ():
+                inner = os.open(part, _DIRECTORY, dir_fd=at)
+                self._leave(at)
+                at = inner
+        except OSError as error:
+            self._leave(at)
+            raise _unopened(wanted, error) from error
+        return at
+
+    def names(self, below: str = "") -> list[str]:
+        """Return the names in a folder, sorted, whatever they are of; none if there is no such folder.
+
+        Args:
+            below: Its path below this one; empty for this one.
+
+        Raises:
+            Conflict: If it, or a folder above it, is a link or no folder.
+        """
+        try:
+            at = self._enter(below, below)
+        except NotFound:
+            return []
+        try:
+            return sorted(os.listdir(at))  # noqa: PTH208 - by descriptor
+        finally:
+            self._leave(at)
 
     def _leave(self, fd: int) -> None:
         if fd != self._fd:
@@ -168,6 +193,12 @@ class Folder:
         if len(data) > limit:
             raise Conflict(f"{shown(name)} is longer than {limit} bytes", path=name)
         return data
+
+
+def _unopened(name: str, error: OSError) -> NotFound | Conflict:
+    if isinstance(error, FileNotFoundError):
+        return NotFound(f"{shown(name)} is not there any more", path=name)
+    return Conflict(f"{shown(name)} cannot be opened: {error.strerror}", path=name)
 
 
 def _worth_entering(name: str) -> bool:
