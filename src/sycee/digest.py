@@ -14,13 +14,14 @@ import blake3 as _blake3
 
 from sycee.errors import FormatError
 
-Algorithm = Literal["md5", "sha256", "blake3"]
-ALGORITHMS: tuple[Algorithm, ...] = ("md5", "sha256", "blake3")
+Algorithm = Literal["md5", "sha256", "blake2b", "blake3"]
+# blake2b (512 bit) is no digest of ours; bundles of others may carry it.
+ALGORITHMS: tuple[Algorithm, ...] = ("md5", "sha256", "blake2b", "blake3")
 
 LEGACY_BLOCK = 1 << 20  # bytes
 
 _TEXT_BYTES = bytes(range(32, 127)) + b"\n\r\t\f\b"
-_HEX_LENGTH: dict[str, int] = {"md5": 32, "sha256": 64, "blake3": 64}
+_HEX_LENGTH: dict[str, int] = {"md5": 32, "sha256": 64, "blake2b": 128, "blake3": 64}
 _LOWER_HEX = re.compile(r"[0-9a-f]*")
 
 Buffer = bytes | bytearray | memoryview

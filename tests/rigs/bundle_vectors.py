@@ -151,6 +151,7 @@ OUTER: dict[str, Callable[[Payload], object]] = {
     "two-signatures": lambda o: o["dsseEnvelope"]["signatures"].append(_signature(o)),
     "no-signature": lambda o: o["dsseEnvelope"]["signatures"].clear(),
     "hint-of-another-key": lambda o: o["verificationMaterial"]["publicKey"].update(hint="0" * 64),
+    "media-type-of-the-future": lambda o: o.update(mediaType="application/vnd.dev.sigstore.bundle.v0.4+json"),
     "media-type-older": lambda o: o.update(mediaType="application/vnd.dev.sigstore.bundle+json;version=0.3"),
     "payload-type": lambda o: o["dsseEnvelope"].update(payloadType="application/json"),
     "payload-of-another": lambda o: o["dsseEnvelope"].update(payload="e30="),

@@ -78,6 +78,13 @@ def test_both_base64_alphabets_are_read_and_one_is_written():
         bundle.parse(mixed)
 
 
+CHAIN = "$.verificationMaterial.x509CertificateChain.certificates"
+
+
+def chain_of(*certificates):
+    return {"x509CertificateChain": {"certificates": [{"rawBytes": text} for text in certificates]}}
+
+
 def edited(change):
     value = json.loads(GOOD)
     change(value)
@@ -88,11 +95,23 @@ def edited(change):
     ("change", "fault"),
     [
         (lambda v: v.pop("mediaType"), "$.mediaType"),
-        (lambda v: v.update(mediaType="application/vnd.dev.sigstore.bundle+json;version=0.3"), "$.mediaType"),
+        (lambda v: v.update(mediaType="application/vnd.dev.sigstore.bundle+json;version=0.4"), "$.mediaType"),
         (lambda v: v.update(more=1), "$.more"),
-        (lambda v: v["verificationMaterial"].pop("publicKey"), "$.verificationMaterial.publicKey"),
+        (lambda v: v["verificationMaterial"].pop("publicKey"), "$.verificationMaterial"),
         (lambda v: v["verificationMaterial"].update(tlogEntries=[{}]), "$.verificationMaterial.tlogEntries"),
-        (lambda v: v["verificationMaterial"].update(certificate={}), "$.verificationMaterial.certificate"),
+        (lambda v: v["verificationMaterial"].update(certificate={}), "$.verificationMaterial"),
+        (lambda v: v["verificationMaterial"].update(more=1), "$.verificationMaterial.more"),
+        (
+            lambda v: v["verificationMaterial"]["publicKey"].update(rawBytes=1),
+            "$.verificationMaterial.publicKey.rawBytes",
+        ),
+        (lambda v: v.update(verificationMaterial=chain_of()), CHAIN),
+        (lambda v: v.update(verificationMaterial=chain_of(*["AA=="] * 17)), CHAIN),
+        (lambda v: v.update(verificationMaterial=chain_of("AB==")), f"{CHAIN}[0].rawBytes"),
+        (
+            lambda v: v.update(verificationMaterial={"certificate": {"rawBytes": "AA=="}}),
+            "$.verificationMaterial.tlogEntries",
+        ),
         (lambda v: v["verificationMaterial"]["publicKey"].update(hint=1), "$.verificationMaterial.publicKey.hint"),
         (lambda v: v["dsseEnvelope"].update(payloadType="text/plain"), "$.dsseEnvelope.payloadType"),
         (lambda v: v["dsseEnvelope"].update(signatures=[]), "$.dsseEnvelope.signatures"),
@@ -117,10 +136,28 @@ def test_outer_faults(change, fault):
         lambda v: v["dsseEnvelope"]["signatures"][0].pop("keyid"),
         lambda v: v["dsseEnvelope"]["signatures"][0].update(keyid=None),
         lambda v: v["dsseEnvelope"]["signatures"][0].update(keyid="any"),
+        *(lambda v, form=form: v.update(mediaType=form) for form in bundle.OLDER_MEDIA_TYPES),
+        lambda v: v["verificationMaterial"].update(
+            publicKey={"rawBytes": "LS0t", "keyDetails": "PKIX_ECDSA_P384_SHA_384"}
+        ),
+        lambda v: v["verificationMaterial"].update(timestampVerificationData={"rfc3161Timestamps": []}),
     ],
 )
 def test_outer_variations_that_other_tools_write(change):
     assert bundle.parse(edited(change)).payload == b"{}"
+
+
+def test_a_chain_of_certificates():
+    made = Bundle(b"{}", b"signature", None, (b"leaf", b"authority"))
+    assert bundle.parse(bundle.render(made)) == made
+    assert not made.keyless
+
+
+def test_a_certificate_that_a_log_vouches_for():
+    """Its log entries stay unread here, and say that the certificate is none of a company's own."""
+    for material in ({"certificate": {"rawBytes": "bGVhZg=="}}, chain_of("bGVhZg==")):
+        data = edited(lambda v, m=material: v.update(verificationMaterial={**m, "tlogEntries": [{"logIndex": "1"}]}))
+        assert bundle.parse(data) == Bundle(b"{}", b"signature", None, (b"leaf",), keyless=True)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"a":1,"a":2}', b"\xff", b"NaN", b"[" * 100_000, b"1" * 5000])

@@ -19,6 +19,7 @@ _WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|co
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
 # Code points that HFS+ ignores when it compares names, so that ".g\u200cit" opens ".git" (the list Git itself uses).
 _IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _NTFS_SHORT_GIT = re.compile(r"git~[0-9]+", re.IGNORECASE)
 
 
@@ -54,6 +55,26 @@ def path_fault(path: str) -> str | None:
     if len(parts) > MAX_DEPTH:
         return f"has more than {MAX_DEPTH} components"
     return next((fault for part in parts if (fault := _part_fault(part))), None)
+
+
+def reading_fault(path: str) -> str | None:
+    """Say why ``path`` may not even be read below a folder, or None when it may.
+
+    For names that somebody else chose and that are here already: nothing is written, so a name that only another system
+    takes for something else is no danger. What could lead out of the folder is refused as everywhere.
+    """
+    if not path:
+        return "is empty"
+    if path.startswith("/"):
+        return "is absolute"
+    if "\0" in path:
+        return "contains NUL"
+    if _LONE_SURROGATE.search(path):
+        return "is not valid Unicode"
+    if len(path.encode()) > MAX_PATH_BYTES:
+        return f"is longer than {MAX_PATH_BYTES} bytes"
+    part = next((part for part in path.split("/") if part in {"", ".", ".."}), None)
+    return None if part is None else f"has the component {part!r}"
 
 
 def _part_fault(part: str) -> str | None:

@@ -66,10 +66,15 @@ class Statement:
 
 
 def root_digest(resources: Iterable[Resource]) -> str:
-    """Return OMS's root digest: sha256 over the raw digests in listed order. File names are not in it."""
+    """Return OMS's root digest of files, in listed order."""
+    return root_of(resource.sha256 for resource in resources)
+
+
+def root_of(digests: Iterable[str]) -> str:
+    """Return OMS's root digest: sha256 over the raw digests, given in hexadecimal. File names are not in it."""
     total = hashlib.sha256()
-    for resource in resources:
-        total.update(bytes.fromhex(resource.sha256))
+    for digest in digests:
+        total.update(bytes.fromhex(digest))
     return total.hexdigest()
 
 
@@ -81,13 +86,24 @@ def render(statement: Statement) -> bytes:
         "digest": {"sha256": root_digest(resources)},
         "annotations": {_SYCEE: dict(statement.annotations)},
     }
+    return compose(subject, statement.ignore_paths, [_describe(resource) for resource in resources])
+
+
+def compose(subject: Mapping[str, Any], ignore_paths: Iterable[str], resources: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a payload of method ``files`` and hash sha256, the one profile that every reader takes.
+
+    Args:
+        subject: What was signed, with its root digest.
+        ignore_paths: What was left out.
+        resources: The signed files, as they are to be listed.
+    """
     serialization = {
         "method": "files",
         "hash_type": "sha256",
         "allow_symlinks": False,
-        "ignore_paths": sorted(statement.ignore_paths),
+        "ignore_paths": sorted(ignore_paths),
     }
-    predicate = {"serialization": serialization, "resources": [_describe(resource) for resource in resources]}
+    predicate = {"serialization": serialization, "resources": resources}
     return strictjson.render(
         {"_type": TYPE, "subject": [subject], "predicateType": PREDICATE_TYPE, "predicate": predicate}
     )
@@ -111,18 +127,24 @@ def parse(payload: bytes, name: str = "model.sig") -> Statement:
             that does not follow from the resources, unsafe, repeated or colliding names, values of a wrong kind.
     """
     reader = strictjson.Reader(f"the statement in {name}")
+    top, predicate = read_top(reader, payload)
+    ignore_paths = _serialization(reader, predicate.get("serialization"))
+    resources = _resources(reader, predicate.get("resources"))
+    reader.finish()  # the root digest needs resources without fault
+    subject = read_subject(reader, top.get("subject"), root_digest(resources))
+    annotations = _annotations(reader, subject)
+    reader.finish()
+    return Statement(str(subject["name"]), resources, ignore_paths, MappingProxyType(dict(annotations)))
+
+
+def read_top(reader: strictjson.Reader, payload: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the statement's members and its predicate's, with faults for another type of either."""
     top = reader.mapping(
         strictjson.parse(payload, reader.what), "$", required=("_type", "subject", "predicateType", "predicate")
     )
     reader.constant(top.get("_type"), "$._type", TYPE)
     reader.constant(top.get("predicateType"), "$.predicateType", PREDICATE_TYPE)
-    predicate = reader.mapping(top.get("predicate"), "$.predicate", required=("serialization", "resources"))
-    ignore_paths = _serialization(reader, predicate.get("serialization"))
-    resources = _resources(reader, predicate.get("resources"))
-    reader.finish()  # the root digest needs resources without fault
-    subject, annotations = _subject(reader, top.get("subject"), root_digest(resources))
-    reader.finish()
-    return Statement(subject, resources, ignore_paths, MappingProxyType(dict(annotations)))
+    return top, reader.mapping(top.get("predicate"), "$.predicate", required=("serialization", "resources"))
 
 
 def _serialization(reader: strictjson.Reader, value: object) -> tuple[str, ...]:
@@ -182,20 +204,26 @@ def _hex(reader: strictjson.Reader, value: object, algorithm: str, path: str) ->
     return None
 
 
-def _subject(reader: strictjson.Reader, value: object, root: str) -> tuple[str, Mapping[str, Any]]:
+def read_subject(reader: strictjson.Reader, value: object, root: str) -> Mapping[str, Any]:
+    """Return the one subject, whose name is a text, with a fault when its digest is not ``root``."""
     subjects = reader.array(value, "$.subject")
     if len(subjects) != 1:
         reader.fault("$.subject", f"must name exactly one model, not {len(subjects)}")
-        return "", {}
+        return {"name": ""}
     path = "$.subject[0]"
     subject = reader.mapping(subjects[0], path, required=("name", "digest"))
     digest = reader.mapping(subject.get("digest"), f"{path}.digest", required=("sha256",))
     if (found := digest.get("sha256")) != root:
         reader.fault(f"{path}.digest.sha256", f"is {found}, but the resources give {root}")
-    annotations = reader.mapping(subject.get("annotations", {}), f"{path}.annotations")
-    ours = reader.mapping(annotations.get(_SYCEE, {}), f"{path}.annotations.{_SYCEE}")
-    _check_annotations(reader, ours, f"{path}.annotations.{_SYCEE}")
-    return reader.text(subject.get("name"), f"{path}.name"), ours
+    return {**subject, "name": reader.text(subject.get("name"), f"{path}.name")}
+
+
+def _annotations(reader: strictjson.Reader, subject: Mapping[str, Any]) -> Mapping[str, Any]:
+    path = "$.subject[0].annotations"
+    annotations = reader.mapping(subject.get("annotations", {}), path)
+    ours = reader.mapping(annotations.get(_SYCEE, {}), f"{path}.{_SYCEE}")
+    _check_annotations(reader, ours, f"{path}.{_SYCEE}")
+    return ours
 
 
 def _check_annotations(reader: strictjson.Reader, ours: Mapping[str, Any], path: str) -> None:
