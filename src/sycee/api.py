@@ -21,6 +21,7 @@ from sycee.ops.loaded import LoadedModel
 from sycee.ops.training import Training
 from sycee.ops.trains import Arguments, Result
 from sycee.system.terminal import watched
+from sycee.trust.keeping import Keeping, Mode
 from sycee.trust.verify import Verified
 
 __all__ = ["freeze", "load", "seed", "training", "trains", "verify"]
@@ -105,7 +106,15 @@ def verify(path: AnyPath, *, key: AnyPath, expect: str | None = None) -> Verifie
     )
 
 
-def load(path: AnyPath, *, key: AnyPath, expect: str | None = None, lazy: bool = False) -> LoadedModel:
+def load(
+    path: AnyPath,
+    *,
+    key: AnyPath,
+    expect: str | None = None,
+    lazy: bool = False,
+    mode: Mode = "auto",
+    place: AnyPath | None = None,
+) -> LoadedModel:
     """Verify a model folder and give its content: exactly the bytes that were hashed, whatever happens to the files.
 
     Args:
@@ -113,6 +122,9 @@ def load(path: AnyPath, *, key: AnyPath, expect: str | None = None, lazy: bool =
         key: The public key that must have signed it.
         expect: ``NAME@VERSION``, or ``sycee:`` and the identity, that it must be.
         lazy: Read and check each weights file only when it is asked for, for models larger than memory.
+        mode: How files over 1 MiB are held: in sealed ``"memory"``, as a private ``"copy"`` on disk, by a
+            ``"descriptor"`` of the file itself, or ``"auto"``: by size, free memory and platform.
+        place: The folder for private copies; the system's one for large temporary files when left out.
 
     Returns:
         The model: ``.card``, ``.open("model.pt")``, ``.torch()``, ``.safetensors()``, ``.path()``,
@@ -122,5 +134,7 @@ def load(path: AnyPath, *, key: AnyPath, expect: str | None = None, lazy: bool =
     Raises:
         VerificationError: If it is not what was signed.
         NotFound: If the folder or the key is not there.
+        UsageError: If the mode is none, or not safe for these files.
     """
-    return LoadedModel.opened(Path(path), Path(key), expect=expect, lazy=lazy, environ=os.environ)
+    keeping = Keeping(mode, None if place is None else Path(place))
+    return LoadedModel.opened(Path(path), Path(key), expect=expect, lazy=lazy, keeping=keeping, environ=os.environ)

@@ -81,10 +81,15 @@ def is_hex(text: str, algorithm: str) -> bool:
     return len(text) == _HEX_LENGTH.get(algorithm) and _LOWER_HEX.fullmatch(text) is not None
 
 
-def hasher(algorithm: Algorithm) -> Hasher:
-    """Return a fresh hasher. md5 is asked for as an address, so it works on FIPS builds too."""
+def hasher(algorithm: Algorithm, *, threads: int = 1) -> Hasher:
+    """Return a fresh hasher. md5 is asked for as an address, so it works on FIPS builds too.
+
+    Args:
+        algorithm: What to make.
+        threads: How many cores may work on one piece, where the algorithm can be divided (blake3).
+    """
     if algorithm == "blake3":
-        return _blake3.blake3()
+        return _blake3.blake3(max_threads=threads)
     return hashlib.new(algorithm, usedforsecurity=algorithm != "md5")
 
 

@@ -5,6 +5,8 @@ of its own, while the reading thread does sha256 and blake3. The copy is written
 where the file system allows it (``O_DIRECT``): the disk then works beside the processor, and nothing is left for the
 final fsync. On two cores the whole costs little more than md5 alone. Buffers rotate through the stages, so memory stays
 at ``BUFFERS * CHUNK`` whatever the size of the file.
+
+Where one digest is enough (to verify, to load) reading, hashing and copying have a thread each.
 """
 
 import mmap
@@ -12,6 +14,7 @@ import os
 import queue
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from sycee.digest import LEGACY_BLOCK, Algorithm, FileDigests, Hasher, digest_bytes, hasher, legacy_md5
@@ -20,6 +23,7 @@ from sycee.system.atomic import write_all
 from sycee.system.pouring import CHUNK, DirectWriter, SpareWriter, Stage
 
 BUFFERS = 6
+PIECE = 1 << 20  # bytes that one digest is made of at a time: still in the processor's cache when they are copied
 
 OnBytes = Callable[[int], None]
 
@@ -127,7 +131,7 @@ def _update(hashers: Iterable[Hasher], buffer: mmap.mmap, length: int) -> None:
 def _fill_up(fill: Callable[[memoryview], int], buffer: mmap.mmap) -> int:
     length = 0
     with memoryview(buffer) as view:
-        while length < CHUNK:
+        while length < len(view):
             with view[length:] as rest:
                 count = fill(rest)
             if not count:
@@ -251,17 +255,63 @@ def hash_fd(
 ) -> tuple[int, str]:
     """Hash a file by one algorithm from its current position, optionally copying it in the same pass.
 
+    What is hashed and what is written are the same bytes of the same buffer, whatever happens to the file meanwhile.
+
     Returns:
         The number of bytes and their digest in lower-case hexadecimal.
     """
-    one: Hasher = hasher(algorithm)
-    buffer = bytearray(CHUNK)
-    size = 0
-    while length := os.readv(fd, [buffer]):
-        chunk = memoryview(buffer)[:length]
-        one.update(chunk)
-        if sink is not None:
-            write_all(sink, chunk)
-        size += length
-        on_bytes(length)
-    return size, one.hexdigest()
+    one = hasher(algorithm, threads=_spare_cores())
+    works: list[Callable[[memoryview], object]] = [] if sink is None else [partial(write_all, sink)]
+    works.append(one.update)
+
+    def fill(view: memoryview) -> int:
+        return os.readv(fd, [view])
+
+    buffer = mmap.mmap(-1, PIECE)
+    length = _fill_up(fill, buffer)
+    if length == PIECE:
+        return _through(fill, buffer, works, on_bytes), one.hexdigest()
+    with memoryview(buffer) as view, view[:length] as small:  # not worth a thread
+        for work in works:
+            work(small)
+    on_bytes(length)
+    return length, one.hexdigest()
+
+
+def _spare_cores() -> int:
+    """Return how many cores are left to hash beside the one that copies; at least one."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, here - 1)
+
+
+def _through(
+    fill: Callable[[memoryview], int],
+    buffer: mmap.mmap,
+    works: Sequence[Callable[[memoryview], object]],
+    on_bytes: OnBytes,
+) -> int:
+    """Read to the end while threads of their own do these works, each to every piece, the last work first.
+
+    Returns:
+        The number of bytes, of the first full buffer too.
+    """
+    free: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
+    for _ in range(BUFFERS - 1):
+        free.put(mmap.mmap(-1, len(buffer)))
+    stages: list[Stage] = []
+    for work in works:
+        stages.append(Stage("digest", work, stages[-1].put if stages else lambda piece: free.put(piece[0])))
+    size, length = 0, len(buffer)
+    try:
+        while length and not any(stage.failed() for stage in stages):
+            stages[-1].put((buffer, length))
+            size += length
+            on_bytes(length)
+            buffer = free.get()
+            length = _fill_up(fill, buffer)
+    finally:
+        for stage in reversed(stages):
+            stage.join()
+    for stage in stages:
+        stage.raise_failure()
+    return size

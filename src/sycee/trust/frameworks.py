@@ -43,16 +43,18 @@ def load_torch(sealed: "SealedFile", map_location: Any, environ: Mapping[str, st
         )
     torch = _torch()
     with sealed.open() as file:
-        mapped = file.read(len(_ZIP)) == _ZIP
+        mapped = sealed.fixed and file.read(len(_ZIP)) == _ZIP
         file.seek(0)
         source = path_of(file.fileno()) if mapped else file  # not the sealed file's own: another thread may close that
         try:
-            return torch.load(source, map_location=map_location, weights_only=True, mmap=mapped)
+            loaded = torch.load(source, map_location=map_location, weights_only=True, mmap=mapped)
         except Exception as error:
             raise FormatError(
                 f"{sealed.name} cannot be loaded with weights_only=True: {_unsafe(error)}",
                 hint="save a state dict, torch.save(model.state_dict(), ...), and sign that; or use safetensors",
             ) from error
+    sealed.require_unchanged()
+    return loaded
 
 
 def _unsafe(error: Exception) -> str:
@@ -102,11 +104,15 @@ def load_safetensors(sealed: "SealedFile", framework: Framework) -> dict[str, An
     kinds = {"torch": "pt", "numpy": "np"}
     try:
         with sealed.open() as held, safe_open(path_of(held.fileno()), framework=kinds[framework]) as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            loaded = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except ImportError:
         raise NotFound(f"{framework} is not installed", hint="pip install 'sycee[torch]'") from None
     except (SafetensorError, TypeError) as error:  # TypeError: a data type that numpy does not have
         raise FormatError(f"{sealed.name} cannot be loaded: {_first_line(error)}") from error
+    if not sealed.fixed and framework == "torch":  # these tensors are maps of the file
+        loaded = {name: tensor.clone() for name, tensor in loaded.items()}
+    sealed.require_unchanged()
+    return loaded
 
 
 def merge(parts: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,11 @@
 """Loading a model: what is handed out is exactly what was hashed.
 
 ``verify`` and then ``torch.load(path)`` reads a file twice, and between the two it may become another file. Here each
-file is copied into sealed memory *while* it is hashed; the copy is compared with the signed digest, and every reader
-gets the copy. Writing to, renaming or truncating the file afterwards changes nothing that is handed out.
+file is copied *while* it is hashed (:mod:`sycee.trust.keeping`); the copy is compared with the signed digest, and every
+reader gets the copy. Writing to, renaming or truncating the file afterwards changes nothing that is handed out.
 """
 
 import io
-import os
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,15 +13,15 @@ from types import MappingProxyType
 from typing import Any, BinaryIO, Self
 
 from sycee.core.progress import SILENT, Progress
-from sycee.digest import Algorithm, hasher
 from sycee.errors import DigestMismatch, NotFound, UsageError
 from sycee.formats.card import Card
 from sycee.formats.statement import Resource
-from sycee.system.onepass import OnBytes, ignore_bytes
-from sycee.system.sealed import SealedFile, seal
+from sycee.system.onepass import ignore_bytes
+from sycee.system.sealed import SealedFile
 from sycee.trust import content, frameworks
 from sycee.trust.folder import Folder
 from sycee.trust.frameworks import SAFETENSORS_SUFFIX, TORCH_SUFFIXES, Framework
+from sycee.trust.keeping import Keeping
 from sycee.trust.keys import PublicKey, load_public
 from sycee.trust.privatecopy import PrivateCopy
 from sycee.trust.verify import Request, Verified, verify
@@ -31,61 +29,10 @@ from sycee.trust.verify import Request, Verified, verify
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
 
-_SMALL = 1 << 20  # bytes; kept as bytes objects, since each sealed file costs one of some thousand descriptors
-
-
-class _Sealing:
-    """The reader that keeps what it hashed."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, SealedFile] = {}
-        self.small: dict[str, bytes] = {}
-
-    def take(self, folder: Folder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
-        with folder.opened(name) as fd:
-            if os.fstat(fd).st_size <= _SMALL:
-                return self._take_small(name, fd, algorithm, on_bytes)
-            sealed, digest = seal(name, fd, algorithm, on_bytes=on_bytes)
-        self.files[name] = sealed
-        return sealed.size, digest
-
-    def _take_small(self, name: str, fd: int, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
-        with os.fdopen(os.dup(fd), "rb") as file:
-            data = file.read(_SMALL + 1)  # one that grows meanwhile has another digest than the signed one
-        one = hasher(algorithm)
-        one.update(data)
-        self.small[name] = data
-        on_bytes(len(data))
-        return len(data), one.hexdigest()
-
-    def keep(self, name: str, data: bytes) -> None:
-        self.small[name] = data
-
-    def sealed(self, name: str) -> SealedFile:
-        """Return a kept file as one with a descriptor."""
-        if name not in self.files:
-            with tempfile.TemporaryFile() as file:  # private and without a name
-                file.write(self.small[name])
-                file.seek(0)
-                self.files[name] = seal(name, file.fileno(), "blake3")[0]
-        return self.files[name]
-
-    def drop(self, name: str) -> None:
-        self.small.pop(name, None)
-        if name in self.files:
-            self.files.pop(name).close()
-
-    def close(self) -> None:
-        for sealed in self.files.values():
-            sealed.close()
-        self.files.clear()
-        self.small.clear()
-
-
 class VerifiedModel:
     """A model whose every byte was verified; made by :meth:`opened`, closed by ``with`` or :meth:`close`."""
 
-    def __init__(self, verified: Verified, folder: Folder, kept: _Sealing, environ: Mapping[str, str]) -> None:
+    def __init__(self, verified: Verified, folder: Folder, kept: Keeping, environ: Mapping[str, str]) -> None:
         self._verified = verified
         self._folder = folder
         self._kept = kept
@@ -102,6 +49,7 @@ class VerifiedModel:
         *,
         expect: str | None = None,
         lazy: bool = False,
+        keeping: Keeping | None = None,
         environ: Mapping[str, str] = _NO_ENVIRONMENT,
         progress: Progress = SILENT,
     ) -> Self:
@@ -112,18 +60,20 @@ class VerifiedModel:
             public_key: The key that must have signed, or its file.
             expect: ``NAME@VERSION`` or ``sycee:<identity>`` that it must be, or None.
             lazy: Read weights only when they are asked for. Each is then hashed in the pass that hands it out; until
-                then nothing is known of it but its size. Without it the weights stand in memory once from here on.
+                then nothing is known of it but its size. Without it the weights are held once from here on.
+            keeping: How files are held; by default as suits their size and place.
             environ: The process environment, which may tell torch to load unsafely (and is refused then).
             progress: Where to announce the bytes read.
 
         Raises:
             VerificationError: See :func:`sycee.trust.verify.verify`.
             NotFound: If folder or key are not there.
+            UsageError: If they may not be held like that.
         """
         key = public_key if isinstance(public_key, PublicKey) else load_public(public_key)
         identity = expect if expect and expect.startswith("sycee:") else None
         request = Request(folder, key, None if identity else expect, identity, postpone_weights=lazy)
-        kept = _Sealing()
+        kept = keeping or Keeping()
         held = Folder(folder)
         try:
             verified = verify(request, reader=kept, progress=progress)
@@ -272,7 +222,7 @@ class VerifiedModel:
     def _require_kept(self, name: str) -> None:
         if self._closed:
             raise UsageError(f"{self.name} was closed", hint="open it again")
-        if name in self._kept.small or name in self._kept.files:
+        if self._kept.has(name):
             return
         if name not in self._verified.unread:
             hint = f"signed are: {', '.join(sorted(self.files))}"
