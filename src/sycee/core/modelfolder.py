@@ -23,6 +23,7 @@ SIGNATURE_SUFFIX = ".sig"
 SUMS_SIGNATURE = sums.NAME + SIGNATURE_SUFFIX
 PIPELINE = ("dvc.yaml", "dvc.lock")
 RECORDS = "records"
+FURTHER_BUNDLE = ".model.sig"  # how the names of further signers' bundles end, in records/
 RECORD_SUFFIXES = (".json", ".jsonl", ".sig", ".yaml", ".md", ".txt")  # data only: nothing that Python would import
 
 # What trainers and converters write. A file of another kind is one of the weights when the card or a pointer says so.
@@ -132,6 +133,20 @@ def refusal(name: str) -> str | None:
     if parts[0] == RECORDS and not name.endswith(RECORD_SUFFIXES):
         return f"is not a record: files in {RECORDS}/ end in one of {' '.join(RECORD_SUFFIXES)}"
     return None
+
+
+def further_bundle(fingerprint: str) -> str:
+    """Return the name of the bundle of a signer who is not the first.
+
+    Args:
+        fingerprint: Of the signer's key, 64 hex digits.
+    """
+    return f"{RECORDS}/{fingerprint[:16]}{FURTHER_BUNDLE}"
+
+
+def is_further_bundle(name: str) -> bool:
+    """Tell whether a name is that of a further signer's bundle."""
+    return name.startswith(f"{RECORDS}/") and name.endswith(FURTHER_BUNDLE)
 
 
 def is_temporary(name: str) -> bool:

@@ -9,7 +9,7 @@ from sycee.digest import Algorithm
 from sycee.system.atomic import default_mode, fsync, write_all
 from sycee.system.onepass import OnBytes, hash_fd
 from sycee.system.refusals import FULL, naming
-from sycee.trust.folder import Folder
+from sycee.trust.folder import ModelFolder
 
 
 class Copying:
@@ -24,7 +24,7 @@ class Copying:
         self.root = root
         self._durable = durable
 
-    def take(self, folder: Folder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
+    def take(self, folder: ModelFolder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
         """See :meth:`sycee.trust.reading.Reader.take`."""
         with folder.opened(name) as source, self._created(name) as sink:
             return hash_fd(source, algorithm, sink=sink, on_bytes=on_bytes)

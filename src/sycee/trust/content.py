@@ -11,7 +11,7 @@ from sycee.errors import Conflict, NotFound, SyceeError
 from sycee.formats import bundle, sums
 from sycee.formats.statement import Resource, Statement
 from sycee.system.onepass import hash_fd
-from sycee.trust.folder import Folder, Listing, Problem
+from sycee.trust.folder import Listing, ModelFolder, Problem
 from sycee.trust.keys import MAX_SIGNATURE, PublicKey
 from sycee.trust.reading import Reader
 
@@ -63,7 +63,7 @@ class Found:
     problems: list[Problem] = field(default_factory=list)
 
 
-def set_problems(folder: Folder, signed: Signed, listing: Listing) -> list[Problem]:
+def set_problems(folder: ModelFolder, signed: Signed, listing: Listing) -> list[Problem]:
     """Compare the names that are here with the names that were signed.
 
     Returns:
@@ -92,7 +92,7 @@ def _additional(name: str, part: Part) -> Problem:
     return Problem(name, f"is here and was not signed{f', and {why}' if why else ''}")
 
 
-def _attribute_problems(folder: Folder) -> list[Problem]:
+def _attribute_problems(folder: ModelFolder) -> list[Problem]:
     try:
         data = folder.read(modelfolder.ATTRIBUTES, 1 << 20)
     except (NotFound, Conflict) as error:
@@ -109,7 +109,7 @@ def algorithm_for(resource: Resource) -> Algorithm:
 
 
 def read_all(
-    folder: Folder, signed: Signed, listing: Listing, reader: Reader, *, skip: frozenset[str], progress: Progress
+    folder: ModelFolder, signed: Signed, listing: Listing, reader: Reader, *, skip: frozenset[str], progress: Progress
 ) -> Found:
     """Read every signed file that is here, once, and compare size and digest.
 
@@ -136,7 +136,7 @@ def read_all(
     return found
 
 
-def _read_one(folder: Folder, resource: Resource, reader: Reader, found: Found, task: Task) -> None:
+def _read_one(folder: ModelFolder, resource: Resource, reader: Reader, found: Found, task: Task) -> None:
     name = resource.name
     try:
         if name in PARSED:
@@ -165,7 +165,7 @@ def content_problems(resource: Resource, algorithm: Algorithm, size: int, digest
     ]
 
 
-def explain_pairs(folder: Folder, signed: Signed, problems: list[Problem], key: PublicKey) -> list[Problem]:
+def explain_pairs(folder: ModelFolder, signed: Signed, problems: list[Problem], key: PublicKey) -> list[Problem]:
     """Say it when weights that differ from the bundle go well with the detached signature beside them.
 
     That is what putting an older release's weights and signature under a newer bundle looks like.
@@ -173,7 +173,7 @@ def explain_pairs(folder: Folder, signed: Signed, problems: list[Problem], key: 
     return [_explain(folder, problem, key) if problem.path in signed.weights else problem for problem in problems]
 
 
-def _explain(folder: Folder, problem: Problem, key: PublicKey) -> Problem:
+def _explain(folder: ModelFolder, problem: Problem, key: PublicKey) -> Problem:
     signature_name = f"{problem.path}{modelfolder.SIGNATURE_SUFFIX}"
     try:
         signature = folder.read(signature_name, MAX_SIGNATURE)

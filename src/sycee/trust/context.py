@@ -12,7 +12,7 @@ from sycee.formats.pointer import Out, Pointer
 from sycee.formats.statement import Resource
 from sycee.system.onepass import legacy_md5_fd
 from sycee.trust.content import Signed
-from sycee.trust.folder import Folder
+from sycee.trust.folder import ModelFolder
 
 
 def sums_text(signed: Signed) -> bytes:
@@ -103,7 +103,7 @@ def _same(where: str, what: str, signed: object, found: object) -> None:
 
 
 def check_pointers(
-    folder: Folder, signed: Signed, names: Names, *, md5s: Mapping[str, str], signatures: Mapping[str, str] | None
+    folder: ModelFolder, signed: Signed, names: Names, *, md5s: Mapping[str, str], signatures: Mapping[str, str] | None
 ) -> list[str]:
     """Step 10: every pointer that is here leads to exactly the bytes that were signed.
 
@@ -155,7 +155,7 @@ def _out_for(name: str, target: str, found: Pointer) -> Out:
 _REPAIR = "check out the pointer of this version; or, if the new weights are meant, freeze and sign them"
 
 
-def _check_file(folder: Folder, name: str, resource: Resource, out: Out, md5: str | None) -> None:
+def _check_file(folder: ModelFolder, name: str, resource: Resource, out: Out, md5: str | None) -> None:
     signed_md5 = resource.md5 or md5
     if out.md5 != signed_md5 and not _is_legacy(folder, resource, out):
         raise ContextMismatch(
@@ -168,7 +168,7 @@ def _check_file(folder: Folder, name: str, resource: Resource, out: Out, md5: st
     _same(name, "size", resource.size, out.size)
 
 
-def _is_legacy(folder: Folder, resource: Resource, out: Out) -> bool:
+def _is_legacy(folder: ModelFolder, resource: Resource, out: Out) -> bool:
     """Tell whether the pointer is one of DVC 2, whose md5 of a text is that of the text with Unix line ends."""
     if out.hash is not None:
         return False

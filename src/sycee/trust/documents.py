@@ -21,7 +21,7 @@ from sycee.digest import sha256_hex
 from sycee.errors import Conflict
 from sycee.system.atomic import write_file
 from sycee.system.tree import kind_at
-from sycee.trust.folder import Folder
+from sycee.trust.folder import Folder, ModelFolder
 from sycee.trust.keys import MAX_SIGNATURE, PublicKey
 
 SUFFIX = ".json"
@@ -75,7 +75,7 @@ def signature_names(names: Iterable[str]) -> Mapping[str, list[str]]:
 
 
 def read_document(
-    folder: Folder, name: str, limit: int, beside: Mapping[str, list[str]] | None = None
+    folder: ModelFolder, name: str, limit: int, beside: Mapping[str, list[str]] | None = None
 ) -> SignedDocument:
     """Read a document with its signatures.
 
@@ -139,7 +139,7 @@ def sign_document(path: Path, data: bytes, signer: KeySigner, *, replace: bool =
     return path.with_name(own), path
 
 
-def _own_signature(folder: Folder, names: Iterable[str], key: PublicKey, sha256: str) -> str | None:
+def _own_signature(folder: ModelFolder, names: Iterable[str], key: PublicKey, sha256: str) -> str | None:
     detached = (name for name in names if name.endswith(SIGNATURE_SUFFIX))
     return next((one for one in detached if key.verify_detached(folder.read(one, MAX_SIGNATURE), sha256)), None)
 

@@ -7,10 +7,10 @@ below it is opened without following links, and what was opened is asked what it
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sycee.core import modelfolder
 from sycee.errors import Conflict, NotFound
@@ -64,6 +64,26 @@ class Listing:
     problems: tuple[Problem, ...]
 
 
+class ModelFolder(Protocol):
+    """What the verifier asks of a model's folder, wherever its bytes are; :class:`Folder` is the one on disk."""
+
+    @property
+    def path(self) -> Path:
+        """What to call it in messages."""
+
+    def scan(self) -> Listing:
+        """See :meth:`Folder.scan`."""
+
+    def opened(self, name: str) -> AbstractContextManager[int]:
+        """See :meth:`Folder.opened`."""
+
+    def names(self, below: str = "") -> list[str]:
+        """See :meth:`Folder.names`."""
+
+    def read(self, name: str, limit: int) -> bytes:
+        """See :meth:`Folder.read`."""
+
+
 class Folder:
     """The open folder; a context manager.
 
@@ -72,7 +92,7 @@ class Folder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path: Path = path
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # the folder itself may be a link
         except (FileNotFoundError, NotADirectoryError):

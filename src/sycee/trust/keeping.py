@@ -20,7 +20,7 @@ from sycee.system import room
 from sycee.system.onepass import OnBytes
 from sycee.system.refusals import refused
 from sycee.system.sealed import SealedFile, can_seal, copy_aside, seal, watch
-from sycee.trust.folder import Folder
+from sycee.trust.folder import ModelFolder
 
 Mode = Literal["auto", "memory", "copy", "descriptor"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -53,7 +53,7 @@ class Keeping:
         self._mode = mode
         self._place = place
 
-    def take(self, folder: Folder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
+    def take(self, folder: ModelFolder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
         """See :meth:`sycee.trust.reading.Reader.take`."""
         with folder.opened(name) as fd:
             if os.fstat(fd).st_size <= SMALL:

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from sycee.digest import Algorithm
 from sycee.system.onepass import OnBytes, hash_fd
-from sycee.trust.folder import Folder
+from sycee.trust.folder import ModelFolder
 
 
 class Reader(Protocol):
     """Takes in files, each once."""
 
-    def take(self, folder: Folder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
+    def take(self, folder: ModelFolder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
         """Read a whole file.
 
         Args:
@@ -34,7 +34,7 @@ class Reader(Protocol):
 class Hashing:
     """Reads, hashes, forgets."""
 
-    def take(self, folder: Folder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
+    def take(self, folder: ModelFolder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
         """See :meth:`Reader.take`."""
         with folder.opened(name) as fd:
             return hash_fd(fd, algorithm, on_bytes=on_bytes)
