@@ -56,6 +56,8 @@ def test_the_example_of_the_page_is_what_is_written():
         ("evaluation/v1", "blessing/v1", "$.predicateType: must be https://sycee.dev/record/approval/v1 or"),
         ("evaluation/v1", "approval/v1", "$.predicate.approval: is missing"),
         ("2026-02-01T08:30:00Z", "2026-02-01 08:30", "$.predicate.recorded: must be a time"),
+        ("2026-02-01T08", "2026-02-30T08", "$.predicate.recorded: must be a time"),
+        ("2026-02-01T08", "2026-02-01T24", "$.predicate.recorded: must be a time"),
         ("0.871", "NaN", "is not strict JSON: NaN is not a JSON number"),
         ("0.871", '"high"', "$.predicate.evaluation.metrics[0].value: expected a finite number, found 'high'"),
         ('"date"', '"day"', "$.predicate.evaluation.day: is not a field of the card"),
@@ -161,6 +163,7 @@ def test_what_cannot_be_read_is_listed_with_the_reason(model, tmp_path):
     (model / "records/b.json").symlink_to(tmp_path / "secret.json")
     (model / "records/c.txt").write_text("not looked at")
     (model / "records/0123456789abcdef.model.sig").write_text("a further signer's bundle")
+    (model / "records/channel-production.json").write_text("no record")
     (model / "records/d.json.0123456789ab.sigstore.json").write_text("a signature of what is not there")
     found = {one.name: one for one in records_of(model)}
     assert found.keys() == {"records/a.json", "records/b.json"}

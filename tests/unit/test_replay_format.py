@@ -14,10 +14,20 @@ from sycee.errors import FormatError
 from sycee.formats import record as records
 from sycee.formats import replay
 from sycee.formats.golden import Rule
-from sycee.formats.replay import Compared, baseline_faults, baseline_form, parse, read_baseline, render
+from sycee.formats.replay import (
+    Compared,
+    Verdict,
+    baseline_form,
+    content_faults,
+    parse,
+    passed,
+    read_baseline,
+    read_verdict,
+    render,
+)
 
 SPEC = (Path(__file__).parents[2] / "docs/spec/replay.md").read_text()
-EXAMPLE, BASELINE = (text.encode() for text in re.findall(r"```json\n(.*?)```", SPEC, re.DOTALL))
+EXAMPLE, VERDICT, BASELINE = (text.encode() for text in re.findall(r"```json\n(.*?)```", SPEC, re.DOTALL))
 
 
 def changed(data, *keys, to):
@@ -106,6 +116,40 @@ def test_what_is_compared_is_told():
     assert other.words == "$ was float32 [3] and is float32 [2]"
 
 
+def test_a_verdict_is_the_content_of_a_record():
+    verdict = Verdict.of(parse(EXAMPLE, "replay.json"))
+    assert json.dumps(verdict._asdict(), indent=2) + "\n" == VERDICT.decode()
+    assert verdict.report == sha256_hex(EXAMPLE)
+    content = json.loads(VERDICT)
+    assert read_verdict(content) == verdict
+    subject = records.Subject("silver", "SHA256SUMS", sha256_hex(b"sums"))
+    data = records.render(records.Record("replay", subject, "2026-02-01T08:30:00Z", content))
+    assert read_verdict(records.parse(data, "x").content) == verdict
+
+
+def test_which_contents_say_that_it_comes_out_the_same():
+    content = json.loads(VERDICT)
+    assert not passed(content)
+    assert passed({**content, "result": "reproduced"})
+    assert passed(json.loads(BASELINE))
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "fault"),
+    [
+        ("result", "passed", "$.result: must be one of reproduced, differs"),
+        ("demanded", "fail", "$.demanded: must be one of decision, numeric, bit"),
+        ("mode", None, "$.mode: must be one of here, rebuilt, in process"),
+        ("network", "some", "$.network: must be one of none, blocked, open"),
+        ("platform", ..., "$.platform: is missing"),
+        ("report", "ab", '$.report: must be a sha256, 64 lower-case hex digits, not "ab"'),
+        ("stages", [], "$.stages: is not a member this format knows"),
+    ],
+)
+def test_a_malformed_verdict_is_no_content_of_a_record(name, to, fault):
+    assert fault in [str(one) for one in content_faults(changed(VERDICT, name, to=to))]
+
+
 def test_a_baseline_is_the_content_of_a_record():
     content = json.loads(BASELINE)
     baseline = read_baseline(content)
@@ -127,7 +171,7 @@ def test_a_baseline_is_the_content_of_a_record():
 )
 def test_a_malformed_baseline_is_no_content_of_a_record(keys, to, fault):
     content = changed(BASELINE, *keys, to=to)
-    assert fault in [str(one) for one in baseline_faults(content)]
+    assert fault in [str(one) for one in content_faults(content)]
     subject = records.Subject("silver", "SHA256SUMS", sha256_hex(b"sums"))
     with pytest.raises(FormatError) as caught:
         records.render(records.Record("replay", subject, "2026-02-01T08:30:00Z", content))

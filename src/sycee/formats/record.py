@@ -7,6 +7,7 @@ digest, and is a signed document (:mod:`sycee.trust.documents`): ``NAME.json.sig
 A parsed record keeps the exact bytes beside the values, since it is the bytes that are signed.
 """
 
+import datetime as dt
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -38,7 +39,7 @@ def _approval_faults(value: object) -> list[Fault]:
 KINDS: Mapping[str, Callable[[object], list[Fault]]] = {
     "approval": _approval_faults,
     "evaluation": card.evaluation_faults,
-    "replay": replay.baseline_faults,
+    "replay": replay.content_faults,
 }
 
 _KIND = re.compile(re.escape(PREDICATE).replace(r"\{\}", "([a-z][a-z0-9-]*)"))
@@ -127,12 +128,24 @@ def parse(data: bytes, name: str) -> Record:
     reader.finish()
     predicate = reader.mapping(top.get("predicate"), "$.predicate", required=("recorded", kind), optional=())
     recorded = reader.text(predicate.get("recorded"), "$.predicate.recorded")
-    if not _TIME.fullmatch(recorded):
+    if not (_TIME.fullmatch(recorded) and _instant(recorded)):
         reader.fault("$.predicate.recorded", "must be a time such as 2026-01-31T12:00:00Z")
     for fault in KINDS[kind](predicate.get(kind)):
         reader.fault(f"$.predicate.{kind}{fault.path.removeprefix('$')}", fault.message)
     reader.finish()
     return Record(kind, subject, recorded, predicate[kind])
+
+
+def _instant(text: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
+    except ValueError:  # the 30th of February
+        return None
+
+
+def time_of(one: Record) -> dt.datetime:
+    """Return when a record says that it was written."""
+    return dt.datetime.fromisoformat(one.recorded)
 
 
 def _kind(reader: strictjson.Reader, value: object) -> str:

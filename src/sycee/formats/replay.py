@@ -1,6 +1,7 @@
-"""``replay.json``: what a replay found, for machines; and the baseline that a replay on another platform can leave.
+"""``replay.json``: what a replay found, for machines; and what of it can become the content of a record.
 
-Specification: ``docs/spec/replay.md``. A baseline is the content of a record (:mod:`sycee.formats.record`).
+That is either a verdict, for who demands that a version comes out the same, or a baseline for another platform.
+Specification: ``docs/spec/replay.md``; records: :mod:`sycee.formats.record`.
 """
 
 import json
@@ -8,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, cast, get_args
 
+from sycee.digest import sha256_hex
 from sycee.errors import Fault, FormatError
 from sycee.formats import strictjson
 from sycee.formats.golden import STAGES, Stage, Stages, read_stages, stages_form
@@ -21,7 +23,7 @@ Mode = Literal["here", "rebuilt", "in process"]
 Level = Literal["fail", "decision", "numeric", "bit"]
 LEVELS: tuple[Level, ...] = get_args(Level)  # the worst first
 _DEMANDS = LEVELS[1:]
-_TEXTS = ("model", "label", "identity", "signer", "verdict")
+_TEXTS = ("model", "label", "identity", "signer", "verdict", "platform")
 _NETWORKS = ("none", "blocked", "open")
 
 
@@ -86,6 +88,7 @@ class Report(NamedTuple):
         can: What is other than it was and can explain the difference, the most likely first.
         cannot: What else is other than it was.
         notes: Whatever a reader should know.
+        platform: Where it ran, in words; empty if it is not known.
     """
 
     model: str
@@ -103,6 +106,7 @@ class Report(NamedTuple):
     can: tuple[Change, ...] = ()
     cannot: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
+    platform: str = ""
 
     @property
     def first(self) -> Compared | None:
@@ -201,6 +205,55 @@ def _change(reader: Reader, value: object, path: str) -> Change:
     return Change(*(reader.text(found.get(name), f"{path}.{name}") for name in Change._fields))
 
 
+class Verdict(NamedTuple):
+    """What a replay found, in short: the members of a :class:`Report` that a record keeps.
+
+    Attributes:
+        result: As in the report, like all others.
+        verdict: For people.
+        demanded: How equal results had to be.
+        level: How equal the worst is.
+        mode: Where it ran.
+        network: Whether it had one.
+        platform: Where it ran, in words.
+        report: The sha256 of the whole ``replay.json``.
+    """
+
+    result: Result
+    verdict: str
+    demanded: Level
+    level: Level
+    mode: Mode
+    network: str
+    platform: str
+    report: str
+
+    @classmethod
+    def of(cls, report: Report) -> "Verdict":
+        """Return the verdict of a report."""
+        members = {name: getattr(report, name) for name in cls._fields if name != "report"}
+        return cls(**members, report=sha256_hex(render(report)))
+
+
+def read_verdict(value: object) -> Verdict:
+    """Return the verdict that the content of a record holds.
+
+    Raises:
+        FormatError: With every fault, as ``$.path``.
+    """
+    reader = Reader("the verdict")
+    found = reader.mapping(value, "$", required=Verdict._fields, optional=())
+    choices = {"result": get_args(Result), "demanded": _DEMANDS, "level": LEVELS, "mode": get_args(Mode)}
+    chosen: dict[str, Any] = {
+        name: reader.choice(found.get(name), f"$.{name}", among)
+        for name, among in {**choices, "network": _NETWORKS}.items()
+    }
+    words = {name: reader.text(found.get(name), f"$.{name}") for name in ("verdict", "platform")}
+    verdict = Verdict(**(chosen | words), report=reader.sha256(found.get("report"), "$.report"))
+    reader.finish()
+    return verdict
+
+
 class Baseline(NamedTuple):
     """What the samples give on another platform, accepted by somebody: equal keys then demand these bits too.
 
@@ -253,10 +306,23 @@ def read_baseline(value: object) -> Baseline:
     return baseline
 
 
-def baseline_faults(value: object) -> list[Fault]:
+def is_verdict(content: object) -> bool:
+    """Tell which of its two forms the content of a record has."""
+    return isinstance(content, dict) and "result" in content
+
+
+def passed(content: Mapping[str, Any]) -> bool:
+    """Tell whether the content of a record says that a version came out as equal as it had to be.
+
+    A baseline says so too: only what did is accepted as one.
+    """
+    return not is_verdict(content) or content["result"] == "reproduced"
+
+
+def content_faults(value: object) -> list[Fault]:
     """Return every fault of the content of a record of this kind."""
     try:
-        read_baseline(value)
+        read_verdict(value) if is_verdict(value) else read_baseline(value)
     except FormatError as error:
         return list(error.faults)
     return []

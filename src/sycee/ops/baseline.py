@@ -8,7 +8,7 @@ from sycee.errors import Conflict
 from sycee.formats import fingerprint, golden
 from sycee.formats.fingerprint import Fingerprint
 from sycee.formats.golden import Golden, Stages
-from sycee.formats.replay import Baseline, Report, baseline_form, read_baseline
+from sycee.formats.replay import Baseline, Report, baseline_form, is_verdict, read_baseline
 from sycee.ops.frozen import utc_now
 from sycee.ops.records import Written, add_record, records_of
 from sycee.replay.page import Evidence
@@ -71,9 +71,9 @@ def accepted(folder: Path, record: Golden, on: Fingerprint, key: PublicKey | Non
         on: The fingerprint of the platform.
         key: The key whose signatures count; None to look at none.
     """
-    ours = (one for one in records_of(folder, key) if one.record and one.record.kind == KIND)
-    counted = [one.record for one in ours if one.about in {"this version", "this card"} and one.signature != "bad"]
-    found = [read_baseline(one.content) for one in counted if one]
+    ours = (one for one in records_of(folder, key) if one.about in {"this version", "this card"})
+    counted = [one.record for one in ours if one.record and one.record.kind == KIND and one.signature != "bad"]
+    found = [read_baseline(one.content) for one in counted if not is_verdict(one.content)]
     digest, here = sha256_hex(golden.render(record)), fingerprint.key(on)
     same = (one for one in found if (one.key, one.golden) == (here, digest))
     return tuple(_with(record, one) for one in same if one.samples.keys() >= {sample.id for sample in record.samples})

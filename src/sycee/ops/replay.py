@@ -387,6 +387,7 @@ def judged(
         can=told.can,
         cannot=told.cannot,
         notes=(UNVERIFIED, *outcome.notes) if copy.signer is None else outcome.notes,
+        platform=f"{fingerprint.device_class(outcome.here)}, Python {outcome.here.facts['python'].get('version', '?')}",
     )
     evidence = Evidence(frozen.golden, frozen.tensors, _shown(copy.folder, frozen.golden), found.stages, found.tensors)
     return Replayed(report, copy.version, copy.signer, evidence, outcome.here)
