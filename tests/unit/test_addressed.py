@@ -10,8 +10,9 @@ from sycee.errors import DigestMismatch, NotFound, RemoteError, SyceeError, Usag
 from sycee.formats import pointer
 from sycee.ops.checkout import checkout
 from sycee.ops.importing import fill
+from sycee.ops.push import push
 from sycee.ops.status import status
-from sycee.ops.transfer import Fetching, fetch, push
+from sycee.ops.transfer import Fetching, fetch
 from sycee.storage.local import LocalBackend
 from sycee.store.objects import Remote
 from sycee.workspace.tracked import select

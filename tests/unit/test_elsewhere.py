@@ -4,8 +4,9 @@ import pytest
 
 from sycee.errors import NotFound
 from sycee.ops.checkout import Options, checkout
+from sycee.ops.push import push
 from sycee.ops.status import status
-from sycee.ops.transfer import fetch, push
+from sycee.ops.transfer import fetch
 from sycee.store.objects import Outcome
 
 FOLDER = """\

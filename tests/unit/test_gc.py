@@ -17,7 +17,7 @@ from sycee.formats.dirobject import Entry
 from sycee.ops.add import add
 from sycee.ops.gc import artifacts, collect, survey
 from sycee.ops.needed import GcRequest
-from sycee.ops.transfer import push
+from sycee.ops.push import push
 from sycee.storage.local import LocalBackend
 from sycee.store.objects import Remote
 from sycee.workspace.repository import find_repository, open_repository

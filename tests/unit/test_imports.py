@@ -13,8 +13,9 @@ from sycee.ops.add import add
 from sycee.ops.checkout import checkout
 from sycee.ops.importing import fill
 from sycee.ops.init import InitRequest, init
+from sycee.ops.push import push
 from sycee.ops.status import status
-from sycee.ops.transfer import fetch, push
+from sycee.ops.transfer import fetch
 from sycee.system.git import Git
 from sycee.workspace.repository import find_repository
 

@@ -12,9 +12,10 @@ from sycee.formats.dirobject import Entry
 from sycee.ops.add import add
 from sycee.ops.checkout import Options, checkout
 from sycee.ops.commit import commit
+from sycee.ops.push import push
 from sycee.ops.status import status
 from sycee.ops.storing import Manner
-from sycee.ops.transfer import fetch, push
+from sycee.ops.transfer import fetch
 from sycee.storage.memory import MemoryBackend
 from sycee.store import sums
 from sycee.store.objects import Remote

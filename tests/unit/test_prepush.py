@@ -9,7 +9,7 @@ from sycee.cli.main import main
 from sycee.errors import UsageError
 from sycee.ops.add import add
 from sycee.ops.prepush import Update, prepush, updates
-from sycee.ops.transfer import push
+from sycee.ops.push import push
 from sycee.storage.memory import MemoryBackend
 from sycee.store.objects import Remote
 

@@ -8,8 +8,8 @@ from sycee.digest import digest_bytes
 from sycee.errors import Conflict
 from sycee.ops.add import add
 from sycee.ops.cloudstatus import cloud_status
+from sycee.ops.push import push
 from sycee.ops.status import Change, Status, status
-from sycee.ops.transfer import push
 from sycee.storage.memory import MemoryBackend
 from sycee.store.objects import Remote
 

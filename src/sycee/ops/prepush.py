@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import SyceeError, UsageError
-from sycee.ops.transfer import OpenRemote, by_remote, push, pushable
+from sycee.ops.push import push
+from sycee.ops.transfer import OpenRemote, by_remote, pushable
 from sycee.store import presence
 from sycee.system.git import Git
 from sycee.workspace.repository import Repository
@@ -114,7 +115,7 @@ def prepush_storing(
         How many objects were stored.
 
     Raises:
-        SyceeError: If one could not be; see :func:`sycee.ops.transfer.push`.
+        SyceeError: If one could not be; see :func:`sycee.ops.push.push`.
     """
     introduced = _introduced(repo, refs, git_remote)
     if introduced.unreadable:

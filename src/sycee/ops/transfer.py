@@ -1,4 +1,4 @@
-"""``sycee push`` and ``sycee fetch``: objects between cache and remotes."""
+"""``sycee fetch``: objects from remotes into the cache; and which of them belong on which remote."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -33,29 +33,6 @@ class Fetching:
 
 
 PLAIN = Fetching()
-
-
-def push(
-    repo: Repository, tracked: Sequence[Tracked], open_remote: OpenRemote, *, progress: Progress = SILENT
-) -> Outcome:
-    """Store on the remote all objects that the pointers name and it lacks.
-
-    Args:
-        repo: The repository.
-        tracked: Whose objects; those with ``push: false`` are left out.
-        open_remote: Gives the remote an out is bound to by name, and for None the one the user chose.
-        progress: Told the bytes.
-
-    Raises:
-        SyceeError: If an object could not be stored, after all others were: missing in the cache (NotFound), damaged
-            there (DigestMismatch), or refused by the remote (RemoteError).
-    """
-    outcome = Outcome()
-    for name, items in by_remote(pushable(tracked)).items():
-        transfer.require_parts(repo.cache, items)
-        outcome.extend(transfer.push(open_remote(name), repo.cache, items, progress))
-    outcome.require_success("push")
-    return outcome
 
 
 def fetch(

@@ -11,6 +11,7 @@ from sycee.store.expected import Expected
 from sycee.store.layout import object_key
 
 if TYPE_CHECKING:
+    from sycee.formats.manifest import Manifest
     from sycee.storage.port import Backend
 
 
@@ -70,6 +71,8 @@ class Outcome:
             and are not on the remote.
         looked_for: How many objects a remote was asked for before anything was sent.
         asked: How many requests that took, as numbers to add up.
+        versions: The manifests of signed versions that were left on remotes, each with the remote's name.
+        notes: What did not fail, and a person should be told.
     """
 
     moved: list[str] = field(default_factory=list)
@@ -77,6 +80,8 @@ class Outcome:
     withheld: list[str] = field(default_factory=list)
     looked_for: int = 0
     asked: list[int] = field(default_factory=list)
+    versions: list[tuple[str, "Manifest"]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def looked_for_many(self) -> bool:
@@ -103,6 +108,8 @@ class Outcome:
         self.withheld += other.withheld
         self.looked_for += other.looked_for
         self.asked += other.asked
+        self.versions += other.versions
+        self.notes += other.notes
 
     def require_success(self, act: str) -> None:
         """Raise the gravest failure, naming them all.

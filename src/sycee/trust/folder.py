@@ -117,11 +117,11 @@ class Folder:
         """Look at every name below the folder, following no link."""
         files: dict[str, tuple[int, int, int]] = {}
         problems: list[Problem] = []
-        for entry in tree.scan(self._root(), enter=_worth_entering):
+        for entry in tree.scan(self._root(), enter=worth_entering):
             if entry.kind == "file":
                 files[entry.relpath] = (entry.stat.st_size, entry.stat.st_mtime_ns, entry.stat.st_ino)
             elif entry.kind == "dir":
-                problems += _folder_problem(entry.relpath)
+                problems += folder_problems(entry.relpath)
             else:
                 what = "a symbolic link" if entry.kind == "symlink" else "neither a file nor a folder"
                 problems.append(Problem(entry.relpath, f"is {what}, where only regular files may stand"))
@@ -221,13 +221,15 @@ def _unopened(name: str, error: OSError) -> NotFound | Conflict:
     return Conflict(f"{shown(name)} cannot be opened: {error.strerror}", path=name)
 
 
-def _worth_entering(name: str) -> bool:
+def worth_entering(name: str) -> bool:
+    """Tell whether a folder at this path is looked into."""
     return name not in {".git", ".github"}
 
 
-def _folder_problem(name: str) -> list[Problem]:
+def folder_problems(name: str) -> list[Problem]:
+    """Return what is wrong with a folder that stands at this path, if anything is."""
     last = name.rpartition("/")[2]
-    if not _worth_entering(name):
+    if not worth_entering(name):
         return [Problem(name, "stands in the model folder, and no reader of the bundle would look into it")]
     if last == "__pycache__":
         return [Problem(name, "holds Python bytecode, which would run in place of the source that was signed")]

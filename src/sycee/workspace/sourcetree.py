@@ -75,7 +75,7 @@ class CommitTree:
         for batch in _batches(names, self.files):
             blobs = self._git.blobs(self.files[name].blob for name in batch)
             for name in batch:
-                yield name, _verified(name, self.files[name].blob, blobs)
+                yield name, verified_blob(name, self.files[name].blob, blobs)
 
 
 def _parsed(line: bytes) -> "tuple[str, Plain | None]":
@@ -100,7 +100,18 @@ def _batches(names: Collection[str], files: Mapping[str, Plain]) -> Iterator[lis
         yield batch
 
 
-def _verified(name: str, blob: str, blobs: Mapping[str, bytes]) -> bytes:
+def verified_blob(name: str, blob: str, blobs: Mapping[str, bytes]) -> bytes:
+    """Return the bytes of a file of a commit, if they are those of its id.
+
+    Args:
+        name: Of the file, for messages.
+        blob: Its id.
+        blobs: What Git gave, by id.
+
+    Raises:
+        NotFound: If Git gave nothing.
+        DigestMismatch: If it gave other bytes.
+    """
     data = blobs.get(blob)
     if data is None:
         raise NotFound(f"{name}: Git lacks the object {blob}", hint="the source is a partial clone; name its origin")

@@ -10,7 +10,7 @@ from sycee.cli.revisions import revision_options, tracked
 from sycee.cli.targets import expanded, glob, meant_for, run_cache, target_options
 from sycee.cli.transfers import jobs_option, tell_requests
 from sycee.cli.words import files
-from sycee.ops.transfer import push
+from sycee.ops.push import push
 
 
 @click.command()
@@ -29,6 +29,9 @@ def command(
 
     Everything the pointers in the work tree name, or that part of it which the TARGETs name. What the remote has is
     not sent again. Exits 0 only if the remote then has everything.
+
+    Of each signed model that is pushed the remote also gets what Git keeps of it (card, context, signatures, records),
+    so that a machine without Git can have this version: sycee pull --identity HEX DIR.
 
     \b
     Examples:
@@ -51,5 +54,9 @@ def command(
     for label in outcome.withheld:
         ctx.warn(f"the list of files of {label} was not sent, since the remote lacks other files of it")
         ctx.say(f"hint: send the rest too: sycee push {quote(label)}")
+    for note in outcome.notes:
+        ctx.warn(note)
+    for name, left in outcome.versions:
+        ctx.say(f"left {left.label or 'a version'} on {name}: sycee pull --identity {left.identity} DIR")
     tell_requests(ctx, outcome)
     ctx.tell(f"{files(len(outcome.moved))} pushed" if outcome.moved else "Everything is up to date.")
