@@ -4,10 +4,10 @@ import subprocess
 
 import pytest
 
-from rigs.signed import CARD, MODEL, fixed_key, payload_of, sign_folder, verify_folder, write_model
+from rigs.signed import CARD, MODEL, fixed_key, forge, payload_of, sign_folder, verify_folder, write_model
 from sycee.digest import digest_bytes
 from sycee.errors import Conflict, ContextMismatch, FormatError
-from sycee.formats import dirobject, pointer
+from sycee.formats import bundle, dirobject, pointer, statement
 from sycee.formats.pointer import Out
 from sycee.ops.add import add
 from sycee.ops.sign import sign
@@ -259,12 +259,45 @@ def test_file_that_changes_meanwhile(folder):
 def test_another_signers_bundle_is_kept(folder):
     sign_folder(folder, keys.generate("p256"))
     before = (folder / "model.sig").read_bytes()
-    with pytest.raises(Conflict, match="is by another signer") as caught:
+    (folder / "model.pt").write_bytes(b"other weights!!!!!")
+    with pytest.raises(Conflict, match="is by another signer, and of another version") as caught:
         sign_folder(folder)
     assert "--force" in caught.value.hint
     assert (folder / "model.sig").read_bytes() == before
+    assert not (folder / "records").exists()
     sign_folder(folder, replace=True)
     verify_folder(folder)
+
+
+@pytest.mark.parametrize("kind", ["p256", "p384", "rsa-3072"])
+def test_a_second_signer_stands_beside_the_first(folder, kind):
+    """One file more, over the very same payload; who signs again changes nothing."""
+    first, second = sign_folder(folder), keys.generate(kind)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    result = sign_folder(folder, second)
+    name = f"records/{second.public.fingerprint[:16]}.model.sig"
+    assert (result.identity, result.written) == (first.identity, (name,))
+    assert all(path.read_bytes() == data for path, data in before.items())
+    theirs, own = (bundle.parse((folder / one).read_bytes()) for one in ("model.sig", name))
+    assert own.payload == theirs.payload
+    assert second.public.verify_envelope(own.signature, bundle.pae(own.payload))
+    if kind != "rsa-3072":
+        assert sign_folder(folder, second).written == ()
+    assert sign_folder(folder).written == (), "the first one's own is untouched too"
+    verify_folder(folder)
+
+
+def test_a_second_signer_vouches_for_what_he_read(folder):
+    """Where the first bundle says less than is known, the second one says it, by its own digests."""
+    sign_folder(folder)
+    payload = payload_of(folder)
+    for resource in payload["predicate"]["resources"]:
+        del resource["blake3"]
+    forge(folder, payload)
+    second = keys.generate("p256")
+    [name] = sign_folder(folder, second).written
+    own = statement.parse(bundle.parse((folder / name).read_bytes()).payload)
+    assert all(resource.blake3 for resource in own.resources)
 
 
 def test_a_signature_made_by_hand_is_kept(folder):

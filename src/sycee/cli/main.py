@@ -65,6 +65,7 @@ SECTIONS = {
         "card": "Show, compare and export model cards.",
         "adopt": "Give models that are tracked already a card and digests.",
         "keygen": "Make a pair of signing keys.",
+        "key": "Look at key files, and give public halves away.",
         "sign": "Sign a model: weights, card and context as one.",
         "verify": "Prove that a model is what was signed.",
         "replay": "Prove that a model comes out the same here.",

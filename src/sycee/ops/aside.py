@@ -58,14 +58,12 @@ class Aside:
 
 def stale_signatures(folder: Path) -> list[Path]:
     """Return every signature of a model folder: none holds for a new card. Records name their version, and stay."""
-    return [
-        folder / entry.relpath
-        for entry in scan(folder, enter=lambda relpath: relpath != modelfolder.RECORDS)
-        if entry.kind != "dir" and _is_signature(entry.relpath)
-    ]
+    return [folder / one.relpath for one in scan(folder) if one.kind != "dir" and _is_signature(one.relpath)]
 
 
 def _is_signature(relpath: str) -> bool:
+    if relpath.startswith(f"{modelfolder.RECORDS}/"):
+        return modelfolder.is_further_bundle(relpath)
     own = relpath in {bundle.NAME, sums.NAME} or relpath.startswith(f"{sums.NAME}.")
     return own or (relpath.endswith(modelfolder.SIGNATURE_SUFFIX) and not relpath.startswith("context/"))
 

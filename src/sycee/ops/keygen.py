@@ -54,8 +54,8 @@ def keygen(path: Path, *, kind: KeyType = "p256", password: bytes | None = None)
     if not path.parent.is_dir():
         raise NotFound(f"there is no folder {path.parent}", hint="make it, or choose another place")
     key = keys.generate(kind)
-    _create(path, key.to_pem(password), 0o600)
-    _create(public, key.public.pem, 0o644)
+    create_key_file(path, key.to_pem(password), 0o600)
+    create_key_file(public, key.public.pem, 0o644)
     fsync_dir(path.parent)
     return KeyPair(path, public, key.public.fingerprint, key.public.kind, _keep_out_of_git(path))
 
@@ -79,7 +79,12 @@ def _keep_out_of_git(path: Path) -> bool | None:
         return False
 
 
-def _create(path: Path, data: bytes, mode: int) -> None:
+def create_key_file(path: Path, data: bytes, mode: int) -> None:
+    """Write a new file durably, with exactly this mode.
+
+    Raises:
+        Conflict: If something of this name is there.
+    """
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     except FileExistsError:

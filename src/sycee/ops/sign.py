@@ -11,7 +11,7 @@ from sycee.ops.add import add
 from sycee.system.git import Git, toplevel
 from sycee.system.onepass import OnBytes, digest_file
 from sycee.trust import sign as trust
-from sycee.trust.keys import GetPassword, PrivateKey, parse_private, read_private_pem
+from sycee.trust.keys import GetPassword, PrivateKey, Signing, parse_private, read_private_pem
 from sycee.trust.sign import Result
 from sycee.workspace.repository import Repository
 
@@ -37,7 +37,7 @@ def load_private(
 
 def sign(
     folder: Path,
-    key: PrivateKey,
+    key: Signing,
     *,
     repo: Repository | None = None,
     replace: bool = False,
@@ -49,9 +49,9 @@ def sign(
 
     Args:
         folder: The model folder.
-        key: The key to sign with.
+        key: What signs.
         repo: The repository around it; with it, files that are unchanged since they were digested are not read again.
-        replace: Put this signature in the place of another signer's.
+        replace: Put this signature in the place of another first signer's.
         progress: Where to announce the bytes read.
 
     Raises:

@@ -5,12 +5,15 @@ Two kinds of signature come from one key, and each follows the tool that reads i
 - *detached* (``.sig``): over a file, always by way of its sha256, as ``openssl dgst -sha256 -sign`` makes it;
 - *bundle* (``model.sig``): over a DSSE encoding, by the hash that OpenSSF Model Signing ties to the curve.
 
-EC keys sign deterministically (RFC 6979) where the library can, so signing the same bytes twice changes no file.
+A signer needs no more than to sign a digest, which is what a key management service, a token and a key in a file all
+can: see :class:`Signing`. EC keys sign deterministically (RFC 6979) where the library can, so signing the same bytes
+twice changes no file.
 """
 
 import hashlib
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,7 @@ from sycee.trust import pkcs8
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
-    from cryptography.hazmat.primitives.hashes import HashAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 KeyType = Literal["p256", "p384", "p521", "rsa-3072", "rsa-4096"]
 KEY_TYPES: tuple[KeyType, ...] = ("p256", "p384", "p521", "rsa-3072", "rsa-4096")
@@ -30,7 +33,8 @@ MAX_KEY_FILE = 64 << 10  # bytes; RSA-16384 in PEM is 13 KB
 MIN_RSA_BITS = 2048
 MAX_SIGNATURE = 4096  # bytes; RSA-16384 makes 2,048
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-_CURVE_HASHES = {"secp256r1": "SHA256", "secp384r1": "SHA384", "secp521r1": "SHA512"}
+HashName = Literal["sha256", "sha384", "sha512"]
+_CURVE_HASHES: dict[str, HashName] = {"secp256r1": "sha256", "secp384r1": "sha384", "secp521r1": "sha512"}
 
 GetPassword = Callable[[], bytes]
 
@@ -50,63 +54,101 @@ class PublicKey:
     pem: bytes
     _key: "ec.EllipticCurvePublicKey | rsa.RSAPublicKey"
 
+    @property
+    def envelope_hash(self) -> HashName:
+        """The hash that goes with the key in a bundle: by curve, as OpenSSF Model Signing ties them; RSA has sha256."""
+        curve = getattr(self._key, "curve", None)
+        return _CURVE_HASHES[curve.name] if curve else "sha256"
+
     def verify_detached(self, signature: bytes, sha256: str) -> bool:
         """Tell whether a detached signature is this key's over a file with this sha256 (64 hex digits)."""
-        from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-        from cryptography.hazmat.primitives.hashes import SHA256
-
-        return self._verify(signature, bytes.fromhex(sha256), Prehashed(SHA256()))
+        return self.verify_digest(signature, bytes.fromhex(sha256), "sha256")
 
     def verify_envelope(self, signature: bytes, encoded: bytes) -> bool:
         """Tell whether a bundle's signature is this key's over a pre-authentication encoding."""
-        return self._verify(signature, encoded, _envelope_hash(self._key))
+        algorithm = self.envelope_hash
+        return self.verify_digest(signature, hashlib.new(algorithm, encoded).digest(), algorithm)
 
-    def _verify(self, signature: bytes, data: bytes, algorithm: "_Hash") -> bool:
+    def verify_digest(self, signature: bytes, digest: bytes, algorithm: HashName) -> bool:
+        """Tell whether a signature is this key's over a digest.
+
+        Args:
+            signature: DER ECDSA, or RSA PKCS#1 v1.5.
+            digest: Raw, of the algorithm's length.
+            algorithm: What made it.
+        """
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric import ec, padding
 
         try:
             if isinstance(self._key, ec.EllipticCurvePublicKey):
-                self._key.verify(signature, data, ec.ECDSA(algorithm))
+                self._key.verify(signature, digest, ec.ECDSA(_prehashed(algorithm)))
             else:
-                self._key.verify(signature, data, padding.PKCS1v15(), algorithm)
+                self._key.verify(signature, digest, padding.PKCS1v15(), _prehashed(algorithm))
         except InvalidSignature:
             return False
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class PrivateKey:
-    """A key that makes signatures.
+class Signing(ABC):
+    """Whatever signs digests: a key in a file, a command that asks a key management service, a token."""
 
-    Attributes:
-        public: Its other half.
-    """
+    @property
+    @abstractmethod
+    def public(self) -> PublicKey:
+        """The key that checks what this signs."""
 
-    public: PublicKey
-    _key: "ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey"
+    @abstractmethod
+    def sign_digest(self, digest: bytes, algorithm: HashName) -> bytes:
+        """Return the signature over a digest.
+
+        Args:
+            digest: Raw, of the algorithm's length.
+            algorithm: What made it: sha256 for files; for bundles the public key's ``envelope_hash``.
+
+        Returns:
+            DER ECDSA, or RSA PKCS#1 v1.5, as the key is.
+        """
 
     def sign_detached(self, sha256: str) -> bytes:
         """Return the detached signature over a file with this sha256 (64 hex digits), without the file."""
-        from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-        from cryptography.hazmat.primitives.hashes import SHA256
-
-        return self._sign(bytes.fromhex(sha256), Prehashed(SHA256()))
+        return self.sign_digest(bytes.fromhex(sha256), "sha256")
 
     def sign_envelope(self, encoded: bytes) -> bytes:
         """Return a bundle's signature over a pre-authentication encoding."""
-        return self._sign(encoded, _envelope_hash(self._key))
+        algorithm = self.public.envelope_hash
+        return self.sign_digest(hashlib.new(algorithm, encoded).digest(), algorithm)
 
-    def _sign(self, data: bytes, algorithm: "_Hash") -> bytes:
+
+class PrivateKey(Signing):
+    """A key that is at hand.
+
+    Args:
+        public: Its other half.
+        key: What signs.
+    """
+
+    def __init__(self, public: PublicKey, key: "ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey") -> None:
+        self._public = public
+        self._key = key
+
+    @property
+    def public(self) -> PublicKey:
+        """Its other half."""
+        return self._public
+
+    def sign_digest(self, digest: bytes, algorithm: HashName) -> bytes:
+        """See :meth:`Signing.sign_digest`."""
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric import ec, padding
 
+        prehashed = _prehashed(algorithm)
         if not isinstance(self._key, ec.EllipticCurvePrivateKey):
-            return self._key.sign(data, padding.PKCS1v15(), algorithm)
+            return self._key.sign(digest, padding.PKCS1v15(), prehashed)
         try:
-            return self._key.sign(data, ec.ECDSA(algorithm, deterministic_signing=True))
+            return self._key.sign(digest, ec.ECDSA(prehashed, deterministic_signing=True))
         except UnsupportedAlgorithm:  # built against an OpenSSL before 3.2
-            return self._key.sign(data, ec.ECDSA(algorithm))
+            return self._key.sign(digest, ec.ECDSA(prehashed))
 
     def to_pem(self, password: bytes | None) -> bytes:
         """Return the key as PKCS#8 in PEM, encrypted when there is a password."""
@@ -117,17 +159,12 @@ class PrivateKey:
         return pkcs8.encrypt(self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), password)
 
 
-if TYPE_CHECKING:
+def _prehashed(algorithm: HashName) -> "Prehashed":
+    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-    _Hash = HashAlgorithm | Prehashed
-
-
-def _envelope_hash(key: object) -> "HashAlgorithm":
-    from cryptography.hazmat.primitives import hashes
-
-    curve = getattr(key, "curve", None)
-    return getattr(hashes, _CURVE_HASHES[curve.name] if curve else "SHA256")()  # type: ignore[no-any-return]
+    made = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+    return Prehashed(made[algorithm])
 
 
 def generate(kind: KeyType) -> PrivateKey:

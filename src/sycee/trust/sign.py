@@ -9,6 +9,8 @@
     7  ``.sig`` of each weights file, ``SHA256SUMS``, ``SHA256SUMS.sig``, ``model.sig``, then the pointers' records:
        a crash before the last signature leaves a folder that does not verify, and signing again completes it.
 
+Where somebody else signed this version before, step 7 writes one file: this signer's own bundle, in ``records/``.
+
 Deterministic signatures over canonical bytes: signing an unchanged folder again changes no file.
 """
 
@@ -33,7 +35,7 @@ from sycee.system.onepass import OnBytes
 from sycee.trust import context
 from sycee.trust.content import PARSED, Signed
 from sycee.trust.folder import Folder, Listing, Problem, shown
-from sycee.trust.keys import PrivateKey
+from sycee.trust.keys import PublicKey, Signing
 
 DigestsOf = Callable[[Path, OnBytes], FileDigests]
 
@@ -49,15 +51,15 @@ class Request:
 
     Attributes:
         folder: The model folder.
-        key: The key to sign with.
+        key: What signs.
         digests_of: Returns all digests of a present file; may answer from a cache of unchanged files.
         git: The Git work tree around the folder; None outside of one, and nothing about Git is checked then.
-        replace: Put this signature in the place of another signer's.
+        replace: Put this signature in the place of another first signer's, whatever he signed.
         is_tracked: Tells whether the cache has a file though no pointer stands beside it (a pipeline's output).
     """
 
     folder: Path
-    key: PrivateKey
+    key: Signing
     digests_of: DigestsOf
     git: Git | None = None
     replace: bool = False
@@ -117,18 +119,20 @@ def sign(request: Request, *, progress: Progress = SILENT) -> Result:
         NotFound: If there is no such folder.
         FormatError: If something in it may not be signed, with every fault; or the card has faults.
         ContextMismatch: If card or pointers speak of other bytes than those that are here.
-        Conflict: If another signer's bundle would be replaced, or files change meanwhile.
+        Conflict: If somebody else signed another version of this folder, or files change meanwhile.
     """
     with Folder(request.folder) as folder:
         # 1  Names.  2  The card.
         work = _look(folder)
         _refuse_names(work, request.git)
-        _refuse_foreign_bundle(work, request)
+        first = None if request.replace else _bundle_of_another(work, request.key.public)
         # 3  Digests.
         _digest(work, request.digests_of, progress)
         _refuse_foreign_signatures(work, request)
         # 4  Card and pointers agree.
         signed = Signed.of(_statement(work))
+        if first:
+            _require_same_version(first, signed)
         context.check_card(signed, work.card.raw if work.card else None)
         context.check_pointers(folder, signed, work.names, md5s={}, signatures=None)
         # 5  Attributes.
@@ -137,7 +141,7 @@ def sign(request: Request, *, progress: Progress = SILENT) -> Result:
         # 6  Nothing changed meanwhile.
         _require_unchanged(work)
         # 7  Write, each step durable before the next.
-        text = _write(work, request.key)
+        text = _write_beside(work, request.key, first) if first else _write(work, request.key)
     return Result(
         identity=sums.identity(text),
         fingerprint=request.key.public.fingerprint,
@@ -249,19 +253,35 @@ def _attribute_fault(attributes: Mapping[str, str]) -> str | None:
     )
 
 
-def _refuse_foreign_bundle(work: _Work, request: Request) -> None:
-    if request.replace or bundle.NAME not in work.listing.files:
-        return
+def _bundle_of_another(work: _Work, key: PublicKey) -> Bundle | None:
+    """Return the bundle of a first signer who is somebody else. It is not believed, only stood beside."""
+    if bundle.NAME not in work.listing.files:
+        return None
     try:
-        hint = bundle.parse(work.folder.read(bundle.NAME, bundle.MAX_SIZE)).hint
+        found = bundle.parse(work.folder.read(bundle.NAME, bundle.MAX_SIZE))
     except SyceeError:
-        return  # no bundle: nothing is lost
-    if hint is not None and hint != request.key.public.fingerprint:
+        return None  # no bundle: nothing is lost
+    own = found.hint == key.fingerprint or (found.hint is None and key.verify_envelope(*_signed_by(found)))
+    return None if own else found
+
+
+def _signed_by(found: Bundle) -> tuple[bytes, bytes]:
+    return found.signature, bundle.pae(found.payload)
+
+
+def _require_same_version(first: Bundle, signed: Signed) -> None:
+    """Demand that what the first signer signed is what is here: two signatures of one folder are about one version."""
+    own = sums.identity(context.sums_text(signed))
+    try:
+        theirs = sums.identity(context.sums_text(Signed.of(statement.parse(first.payload))))
+    except FormatError:
+        theirs = "nothing that can be read"
+    if own != theirs:
         raise Conflict(
-            f"{bundle.NAME} is by another signer: {hint}",
-            hint="sign with that key, or replace the signature with --force",
-            found=hint,
-            expected=request.key.public.fingerprint,
+            f"{bundle.NAME} is by another signer, and of another version than what is here",
+            hint="restore what he signed (git checkout, sycee checkout); or sign as the first, in his place: --force",
+            expected=theirs,
+            found=own,
         )
 
 
@@ -325,7 +345,7 @@ def _require_unchanged(work: _Work) -> None:
         )
 
 
-def _write(work: _Work, key: PrivateKey) -> bytes:
+def _write(work: _Work, key: Signing) -> bytes:
     signatures = {}
     for name in sorted(work.names.weights):
         signature = key.sign_detached(work.digests[name].sha256)
@@ -334,12 +354,24 @@ def _write(work: _Work, key: PrivateKey) -> bytes:
     text = _sums(work)
     work.put(sums.NAME, text)
     work.put(modelfolder.SUMS_SIGNATURE, key.sign_detached(sums.identity(text)))
-    payload = statement.render(_statement(work))
-    envelope = Bundle(payload, key.sign_envelope(bundle.pae(payload)), key.public.fingerprint)
-    work.put(bundle.NAME, bundle.render(envelope))
+    work.put(bundle.NAME, _sealed(statement.render(_statement(work)), key))
     for name, signature_sha256 in signatures.items():
         _record(work, name, signature_sha256)
     return text
+
+
+def _sealed(payload: bytes, key: Signing) -> bytes:
+    return bundle.render(Bundle(payload, key.sign_envelope(bundle.pae(payload)), key.public.fingerprint))
+
+
+def _write_beside(work: _Work, key: Signing, first: Bundle) -> bytes:
+    """Write the bundle of a further signer, over the first one's very payload where that says all that is known."""
+    own = _statement(work)
+    same = statement.parse(first.payload).resources == own.resources
+    name = modelfolder.further_bundle(key.public.fingerprint)
+    (work.folder.path / modelfolder.RECORDS).mkdir(exist_ok=True)
+    work.put(name, _sealed(first.payload if same else statement.render(own), key))
+    return _sums(work)
 
 
 def _record(work: _Work, name: str, signature_sha256: str) -> None:

@@ -1,0 +1,79 @@
+"""``sycee key``: what a key file is, and its public half."""
+
+import stat
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sycee.errors import Conflict
+from sycee.ops.keygen import create_key_file
+from sycee.trust import keys
+from sycee.trust.keys import GetPassword, PublicKey
+
+
+class KeyFacts(NamedTuple):
+    """What is known of a key file.
+
+    Attributes:
+        path: The file.
+        public: Its public half; None of an encrypted private key that nobody opened.
+        is_private: Whether it can sign.
+        is_encrypted: Whether it needs a password.
+        mode: Its permissions, such as ``0600``.
+    """
+
+    path: Path
+    public: PublicKey | None
+    is_private: bool
+    is_encrypted: bool
+    mode: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the facts for ``--json``."""
+        known = {"kind": self.public.kind, "fingerprint": self.public.fingerprint} if self.public else {}
+        own = {"path": str(self.path), "private": self.is_private, "encrypted": self.is_encrypted, "mode": self.mode}
+        return own | known
+
+
+def read_key(path: Path, get_password: GetPassword | None) -> KeyFacts:
+    """Look at a key file, public or private.
+
+    Args:
+        path: The file.
+        get_password: Asked only for an encrypted private key; None to leave that closed.
+
+    Raises:
+        NotFound: If it is not there.
+        UsageError: If it is no key, of an unsupported kind, or the password is wrong.
+    """
+    pem = keys.read_private_pem(path, allow_insecure_permissions=True)
+    mode = f"{stat.S_IMODE(path.stat().st_mode):04o}"
+    if b"PRIVATE KEY-----" not in pem:
+        return KeyFacts(path, keys.parse_public(pem, str(path)), is_private=False, is_encrypted=False, mode=mode)
+    encrypted = keys.is_encrypted(pem)
+    closed = encrypted and get_password is None
+    public = None if closed else keys.parse_private(pem, str(path), get_password).public
+    return KeyFacts(path, public, is_private=True, is_encrypted=encrypted, mode=mode)
+
+
+def export_public(path: Path, get_password: GetPassword | None, out: Path | None) -> PublicKey:
+    """Return the public half of a key, and write it to a file that is not there yet.
+
+    Args:
+        path: The key.
+        get_password: Asked if it is encrypted.
+        out: Where it goes; None to write no file.
+
+    Raises:
+        UsageError: See :func:`sycee.trust.keys.parse_private`.
+        Conflict: If the file is there and holds another key.
+    """
+    pem = keys.read_private_pem(path, allow_insecure_permissions=True)
+    is_private = b"PRIVATE KEY-----" in pem
+    public = (
+        keys.parse_private(pem, str(path), get_password).public if is_private else keys.parse_public(pem, str(path))
+    )
+    if out is not None and not (out.is_file() and out.read_bytes() == public.pem):
+        if out.exists() or out.is_symlink():
+            raise Conflict(f"{out} is there, and a key is never overwritten", hint="choose another name", path=str(out))
+        create_key_file(out, public.pem, 0o644)
+    return public

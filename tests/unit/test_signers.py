@@ -1,0 +1,152 @@
+"""Signers that are no key file, several signers of one version, and the verbs about keys."""
+
+import json
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from rigs.signed import KEY_PEM, fixed_key, verify_folder, write_model
+from sycee.cli.main import main
+from sycee.errors import SignatureInvalid, SyceeError, UsageError
+from sycee.trust import keys
+from sycee.trust.keycommand import CommandSigner
+
+OPENSSL = "openssl pkeyutl -sign -inkey {key} -pkeyopt digest:{{algorithm}}"
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    write_model(tmp_path / "bert")
+    (tmp_path / "k").write_bytes(KEY_PEM)
+    (tmp_path / "k").chmod(0o600)
+    (tmp_path / "k.pub").write_bytes(fixed_key().public.pem)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*arguments):
+        code = main([str(one) for one in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def pair(folder, kind):
+    key = keys.generate(kind)
+    (folder / "other").write_bytes(key.to_pem(None))
+    (folder / "other").chmod(0o600)
+    (folder / "other.pub").write_bytes(key.public.pem)
+    return key
+
+
+@pytest.mark.parametrize("kind", ["p256", "p384", "p521", "rsa-3072"])
+def test_a_command_signs_as_the_key_itself_would(work, run, kind):
+    """The real openssl stands for a key service: it gets a digest, and gives a signature."""
+    key = pair(work, kind)
+    command = OPENSSL.format(key=work / "other")
+    code, out, err = run("sign", "bert", "--key-command", command, "--public-key", "other.pub")
+    assert code == 0, err
+    assert verify_folder(work / "bert", key).identity == out.strip().removeprefix("sycee:")
+    checked = ["openssl", "dgst", "-sha256", "-verify", "other.pub", "-signature", "bert/model.pt.sig", "bert/model.pt"]
+    assert subprocess.run(checked, capture_output=True, text=True, check=True).stdout == "Verified OK\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "error", "words"),
+    [
+        ("import sys; sys.exit('no such token')", SyceeError, "no such token"),
+        ("print('junk')", SignatureInvalid, "is no signature by"),
+        ("pass", SignatureInvalid, "is no signature by"),
+        ("import sys; sys.stdout.write('x' * 100000)", SignatureInvalid, "is no signature by"),
+        ("import time; time.sleep(60)", SyceeError, "did not sign within 0.3 seconds"),
+    ],
+)
+def test_a_command_that_does_not_sign(program, error, words):
+    signer = CommandSigner(
+        fixed_key().public, [sys.executable, "-c", program], timeout=0.3 if "sleep" in program else 30
+    )
+    with pytest.raises(error, match=words):
+        signer.sign_detached("00" * 32)
+
+
+def test_a_command_by_another_key_signs_nothing(work, run):
+    pair(work, "p256")
+    before = sorted(work.rglob("*"))
+    code, _, err = run("sign", "bert", "--key-command", OPENSSL.format(key=work / "other"), "--public-key", "k.pub")
+    assert code == 12
+    assert "is no signature by" in err
+    left = set(work.rglob("*")) - set(before)
+    assert {one.name for one in left} <= {".gitattributes"}
+
+
+@pytest.mark.parametrize("line", ["", "   ", "sign 'half", "/no/such/program"])
+def test_a_command_line_that_is_none(line):
+    with pytest.raises((UsageError, SyceeError)):
+        CommandSigner.of_line(fixed_key().public, line).sign_detached("00" * 32)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--key", "k", "--key-command", "x"],
+        ["--key-command", "x"],
+        ["--key", "k", "--public-key", "k.pub"],
+    ],
+)
+def test_exactly_one_signer(work, run, words):
+    assert run("sign", "bert", *words)[0] == 2
+
+
+def test_the_algorithm_is_told_twice(tmp_path):
+    """As a word for programs with options, as a variable for scripts."""
+    seen = tmp_path / "seen"
+    script = f"import os, sys; open({str(seen)!r}, 'w').write(os.environ['SYCEE_DIGEST_ALGORITHM'] + ' ' + sys.argv[1])"
+    line = f"{shlex.quote(sys.executable)} -c {shlex.quote(script)} {{algorithm}}"
+    key = keys.generate("p384")
+    with pytest.raises(SignatureInvalid):
+        CommandSigner.of_line(key.public, line).sign_envelope(b"payload")
+    assert seen.read_text() == "sha384 sha384"
+
+
+def test_key_show_and_export(work, run):
+    fingerprint = subprocess.run(["sha256sum", "k.pub"], capture_output=True, text=True, check=True).stdout.split()[0]
+    assert run("key", "export", "k")[1].encode() == fixed_key().public.pem
+    assert run("key", "export", "k", "--out", "again.pub")[0] == 0
+    assert (work / "again.pub").read_bytes() == fixed_key().public.pem
+    assert run("key", "export", "k", "--out", "again.pub")[0] == 0, "the same key is no loss"
+    (work / "again.pub").write_text("mine")
+    code, _, err = run("key", "export", "k", "--out", "again.pub")
+    assert (code, (work / "again.pub").read_text()) == (1, "mine")
+    assert "never overwritten" in err
+    for name, private in (("k", True), ("k.pub", False)):
+        facts = json.loads(run("key", "show", name, "--json")[1])
+        assert (facts["fingerprint"], facts["private"], facts["kind"]) == (fingerprint, private, "EC P-256")
+    assert "whoever can read the file signs in your name" in run("key", "show", "k")[1]
+    (work / "k").chmod(0o644)
+    assert "chmod 600" in run("key", "show", "k")[2]
+
+
+def test_an_encrypted_key_is_shown_without_its_password(work, run, monkeypatch):
+    (work / "locked").write_bytes(fixed_key().to_pem(b"open sesame"))
+    assert "not known without the password" in run("key", "show", "locked")[1]
+    (work / "word").write_text("open sesame\n")
+    assert fixed_key().public.fingerprint in run("key", "show", "locked", "--password-file", "word")[1]
+    (work / "word").write_text("wrong\n")
+    assert run("key", "show", "locked", "--password-file", "word")[0] == 2
+    assert run("key", "export", "locked")[0] == 2
+
+
+@pytest.mark.parametrize("data", [b"", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", b"\0" * 100])
+def test_what_is_no_key(work, run, data):
+    (work / "junk").write_bytes(data)
+    for verb in ("show", "export"):
+        code, _, err = run("key", verb, "junk")
+        assert code == 2
+        assert err.startswith("error: ")
+    assert run("key", "show", "absent")[0] == 1
