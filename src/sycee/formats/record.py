@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sycee.digest import is_hex, sha256_hex
 from sycee.errors import Fault, FormatError
-from sycee.formats import card, replay, strictjson, sums
+from sycee.formats import card, replay, strictjson, sums, times
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://sycee.dev/record/{}/v1"
@@ -43,7 +43,6 @@ KINDS: Mapping[str, Callable[[object], list[Fault]]] = {
 }
 
 _KIND = re.compile(re.escape(PREDICATE).replace(r"\{\}", "([a-z][a-z0-9-]*)"))
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 class Subject(NamedTuple):
@@ -128,19 +127,12 @@ def parse(data: bytes, name: str) -> Record:
     reader.finish()
     predicate = reader.mapping(top.get("predicate"), "$.predicate", required=("recorded", kind), optional=())
     recorded = reader.text(predicate.get("recorded"), "$.predicate.recorded")
-    if not (_TIME.fullmatch(recorded) and _instant(recorded)):
+    if not times.parse(recorded):
         reader.fault("$.predicate.recorded", "must be a time such as 2026-01-31T12:00:00Z")
     for fault in KINDS[kind](predicate.get(kind)):
         reader.fault(f"$.predicate.{kind}{fault.path.removeprefix('$')}", fault.message)
     reader.finish()
     return Record(kind, subject, recorded, predicate[kind])
-
-
-def _instant(text: str) -> dt.datetime | None:
-    try:
-        return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
-    except ValueError:  # the 30th of February
-        return None
 
 
 def time_of(one: Record) -> dt.datetime:

@@ -6,6 +6,7 @@ either see two files in the same bytes.
 
 import base64
 import binascii
+import datetime as dt
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any, NoReturn
 
 from sycee.digest import is_hex
 from sycee.errors import Fault, FormatError
+from sycee.formats import times
 from sycee.formats.paths import path_fault
 
 
@@ -45,8 +47,9 @@ class Reader:
             if name not in value:
                 self.fault(f"{path}.{name}", "is missing")
         if optional is not None:
-            for name in value.keys() - {*required, *optional}:
-                self.fault(f"{path}.{_member(name)}", "is not a member this format knows")
+            for name in value:
+                if name not in required and name not in optional:
+                    self.fault(f"{path}.{_member(name)}", "is not a member this format knows")
         return value
 
     def array(self, value: object, path: str) -> Sequence[Any]:
@@ -89,11 +92,13 @@ class Reader:
             self.fault(path, f"must be true or false, not {_kind(value)}")
         return value is True
 
-    def integer(self, value: object, path: str, *, least: int) -> int:
-        """Return an integer that is at least ``least``; ``least``, and a fault, when it is none."""
-        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+    def integer(self, value: object, path: str, *, least: int, most: int | None = None) -> int:
+        """Return an integer from ``least`` to ``most``; ``least``, and a fault, when it is none."""
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        if isinstance(value, int) and is_integer and least <= value and (most is None or value <= most):
             return value
-        self.fault(path, f"must be an integer of at least {least}, not {_shorten(value)}")
+        limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+        self.fault(path, f"must be an integer {limits}, not {_shorten(value)}")
         return least
 
     def floating(self, value: object, path: str) -> float:
@@ -112,6 +117,21 @@ class Reader:
         text = self.text(value, path)
         if not is_hex(text, "sha256"):
             self.fault(path, f"must be a sha256, 64 lower-case hex digits, not {_shorten(text)}")
+        return text
+
+    def time(self, value: object, path: str) -> dt.datetime:
+        """Return a time, in UTC; the first second of all, and a fault, when it is none."""
+        text = self.text(value, path)
+        if when := times.parse(text):
+            return when
+        self.fault(path, f"must be a time such as 2026-01-31T12:00:00Z, not {_shorten(text)}")
+        return dt.datetime.min.replace(tzinfo=dt.UTC)
+
+    def line(self, value: object, path: str, *, longest: int) -> str:
+        """Return a text of one line that has something in it."""
+        text = self.text(value, path)
+        if not text or len(text) > longest or not text.isprintable():
+            self.fault(path, f"must be one line of 1 to {longest} characters")
         return text
 
     def relpath(self, value: object, path: str) -> str:
@@ -154,7 +174,7 @@ def _alphabet(text: str) -> bytes:
 
 def _kind(value: object) -> str:
     kinds = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-    return kinds.get(type(value), "a number")
+    return kinds.get(type(value), "a number" if isinstance(value, int | float) else "a date or time")
 
 
 def _member(name: str) -> str:
@@ -162,7 +182,10 @@ def _member(name: str) -> str:
 
 
 def _shorten(value: object) -> str:
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value, default=str)  # TOML has dates
+    except ValueError:  # and hexadecimal numbers of any length
+        return "a number of thousands of digits"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
