@@ -1,13 +1,13 @@
 """``trust.toml``: who may sign what, as the operator of a machine wrote it down. Specification: ``docs/spec/trust.md``.
 
 What is not allowed here is refused: an unknown member, an unknown model, an empty list. The file says nothing about
-one version; the decision about a version is :mod:`sycee.core.policy`'s.
+one version; the decision about a version is :mod:`sycee.core.policy`'s. It is read by :mod:`sycee.formats.trustfile`.
 """
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from sycee.formats.gate import Gate
 
@@ -16,7 +16,10 @@ MAX_SIZE = 1 << 20  # bytes
 VERSION = 1  # of the format
 DEFAULT_FORMATS = ("safetensors", "onnx")  # forms of weights that run nothing when they are loaded
 
+FORMS_RULE = "weights are allowed forms"
+
 RecordKind = Literal["approval", "evaluation", "replay"]
+RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 
 
 class TrustedKey(NamedTuple):
@@ -87,6 +90,10 @@ class RecordRule(NamedTuple):
     role: str
     max_age_days: int | None = None
 
+    def __str__(self) -> str:
+        """Return the name of this rule."""
+        return f"record {self.kind} by {self.role}"
+
 
 class ModelRule(NamedTuple):
     """What is demanded of the models whose name matches.
@@ -109,6 +116,21 @@ class ModelRule(NamedTuple):
     formats: tuple[str, ...] = DEFAULT_FORMATS
     minimum_serial: int | None = None
     channel_serials: Mapping[str, int] = {}
+
+    def is_about(self, model: str) -> bool:
+        """Tell whether the pattern matches the whole of a model's name, in the same case."""
+        first, *others = self.match.split("*")
+        if not others:
+            return model == first
+        *middle, last = others
+        if len(model) < len(first) + len(last) or not model.startswith(first) or not model.endswith(last):
+            return False
+        at, end = len(first), len(model) - len(last)
+        for part in middle:  # each at the first place where it fits: no later one leaves more room for the rest
+            at = model.find(part, at, end) + len(part)
+            if at < len(part):
+                return False
+        return True
 
 
 class Waiver(NamedTuple):
@@ -166,3 +188,7 @@ class Trust:
     channel_grace_days: int = 0
     expires: dt.datetime | None = None
     warn_days: int = 14
+
+    def rule_for(self, model: str) -> ModelRule | None:
+        """Return the first rule that is about a model; None if none is."""
+        return next((rule for rule in self.models if rule.is_about(model)), None)
