@@ -16,7 +16,7 @@
     │  ├─ SignatureInvalid 12   no signature, a broken one, or one by another key
     │  ├─ PolicyDenied     13   a good signature that does not suffice here
     │  │  ├─ WrongVersion  13   another version than the one that was asked for
-    │  │  ├─ Expired       13   a key, a channel statement, a revocation list or the trust file is past its time
+    │  │  ├─ Expired       13   a key, record, channel statement, revocation list or trust file is past its time
     │  │  ├─ Revoked       13   the version, a file of it or its signer was withdrawn
     │  │  └─ RolledBack    13   an older statement than one that was accepted here before
     │  ├─ ContextMismatch  14   card, pointer or context contradict what was signed
