@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sycee.errors import FormatError
-from sycee.formats.tensorheader import DTYPES, METADATA, PREFIX, header_size, places
+from sycee.formats.tensorheader import DTYPES, METADATA, PREFIX, TYPES, TensorShape, header_size, places
 
 SLICE = 4096  # elements that stand for a tensor that is too large to be kept
-_WORDS = {dtype: (word, bits) for word, (dtype, bits) in DTYPES.items()}
+_WORDS = {dtype: word for word, (dtype, _) in DTYPES.items()}
 _ALIGNMENT = 8  # bytes, of where the numbers begin
 
 
@@ -41,25 +41,37 @@ def render(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = N
     Raises:
         FormatError: If a tensor's type is unknown, or its bytes are more or fewer than its shape says.
     """
-    names = sorted(tensors, key=lambda name: (-_bits(name, tensors[name]), name))
+    for name, tensor in tensors.items():
+        _require_sound(name, tensor)
+    shapes = {name: TensorShape(tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
+    begun, names = head(shapes, metadata)
+    return b"".join((begun, *(tensors[name].data for name in names)))
+
+
+def head(shapes: Mapping[str, TensorShape], metadata: Mapping[str, str] | None = None) -> tuple[bytes, list[str]]:
+    """Return how a file begins, prefix and header, and the names of its tensors in the order in which they follow.
+
+    Args:
+        shapes: Types, all known, and shapes by name.
+        metadata: Texts by name, to go into the header.
+    """
+    names = sorted(shapes, key=lambda name: (-TYPES[shapes[name].dtype], name))
     header: dict[str, Any] = {METADATA: dict(sorted(metadata.items()))} if metadata else {}
     at = 0
     for name in names:
-        dtype, shape, data = tensors[name]
-        end = at + memoryview(data).nbytes
-        header[name] = {"dtype": _WORDS[dtype][0], "shape": list(shape), "data_offsets": [at, end]}
+        dtype, shape = shapes[name]
+        end = at + shapes[name].elements * TYPES[dtype] // 8
+        header[name] = {"dtype": _WORDS[dtype], "shape": list(shape), "data_offsets": [at, end]}
         at = end
-    head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % _ALIGNMENT)
-    return b"".join((len(head).to_bytes(PREFIX, "little"), head, *(tensors[name].data for name in names)))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    return len(text).to_bytes(PREFIX, "little") + text, names
 
 
-def _bits(name: str, tensor: Tensor) -> int:
-    """Return the bits of an element, of a tensor that is sound."""
-    bits = _WORDS.get(tensor.dtype, ("", 0))[1]
+def _require_sound(name: str, tensor: Tensor) -> None:
+    bits = TYPES.get(tensor.dtype, 0)
     if not bits or name == METADATA or math.prod(tensor.shape) * bits != memoryview(tensor.data).nbytes * 8:
         raise FormatError(f"the tensor {name!r} of type {tensor.dtype} and shape {list(tensor.shape)} cannot be stored")
-    return bits
 
 
 def parse(data: bytes | memoryview, name: str) -> dict[str, Tensor]:

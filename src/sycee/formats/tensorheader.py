@@ -36,6 +36,9 @@ DTYPES: Mapping[str, tuple[str, int]] = {
     "BOOL": ("bool", 8),
     "C64": ("complex64", 64),
 }
+TYPES: Mapping[str, int] = dict(DTYPES.values())  # ours: bits of an element
+MAX_RANK = 64  # axes, the limit of torch
+_MAX_INTEGER = 2**63 - 1  # of a length or an offset
 
 
 class TensorShape(NamedTuple):
@@ -111,7 +114,8 @@ def _place(key: str, entry: Any, name: str) -> Place:
         case {"dtype": str(word), "shape": [*shape], "data_offsets": [begin, end], **others} if (
             word in DTYPES and not others
         ):
-            if all(type(one) is int and one >= 0 for one in (*shape, begin, end)):
+            numbers = (*shape, begin, end)
+            if len(shape) <= MAX_RANK and all(type(one) is int and 0 <= one <= _MAX_INTEGER for one in numbers):
                 dtype, bits = DTYPES[word]
                 if math.prod(shape) * bits == (end - begin) * 8:
                     return Place(key, TensorShape(dtype, tuple(shape)), begin, end)

@@ -24,7 +24,7 @@ from sycee.errors import FormatError, NotFound, SyceeError, UsageError
 from sycee.formats import card, pipeline
 from sycee.ops.add import track
 from sycee.ops.aside import Aside, former_context, stale_signatures
-from sycee.ops.context import FOLDER, gather_context
+from sycee.ops.context import FOLDER, Part, gather_context
 from sycee.ops.facts import with_facts
 from sycee.ops.former import clear_former_weights, weights_of
 from sycee.ops.frozen import Frozen, FrozenFile, Inference, Kept, Request
@@ -34,6 +34,7 @@ from sycee.ops.goldenplace import keep as keep_golden
 from sycee.ops.place import Bring, gather_weights
 from sycee.ops.project import Project
 from sycee.ops.taking import ingest
+from sycee.ops.tensors import tensor_parts
 from sycee.system.atomic import write_file
 from sycee.system.git import Git, toplevel
 from sycee.system.onepass import digest_file
@@ -283,7 +284,10 @@ class _Freeze:
         inference: Captured = self.steps.run(
             "golden samples", lambda: capture_inference(self.request, files, self.steps), Captured()
         )
-        context = (*context, *inference.parts)
+        digests: tuple[Part, ...] = self.steps.run(
+            "the digests of tensors", lambda: tensor_parts(folder, [file.path for file in files]), ()
+        )
+        context = (*context, *inference.parts, *digests)
         values = with_inference(values, inference, context)
         aside.take(stale_signatures(folder))
         if self.request.saved:

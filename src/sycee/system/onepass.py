@@ -191,6 +191,14 @@ def _read_whole(fd: int, size: int) -> bytes:
     return data
 
 
+def read_at(fd: int, begin: int, size: int) -> bytes:
+    """Return so many bytes of a file from a place on, fewer if it ends before; its position stays as it is."""
+    data = bytearray()
+    while len(data) < size and (more := os.pread(fd, size - len(data), begin + len(data))):
+        data += more
+    return bytes(data)
+
+
 def require_unchanged(path: str | Path, before: os.stat_result, after: os.stat_result) -> None:
     """Refuse digests of a file that somebody wrote to meanwhile.
 
@@ -260,13 +268,39 @@ def hash_fd(
     Returns:
         The number of bytes and their digest in lower-case hexadecimal.
     """
+    return _hash(lambda view: os.readv(fd, [view]), algorithm, sink, on_bytes)
+
+
+def hash_range(fd: int, begin: int, end: int, *, sink: int | None = None) -> str:
+    """Hash a part of a file by blake3, optionally copying it in the same pass; its position stays as it is.
+
+    Args:
+        fd: The file.
+        begin: The first byte.
+        end: The first byte behind it; a file that ends before has another digest.
+        sink: A descriptor to write these bytes to.
+
+    Returns:
+        The digest of the bytes that were read, in lower-case hexadecimal.
+    """
+    at = begin
+
+    def fill(view: memoryview) -> int:
+        nonlocal at
+        with view[: end - at] as wanted:
+            count = os.preadv(fd, [wanted], at) if wanted else 0
+        at += count
+        return count
+
+    return _hash(fill, "blake3", sink, ignore_bytes)[1]
+
+
+def _hash(
+    fill: Callable[[memoryview], int], algorithm: Algorithm, sink: int | None, on_bytes: OnBytes
+) -> tuple[int, str]:
     one = hasher(algorithm, threads=_spare_cores())
     works: list[Callable[[memoryview], object]] = [] if sink is None else [partial(write_all, sink)]
     works.append(one.update)
-
-    def fill(view: memoryview) -> int:
-        return os.readv(fd, [view])
-
     buffer = mmap.mmap(-1, PIECE)
     length = _fill_up(fill, buffer)
     if length == PIECE:

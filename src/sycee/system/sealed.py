@@ -14,12 +14,14 @@ import fcntl
 import os
 import tempfile
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from sycee.digest import Algorithm
 from sycee.errors import DigestMismatch
-from sycee.system.onepass import OnBytes, hash_fd, ignore_bytes
+from sycee.system.atomic import write_all
+from sycee.system.onepass import OnBytes, hash_fd, hash_range, ignore_bytes
 from sycee.system.refusals import FULL, naming
 
 _SEALS = ("F_SEAL_WRITE", "F_SEAL_GROW", "F_SEAL_SHRINK", "F_SEAL_SEAL")
@@ -145,7 +147,7 @@ def seal(name: str, source: int, algorithm: Algorithm, *, on_bytes: OnBytes = ig
     Returns:
         The sealed bytes and their digest in lower-case hexadecimal: the digest of exactly what was kept.
     """
-    fd = os.memfd_create(os.fsdecode(os.fsencode(f"sycee:{name}")[:_MAX_LABEL]), _MEMORY_FLAGS)
+    fd = _memory(name)
     try:
         size, digest = hash_fd(source, algorithm, sink=fd, on_bytes=on_bytes)
         _add_seals(fd)
@@ -155,7 +157,32 @@ def seal(name: str, source: int, algorithm: Algorithm, *, on_bytes: OnBytes = ig
     return SealedFile(name, fd, size), digest
 
 
-_MEMORY_FLAGS = getattr(os, "MFD_CLOEXEC", 0) | getattr(os, "MFD_ALLOW_SEALING", 0)
+def seal_parts(name: str, source: int, head: bytes, ranges: Iterable[tuple[int, int]]) -> tuple[SealedFile, list[str]]:
+    """Put a few parts of a file behind a new beginning, in sealed memory, hashing each part in the same pass.
+
+    Args:
+        name: What it is, for messages.
+        source: A descriptor open for reading.
+        head: The new beginning.
+        ranges: First byte, and first byte behind, of each part.
+
+    Returns:
+        The sealed bytes, and the blake3 of each part in lower-case hexadecimal.
+    """
+    fd = _memory(name)
+    try:
+        write_all(fd, head)
+        digests = [hash_range(source, begin, end, sink=fd) for begin, end in ranges]
+        _add_seals(fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    return SealedFile(name, fd, os.fstat(fd).st_size), digests
+
+
+def _memory(name: str) -> int:
+    label = os.fsdecode(os.fsencode(f"sycee:{name}")[:_MAX_LABEL])
+    return os.memfd_create(label, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
 
 
 def _add_seals(fd: int) -> None:

@@ -1,10 +1,12 @@
 """Loading tensors from sealed bytes, in the one way of each framework that executes nothing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from sycee.errors import FormatError, NotFound, PolicyDenied, SyceeError
+from sycee.formats.tensorheader import PREFIX, header_size, places
+from sycee.system.onepass import read_at
 from sycee.system.sealed import path_of
 
 if TYPE_CHECKING:
@@ -83,12 +85,15 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def load_safetensors(sealed: "SealedFile", framework: Framework) -> dict[str, Any]:
-    """Load a safetensors file.
+def load_safetensors(
+    sealed: "SealedFile", framework: Framework, names: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Load a safetensors file, whose header was judged before the library sees it.
 
     Args:
         sealed: The verified bytes.
         framework: What kind of tensors to return.
+        names: Which of its tensors; None for all. A name that it does not have is passed over.
 
     Returns:
         Tensor name to tensor.
@@ -103,8 +108,10 @@ def load_safetensors(sealed: "SealedFile", framework: Framework) -> dict[str, An
         raise NotFound("safetensors is not installed", hint="pip install 'sycee[torch]'") from None
     kinds = {"torch": "pt", "numpy": "np"}
     try:
-        with sealed.open() as held, safe_open(path_of(held.fileno()), framework=kinds[framework]) as file:
-            loaded = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        with sealed.open() as held:
+            keys = _keys(sealed, held.fileno(), names)
+            with safe_open(path_of(held.fileno()), framework=kinds[framework]) as file:
+                loaded = {name: file.get_tensor(name) for name in keys}
     except ImportError:
         raise NotFound(f"{framework} is not installed", hint="pip install 'sycee[torch]'") from None
     except (SafetensorError, TypeError) as error:  # TypeError: a data type that numpy does not have
@@ -113,6 +120,16 @@ def load_safetensors(sealed: "SealedFile", framework: Framework) -> dict[str, An
         loaded = {name: tensor.clone() for name, tensor in loaded.items()}
     sealed.require_unchanged()
     return loaded
+
+
+def _keys(sealed: "SealedFile", fd: int, names: Collection[str] | None) -> list[str]:
+    """Return the names of the tensors to load, from a header that means one thing.
+
+    Other readers take the last of two tensors of one name, and a header that begins with a space.
+    """
+    size = header_size(read_at(fd, 0, PREFIX), sealed.size, sealed.name)
+    listed = places(read_at(fd, PREFIX, size), sealed.size, sealed.name)
+    return [place.key for place in listed if names is None or place.key in names]
 
 
 def merge(parts: Mapping[str, Any]) -> dict[str, Any]:

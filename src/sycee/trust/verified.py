@@ -7,18 +7,20 @@ reader gets the copy. Writing to, renaming or truncating the file afterwards cha
 
 import io
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Self
 
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import DigestMismatch, NotFound, UsageError
+from sycee.formats import tensordigests
 from sycee.formats.card import Card
 from sycee.formats.statement import Resource
+from sycee.formats.tensordigests import FileTensors
 from sycee.system.onepass import ignore_bytes
-from sycee.system.sealed import SealedFile
-from sycee.trust import content, frameworks
+from sycee.system.sealed import SealedFile, can_seal
+from sycee.trust import content, frameworks, parts
 from sycee.trust.folder import Folder
 from sycee.trust.frameworks import SAFETENSORS_SUFFIX, TORCH_SUFFIXES, Framework
 from sycee.trust.keeping import Keeping
@@ -170,20 +172,62 @@ class VerifiedModel:
         parts = {one: frameworks.load_torch(self._sealed(one), map_location, self._environ) for one in names}
         return parts[names[0]] if len(parts) == 1 else frameworks.merge(parts)
 
-    def safetensors(self, name: str | None = None, *, framework: Framework = "torch") -> dict[str, Any]:
+    def safetensors(
+        self, name: str | None = None, *, names: Collection[str] | None = None, framework: Framework = "torch"
+    ) -> dict[str, Any]:
         """Load safetensors weights.
+
+        With ``lazy=True``, ``names`` and the digests of ``context/tensors.json``, only these tensors are read; without
+        these digests, the files that hold them.
 
         Args:
             name: Which file; None for all of them, merged.
+            names: Which tensors; None for all.
             framework: What kind of tensors to return.
 
         Returns:
             Tensor name to tensor.
+
+        Raises:
+            NotFound: If there is no such file, or no tensor of one of the names.
+            DigestMismatch: If what was left to be read now has changed.
+            FormatError: If a file is not safetensors; strictly, before the library sees it.
         """
-        names = [name] if name else [one for one in self.shards() if one.endswith(SAFETENSORS_SUFFIX)]
-        if not names:
+        files = [name] if name else [one for one in self.shards() if one.endswith(SAFETENSORS_SUFFIX)]
+        if not files:
             raise NotFound(f"{self.name} has no safetensors weights", hint=f"it has: {', '.join(self.shards())}")
-        return frameworks.merge({one: frameworks.load_safetensors(self._sealed(one), framework) for one in names})
+        if names is None:
+            return frameworks.merge({one: frameworks.load_safetensors(self._sealed(one), framework) for one in files})
+        wanted = frozenset([names] if isinstance(names, str) else names)
+        loaded = frameworks.merge({one: self._some(one, wanted, framework) for one in self._holding(files, wanted)})
+        if missing := sorted(wanted - loaded.keys()):
+            raise NotFound(f"{self.name} has no tensor {', '.join(missing[:5])}", hint="names=None loads all of them")
+        return loaded
+
+    def _some(self, file: str, names: frozenset[str], framework: Framework) -> dict[str, Any]:
+        """Load those tensors of a file that have one of these names."""
+        signed = self._signed_tensors().get(file)
+        with self._lock:
+            apart = signed is not None and can_seal() and not self._closed and not self._kept.has(file)
+        if signed is None or not apart:
+            return frameworks.load_safetensors(self._sealed(file), framework, names)
+        if not any(tensor.place.key in names for tensor in signed.tensors):
+            return {}
+        with parts.take(self._folder, signed, names) as sealed:
+            return frameworks.load_safetensors(sealed, framework)
+
+    def _signed_tensors(self) -> Mapping[str, FileTensors]:
+        """Return the digests of tensors that were signed, by file; empty if there are none."""
+        if parts.DIGESTS not in self.files:
+            return {}
+        return tensordigests.parse(self.read(parts.DIGESTS), parts.DIGESTS)
+
+    def _holding(self, files: Sequence[str], names: frozenset[str]) -> Sequence[str]:
+        """Leave out the files of which a signed index says that they hold none of these tensors."""
+        index = [name for name in self.files if name.endswith(parts.INDEX_SUFFIX)]
+        if len(index) != 1 or len(files) == 1:
+            return files
+        return parts.holding(self.read(index[0]), files, names)
 
     def path(self, *, parent: Path | None = None) -> PrivateCopy:
         """Write a private copy of all signed files, for libraries that insist on a path.
