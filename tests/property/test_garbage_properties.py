@@ -16,6 +16,11 @@ def key(prefix, oid, suffix=""):
 FILES = st.builds(key, PREFIXES, OIDS)
 FOLDERS = st.builds(key, PREFIXES, OIDS, st.just(".dir"))
 SUMS = st.integers(0, 3).map(lambda number: f"sycee/sums/{number:02x}/{number:062x}")
+OURS = st.builds(
+    lambda folder, number: f"sycee/{folder}/{number:02x}/{number:062x}",
+    st.sampled_from(["versions", "blobs", "names"]),
+    st.integers(0, 3),
+)
 FOREIGN = st.sampled_from(
     [
         *("sycee/quarantine/00000000000000000000000000000000-12345678", "runs/ab/cd/ef", "ab/cd", "zz/foo"),
@@ -24,7 +29,7 @@ FOREIGN = st.sampled_from(
         *("files/md5/AB/000000000000000000000000000000", "x/files/md5/00/000000000000000000000000000000"),
     ]
 )
-STORED = st.sets(FILES | FOLDERS | SUMS | FOREIGN).map(lambda keys: [Item(one, 1) for one in sorted(keys)])
+STORED = st.sets(FILES | FOLDERS | SUMS | OURS | FOREIGN).map(lambda keys: [Item(one, 1) for one in sorted(keys)])
 MEMBERS = st.dictionaries(FOLDERS, st.sets(FILES))
 
 

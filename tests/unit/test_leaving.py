@@ -10,12 +10,15 @@ from sycee.digest import digest_bytes, sha256_hex
 from sycee.errors import DigestMismatch, MissingData, RemoteError
 from sycee.formats import manifest
 from sycee.ops.add import add
+from sycee.ops.gc import collect
+from sycee.ops.needed import GcRequest
 from sycee.ops.push import push
 from sycee.ops.sign import sign
 from sycee.storage.memory import MemoryBackend
 from sycee.store import versions
 from sycee.store.objects import Remote
 from sycee.workspace.revisions import Revisions, read_history
+from sycee.workspace.roots import Scope
 
 
 class Noting(MemoryBackend):
@@ -221,7 +224,7 @@ def test_a_part_of_a_model_is_no_version(repo, remote):
     push(repo, repo.tracked([model / "more.pt.dvc"]), lambda _name: remote)
     assert private(remote) == {}
     push(repo, repo.tracked([model / "model.pt.dvc"]), lambda _name: remote)
-    assert [key for key in private(remote) if key.startswith(versions.MANIFESTS)]
+    assert [key for key in private(remote) if key.startswith("sycee/versions/")]
 
 
 def test_two_versions_that_claim_one_label(repo, remote):
@@ -234,3 +237,48 @@ def test_two_versions_that_claim_one_label(repo, remote):
     second = sign(model, fixed_key(), repo=repo).identity
     push_all(repo, remote)
     assert versions.read_index(remote.backend, "bert@1.2.0") == (first, second)
+
+
+@pytest.fixture
+def collected(repo, remote):
+    """Two pushed versions; the first one's weights are in no version that is kept, for it only Git remembers it."""
+    identities = [commit_version(repo, version) for version in ("1.0.0", "1.1.0")]
+    history = read_history(repo.root, repo.git, Revisions(tags=True))
+    push(repo, history.tracked, lambda _name: remote)
+    return identities
+
+
+def collect_all(repo, remote):
+    request = GcRequest(Scope(Revisions()), lambda _root: repo, lambda _repo, _name: remote, cloud=True)
+    return [item for one in collect(repo, request).stores if one.remote for item in one.items]
+
+
+def test_gc_takes_versions_whose_objects_go_manifest_first(repo, remote, collected):
+    first, second = collected
+    before = private(remote)
+    going = collect_all(repo, remote)
+    assert going[0].key == versions.manifest_key(first)
+    assert [item.kind for item in going] == sorted(item.kind for item in going)
+    assert read(remote, second).identity == second
+    assert versions.read_index(remote.backend, "bert@1.1.0") == (second,)
+    for one in read(remote, second).files:
+        if one.md5 is None:
+            assert versions.read_blob(remote.backend, one)
+    with pytest.raises(MissingData):
+        read(remote, first)
+    with pytest.raises(MissingData):
+        versions.read_index(remote.backend, "bert@1.0.0")
+    assert len(private(remote)) < len(before)
+    assert push_all(repo, remote).versions == []
+    assert collect_all(repo, remote) == []
+
+
+def test_gc_leaves_what_an_unreadable_manifest_may_name(repo, remote, collected):
+    first, second = collected
+    later = versions.manifest_key("0" * 64)
+    remote.backend.write_new(later, b'{"format": 2}')
+    going = {item.key for item in collect_all(repo, remote)}
+    assert going & {later, versions.manifest_key(first), versions.manifest_key(second)} == {
+        versions.manifest_key(first)
+    }
+    assert not [key for key in going if key.startswith(("sycee/blobs", "sycee/names"))]

@@ -2,11 +2,12 @@
 
 First everything that is needed is named: by the work tree, by what Git holds unfinished, by the versions that were
 chosen, by other work trees and projects (``ops/needed.py``). If not all of it can be known, nothing is removed. Only
-then the stores are listed, and what is not needed goes, directory objects first (``store/garbage.py``). The locks of
-all projects are held from the first look to the last removal.
+then the stores are listed, and what is not needed goes, manifests of versions and directory objects first
+(``store/garbage.py``). The locks of all projects are held from the first look to the last removal.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +17,8 @@ from sycee.errors import Conflict, RemoteError, SyceeError, UsageError
 from sycee.ops.needed import GcRequest, Needed, cached_members, needed, projects
 from sycee.storage.local import ABANDONED, LocalBackend
 from sycee.storage.port import Backend
-from sycee.store import sums
-from sycee.store.garbage import FOLDERS, Item, garbage, stages
+from sycee.store import sums, versions
+from sycee.store.garbage import FOLDERS, Item, Kind, garbage, stages
 from sycee.store.layout import is_directory
 from sycee.store.moving import workers
 from sycee.store.objects import Remote
@@ -89,9 +90,9 @@ def survey(repo: Repository, request: GcRequest) -> Survey:
     cache = Garbage(None, LocalBackend(repo.cache.root), CACHE_JOBS, ())
     cached = _listed(cache)
     stay = kept.always | _only_here(cached, kept, stored) if request.not_in_remote else kept.keys
-    found = [replace(cache, items=garbage(cached, stay))]
+    found = [_unneeded(cache, cached, stay)]
     for name, one in remotes.items() if request.cloud else ():
-        found.append(Garbage(one.name, one.backend, one.jobs, garbage(stored[name], kept.keys)))
+        found.append(_unneeded(Garbage(one.name, one.backend, one.jobs, ()), stored[name], kept.keys))
     return Survey(tuple(found), tuple(dict.fromkeys(kept.skipped)))
 
 
@@ -179,6 +180,14 @@ def _listed(store: Garbage) -> list[Item]:
 
     with _workers(store) as run:
         return [item for items in run(listed, FOLDERS) for item in items]
+
+
+def _unneeded(store: Garbage, stored: Sequence[Item], kept: AbstractSet[str]) -> Garbage:
+    """Return a store with what may go; versions whose objects all stay do so with everything that they name."""
+    if any(item.kind is Kind.MANIFEST for item in stored):
+        with _workers(store) as run:
+            kept = {*kept, *versions.kept(store.backend, [item.key for item in stored], kept, run)}
+    return replace(store, items=garbage(stored, kept))
 
 
 def _agreed(found: Garbage, approved: Survey | None) -> Garbage:

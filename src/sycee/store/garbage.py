@@ -3,9 +3,9 @@
 A key that is not an object's is never garbage: quarantine, unfinished writes, the run cache, and whatever else somebody
 keeps beside the objects stay.
 
-Directory objects go first, since one that is there promises its members: a removal that is cut off leaves members
-without their folder, which the next one takes, and never a folder that looks complete and is not. Folder sums go last;
-they are evidence about a folder and nothing depends on them.
+Manifests of versions go first, then directory objects, since each of them promises what it names: a removal that is cut
+off leaves members without their folder, which the next one takes, and never a folder that looks complete and is not.
+Folder sums, and what only manifests name, go last; nothing depends on them.
 """
 
 import re
@@ -13,21 +13,42 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
-from sycee.store.layout import PRIVATE
+from sycee.store.layout import BLOBS, INDEX, MANIFESTS, SUMS
 
 _FILE = re.compile(r"(files/md5/)?[0-9a-f]{2}/[0-9a-f]{30}")
-_SUMS = re.compile(rf"{PRIVATE}/sums/[0-9a-f]{{2}}/[0-9a-f]{{62}}")
+_NAMED = r"/[0-9a-f]{2}/[0-9a-f]{62}"  # by a sha256
 _DIRECTORY = re.compile(rf"{_FILE.pattern}\.dir")
 LEGACY_FOLDERS = {f"{number:02x}": None for number in range(256)}
-FOLDERS = ("files/md5", f"{PRIVATE}/sums", *LEGACY_FOLDERS)  # where objects lie; nowhere else is anything looked at
+FOLDERS = (
+    "files/md5",
+    SUMS,
+    MANIFESTS,
+    BLOBS,
+    INDEX,
+    *LEGACY_FOLDERS,
+)  # where objects lie; nowhere else is anything looked at
 
 
 class Kind(IntEnum):
     """What an object is; the order of the values is the order of removal."""
 
-    DIRECTORY = 0
-    FILE = 1
-    SUMS = 2
+    MANIFEST = 0
+    DIRECTORY = 1
+    FILE = 2
+    SUMS = 3
+    BLOB = 4
+    INDEX = 5
+
+
+_PATTERNS = {
+    Kind.FILE: _FILE,
+    Kind.DIRECTORY: _DIRECTORY,
+    Kind.SUMS: re.compile(SUMS + _NAMED),
+    Kind.MANIFEST: re.compile(MANIFESTS + _NAMED),
+    Kind.BLOB: re.compile(BLOBS + _NAMED),
+    Kind.INDEX: re.compile(INDEX + _NAMED),
+}
+DVC = frozenset({Kind.DIRECTORY, Kind.FILE})  # what DVC knows of
 
 
 class Item(NamedTuple):
@@ -54,10 +75,7 @@ class Item(NamedTuple):
 
 def kind_of(key: str) -> Kind | None:
     """Return what lies under a key, or None if it is no object."""
-    for kind, pattern in ((Kind.FILE, _FILE), (Kind.DIRECTORY, _DIRECTORY), (Kind.SUMS, _SUMS)):
-        if pattern.fullmatch(key):
-            return kind
-    return None
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.fullmatch(key)), None)
 
 
 def garbage(stored: Iterable[Item], kept: Collection[str]) -> tuple[Item, ...]:

@@ -4,6 +4,10 @@ files/md5/<2 hex>/<30 hex>        an object
 files/md5/<2 hex>/<30 hex>.dir    a directory object
 <2 hex>/<30 hex>[.dir]            the same, written by DVC before 3.0
 sycee/…                           sycee's own; no tool of DVC's looks or deletes there
+sycee/sums/<2 hex>/<62 hex>       folder sums, under their sha256
+sycee/versions/<2 hex>/<62 hex>   on remotes: the manifest of a signed version, under its identity
+sycee/blobs/<2 hex>/<62 hex>      a small file of one, under its sha256
+sycee/names/<2 hex>/<62 hex>      which versions claim a NAME@VERSION, under the sha256 of that
 """
 
 import re
@@ -11,6 +15,7 @@ import re
 from sycee.errors import FormatError
 
 PRIVATE = "sycee"
+SUMS, MANIFESTS, BLOBS, INDEX = (f"{PRIVATE}/{folder}" for folder in ("sums", "versions", "blobs", "names"))
 _OBJECT_ID = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 

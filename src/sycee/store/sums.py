@@ -9,7 +9,7 @@ from sycee.errors import DigestMismatch, FormatError, NotFound, SyceeError
 from sycee.formats import foldersums
 from sycee.formats.foldersums import FileSums
 from sycee.store.cache import Cache
-from sycee.store.layout import PRIVATE
+from sycee.store.layout import SUMS
 
 if TYPE_CHECKING:
     from sycee.storage.port import Backend
@@ -26,7 +26,7 @@ def key_of(sums_id: str) -> str:
     """
     if not is_hex(sums_id, "sha256"):
         raise FormatError(f"{sums_id!r} is not the name of folder sums")
-    return f"{PRIVATE}/sums/{sums_id[:2]}/{sums_id[2:]}"
+    return f"{SUMS}/{sums_id[:2]}/{sums_id[2:]}"
 
 
 def keep(cache: Cache, files: Iterable[FileSums]) -> str:

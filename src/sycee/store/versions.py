@@ -5,20 +5,22 @@ manifest, and whoever finds a manifest finds what it names. Specification: docs/
 """
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sycee.core.modelfolder import Names, Part
 from sycee.digest import is_hex, sha256_hex
 from sycee.errors import DigestMismatch, FormatError, MissingData, NotFound
 from sycee.formats import manifest as form
 from sycee.formats.manifest import Entry, Manifest
-from sycee.store.layout import PRIVATE
+from sycee.store.garbage import Kind, kind_of
+from sycee.store.layout import BLOBS, INDEX, MANIFESTS, object_key
 
 if TYPE_CHECKING:
     from sycee.storage.port import Backend
 
-MANIFESTS, BLOBS, INDEX = (f"{PRIVATE}/{folder}" for folder in ("versions", "blobs", "names"))
+_NAMED = (Kind.BLOB, Kind.INDEX)
 _LATER = (Part.BUNDLE, Part.SIGNATURE, Part.RECORD)  # what others may add to a version after it was signed
 
 
@@ -189,6 +191,41 @@ def _index(backend: "Backend", manifest: Manifest) -> bool:
         return False
     _write(backend, index_key(manifest.label), form.render_index(manifest.label, [*claiming, manifest.identity]))
     return True
+
+
+def kept(
+    backend: "Backend",
+    stored: Iterable[str],
+    needed: AbstractSet[str],
+    run: Callable[[Callable[[str], Any], Iterable[str]], list[Any]],
+) -> set[str]:
+    """Return the keys of manifests, blobs and index entries that stay when garbage is collected.
+
+    A manifest stays if all objects that it names do. One that cannot be read, as in a later form, stays too, and with
+    it all blobs and index entries, since nothing is known of what it names.
+
+    Args:
+        backend: The store.
+        stored: The keys of what it holds.
+        needed: Those of the objects that stay.
+        run: Applies a function to many keys.
+
+    Raises:
+        RemoteError: If the store fails.
+    """
+    manifests = [key for key in stored if kind_of(key) is Kind.MANIFEST]
+    found = run(lambda key: _known(backend, "".join(key.split("/")[-2:])), manifests)
+    staying = [one for one in found if one is not None and _objects(one) <= needed]
+    unread = {key for key, one in zip(manifests, found, strict=True) if one is None}
+    if unread:
+        return {manifest_key(one.identity) for one in staying} | unread | {k for k in stored if kind_of(k) in _NAMED}
+    names = {index_key(one.label) for one in staying if one.label}
+    blobs = {blob_key(file.sha256) for one in staying for file in one.files if file.md5 is None}
+    return {manifest_key(one.identity) for one in staying} | blobs | names
+
+
+def _objects(one: Manifest) -> set[str]:
+    return {object_key(file.md5, legacy=file.legacy) for file in one.files if file.md5 is not None}
 
 
 def _write(backend: "Backend", key: str, data: bytes) -> None:

@@ -12,7 +12,7 @@ from sycee.cli.words import byte_count, objects
 from sycee.errors import SyceeError, UsageError
 from sycee.ops.gc import Garbage, Survey, artifacts, collect, survey
 from sycee.ops.needed import GcRequest
-from sycee.store.garbage import Kind
+from sycee.store.garbage import DVC
 from sycee.store.objects import Remote
 from sycee.workspace.repository import Repository, find_repository, open_repository
 from sycee.workspace.revisions import Revisions
@@ -177,7 +177,7 @@ def _tell(ctx: Context, found: Survey) -> None:
     """Print what DVC prints, line by line."""
     for one in found.stores:
         for is_legacy, kind in ((False, "repo"), (True, "legacy")):
-            items = [item for item in one.items if item.kind is not Kind.SUMS]  # which DVC does not know of
+            items = [item for item in one.items if item.kind in DVC]
             count = sum(1 for item in items if item.is_legacy == is_legacy)
             if one.remote is None:
                 ctx.out(
