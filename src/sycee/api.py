@@ -127,8 +127,8 @@ def load(
         place: The folder for private copies; the system's one for large temporary files when left out.
 
     Returns:
-        The model: ``.card``, ``.open("model.pt")``, ``.torch()``, ``.safetensors()``, ``.path()``,
-        ``.replay()``. Close it, or use it
+        The model: ``.card``, ``.open("model.pt")``, ``.torch()``, ``.safetensors()``, ``.onnx()``,
+        ``.preprocess()``, ``.path()``, ``.replay()``. Close it, or use it
         in a ``with`` statement.
 
     Raises:

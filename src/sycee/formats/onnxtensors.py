@@ -4,7 +4,7 @@ Of the model's message only the way to its tensors is followed: initializers of 
 attributes, as some exporters keep weights. The numbers themselves, in the file or beside it, are passed over.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sycee.formats.tensorheader import TensorShape
 
@@ -40,6 +40,46 @@ def tensors(data: memoryview) -> Sequence[TensorShape]:
             elif number == _NODE:
                 found += _of_node(part)
     return found
+
+
+# Where tensors are in each message: field to the message that it holds. Training and functions hold graphs and nodes.
+_WAYS: Mapping[str, Mapping[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "external"},
+}
+_MAX_DEPTH = 200  # messages within messages, more than graphs within graphs need
+
+
+def external_files(data: memoryview) -> frozenset[str]:
+    """Return where the numbers are that lie outside of the model's file, as the model says it: paths beside it.
+
+    Args:
+        data: The whole file.
+
+    Raises:
+        ValueError: If it is none, cut off, or nested absurdly deep.
+    """
+    return frozenset(_locations("model", data, _MAX_DEPTH))
+
+
+def _locations(kind: str, message: memoryview, depth: int) -> Iterator[str]:
+    if kind == "external":
+        pair = {number: bytes(value) for number, value in _fields(message) if not isinstance(value, int)}
+        if pair.get(1) == b"location":
+            yield pair.get(2, b"").decode()
+        return
+    if not depth:
+        raise ValueError("messages are nested too deeply")
+    ways = _WAYS[kind]
+    for number, value in _fields(message):
+        if number in ways and not isinstance(value, int):
+            yield from _locations(ways[number], value, depth - 1)
 
 
 def _of_node(node: memoryview) -> Iterator[TensorShape]:

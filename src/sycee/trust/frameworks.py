@@ -1,10 +1,12 @@
 """Loading tensors from sealed bytes, in the one way of each framework that executes nothing."""
 
+import mmap
 import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from sycee.errors import FormatError, NotFound, PolicyDenied, SyceeError
+from sycee.formats.onnxtensors import external_files
 from sycee.formats.tensorheader import PREFIX, header_size, places
 from sycee.system.onepass import read_at
 from sycee.system.sealed import path_of
@@ -16,6 +18,7 @@ Framework = Literal["torch", "numpy"]
 
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
 SAFETENSORS_SUFFIX = ".safetensors"
+ONNX_SUFFIX = ".onnx"
 
 # Before 2.10.0 a crafted file corrupts memory although weights_only=True (CVE-2026-24747); before 2.6.0 it runs code.
 MIN_TORCH = (2, 10)
@@ -130,6 +133,46 @@ def _keys(sealed: "SealedFile", fd: int, names: Collection[str] | None) -> list[
     size = header_size(read_at(fd, 0, PREFIX), sealed.size, sealed.name)
     listed = places(read_at(fd, PREFIX, size), sealed.size, sealed.name)
     return [place.key for place in listed if names is None or place.key in names]
+
+
+def onnx_beside(sealed: "SealedFile") -> frozenset[str]:
+    """Return the files beside an ONNX model that hold numbers of it, as paths from its folder.
+
+    Raises:
+        FormatError: If it is no ONNX model.
+    """
+    try:
+        with (
+            sealed.open() as file,
+            mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE) as data,
+            memoryview(data) as view,
+        ):
+            return external_files(view)
+    except ValueError as error:  # an empty file cannot be mapped
+        raise FormatError(f"{sealed.name} is no ONNX model: {error}") from None
+
+
+def load_onnx(path: str, name: str, options: Mapping[str, Any]) -> Any:
+    """Make a session of ONNX Runtime.
+
+    Args:
+        path: Leads to verified bytes.
+        name: Of the model's file, for messages.
+        options: As ``InferenceSession`` takes them.
+
+    Raises:
+        NotFound: If ONNX Runtime is not installed.
+        FormatError: If it cannot use the model.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise NotFound("onnxruntime is not installed", hint="pip install onnxruntime") from None
+    chosen = {"providers": onnxruntime.get_available_providers(), **options}
+    try:
+        return onnxruntime.InferenceSession(path, **chosen)
+    except Exception as error:  # each fault has a class of its own, and none a common parent
+        raise FormatError(f"{name} cannot be loaded: {_first_line(error)}") from error
 
 
 def merge(parts: Mapping[str, Any]) -> dict[str, Any]:

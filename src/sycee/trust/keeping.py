@@ -37,6 +37,11 @@ class Keeping:
         mode: How to hold files over :data:`SMALL`.
         place: The folder for private copies; None for the system's one for large temporary files.
 
+    Attributes:
+        files: Held files, by name.
+        small: The bytes of the others.
+        place: The folder for private copies, if one was named.
+
     Raises:
         UsageError: If there is no such mode, or no such folder.
     """
@@ -51,7 +56,7 @@ class Keeping:
         self.files: dict[str, SealedFile] = {}
         self.small: dict[str, bytes] = {}
         self._mode = mode
-        self._place = place
+        self.place = place
 
     def take(self, folder: ModelFolder, name: str, algorithm: Algorithm, on_bytes: OnBytes) -> tuple[int, str]:
         """See :meth:`sycee.trust.reading.Reader.take`."""
@@ -81,7 +86,7 @@ class Keeping:
                     raise UsageError(f"{path} cannot be read in place: {why}", hint="mode='auto' holds a copy")
                 return watch(name, fd, algorithm, fixed=fixed, on_bytes=on_bytes)
         try:
-            return copy_aside(name, fd, algorithm, place=self._place or _large(), on_bytes=on_bytes)
+            return copy_aside(name, fd, algorithm, place=self.place or _large(), on_bytes=on_bytes)
         except OSError as error:
             raise refused(error) from error
 
@@ -106,6 +111,15 @@ class Keeping:
         if can_seal():
             return seal(name, fd, "blake3")[0]
         return copy_aside(name, fd, "blake3", place=Path(tempfile.gettempdir()))[0]
+
+    def require_unchanged(self) -> None:
+        """Look whether files that are only watched are still what was hashed.
+
+        Raises:
+            DigestMismatch: If one is not.
+        """
+        for held in self.files.values():
+            held.require_unchanged()
 
     def drop(self, name: str) -> None:
         """Forget a file."""

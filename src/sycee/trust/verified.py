@@ -6,28 +6,31 @@ reader gets the copy. Writing to, renaming or truncating the file afterwards cha
 """
 
 import io
+import posixpath
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Self
 
 from sycee.core.progress import SILENT, Progress
-from sycee.errors import DigestMismatch, NotFound, UsageError
+from sycee.errors import ContextMismatch, DigestMismatch, NotFound, UsageError
 from sycee.formats import tensordigests
 from sycee.formats.card import Card
 from sycee.formats.statement import Resource
 from sycee.formats.tensordigests import FileTensors
 from sycee.system.onepass import ignore_bytes
-from sycee.system.sealed import SealedFile, can_seal
+from sycee.system.sealed import SealedFile, can_seal, path_of
 from sycee.trust import content, frameworks, parts
 from sycee.trust.folder import Folder
 from sycee.trust.frameworks import SAFETENSORS_SUFFIX, TORCH_SUFFIXES, Framework
 from sycee.trust.keeping import Keeping
 from sycee.trust.keys import PublicKey, load_public
 from sycee.trust.privatecopy import PrivateCopy
+from sycee.trust.source import FrozenSource
 from sycee.trust.verify import Request, Verified, verify
 
+SOURCE_FOLDER = "context/source/"
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
 
@@ -41,6 +44,7 @@ class VerifiedModel:
         self._environ = environ
         self._lock = threading.Lock()
         self._copies: list[PrivateCopy] = []
+        self._source: FrozenSource | None = None
         self._closed = False
 
     @classmethod
@@ -229,22 +233,97 @@ class VerifiedModel:
             return files
         return parts.holding(self.read(index[0]), files, names)
 
+    def onnx(self, name: str | None = None, **options: Any) -> Any:
+        """Make a session of ONNX Runtime, from verified bytes alone.
+
+        Args:
+            name: Which file; None for the only one.
+            **options: ``providers``, ``sess_options`` and the like, as ``onnxruntime.InferenceSession`` takes them.
+
+        Returns:
+            The ``InferenceSession``.
+
+        Raises:
+            ContextMismatch: If the model keeps numbers in a file that was not signed.
+            FormatError: If it is no ONNX model, or cannot be used.
+            NotFound: If there is no such file, or ONNX Runtime is not installed.
+        """
+        file = name or self._one_or_shards([frameworks.ONNX_SUFFIX], "ONNX Runtime")[0]
+        sealed = self._sealed(file)
+        beside = [self._beside(file, one) for one in sorted(frameworks.onnx_beside(sealed))]
+        if beside:
+            session = frameworks.load_onnx(str(self._copied([file, *beside], None).path / file), file, options)
+        else:
+            with sealed.open() as held:
+                session = frameworks.load_onnx(path_of(held.fileno()), file, options)
+        self._kept.require_unchanged()
+        return session
+
+    def _beside(self, file: str, location: str) -> str:
+        """Return the signed file that a model names by its place beside itself."""
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(file), location))
+        if name not in self.files:
+            raise ContextMismatch(
+                f"{file} keeps numbers in {location!r}, and no such file was signed with it",
+                hint="put it into the model's folder, freeze and sign; or save the model as one file",
+                path=file,
+            )
+        return name
+
+    def preprocess(self) -> Any:
+        """Return the frozen ``preprocess`` function; see :meth:`function`."""
+        return self.function("preprocess")
+
+    def function(self, role: str) -> Any:
+        """Return one of the model's functions, compiled from the verified bytes of ``context/source``.
+
+        It runs in this process, as code of the signer. It sees the modules that were frozen with it and the installed
+        packages; the model's folder is on no ``sys.path``, and no bytecode is read.
+
+        Args:
+            role: ``load``, ``preprocess``, ``predict`` or ``postprocess``.
+
+        Raises:
+            NotFound: If the version has no such function.
+            CannotRun: If its module cannot be imported here.
+        """
+        entries = self.card.values.get("inference", {}).get("entry", {}) if self.card else {}
+        if role not in entries:
+            known = ", ".join(entries) or "none"
+            raise NotFound(f"{self.name} was frozen without {role}", hint=f"its functions: {known}")
+        return self._frozen_source().function(entries[role])
+
+    def _frozen_source(self) -> FrozenSource:
+        self._require_open()
+        if self._source is None:
+            names = [name for name in self.files if name.startswith(SOURCE_FOLDER)]
+            files = {name.removeprefix(SOURCE_FOLDER): self.read(name) for name in names}
+            self._source = FrozenSource(files, self._copied(names, None).path / SOURCE_FOLDER)
+        return self._source
+
     def path(self, *, parent: Path | None = None) -> PrivateCopy:
         """Write a private copy of all signed files, for libraries that insist on a path.
 
         Args:
-            parent: Where to make it; the system's folder for temporary files when None.
+            parent: Where to make it; where private copies go, or the system's folder for temporary files, when None.
 
         Returns:
             A context manager that gives the folder; it is removed at its end, or when the model is closed.
         """
-        copy = PrivateCopy(self.files, self.open, parent=parent, name=self._folder.path.absolute().name or "model")
+        return self._copied(self.files, parent)
+
+    def _copied(self, names: Iterable[str], parent: Path | None) -> PrivateCopy:
+        folder = self._folder.path.absolute().name or "model"
+        copy = PrivateCopy(names, self.open, parent=parent or self._kept.place, name=folder)
         self._copies.append(copy)
+        self._kept.require_unchanged()
         return copy
 
     def close(self) -> None:
         """Give memory and private copies back; tensors that were loaded stay valid."""
         self._closed = True
+        if self._source is not None:
+            self._source.close()
         for copy in self._copies:
             copy.close()
         self._kept.close()
@@ -264,14 +343,17 @@ class VerifiedModel:
             return self._kept.sealed(name)
 
     def _require_kept(self, name: str) -> None:
-        if self._closed:
-            raise UsageError(f"{self.name} was closed", hint="open it again")
+        self._require_open()
         if self._kept.has(name):
             return
         if name not in self._verified.unread:
             hint = f"signed are: {', '.join(sorted(self.files))}"
             raise NotFound(f"{name} is not a file of {self.name}", hint=hint, path=name)
         self._take_late(self.files[name])
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise UsageError(f"{self.name} was closed", hint="open it again")
 
     def _take_late(self, resource: Resource) -> None:
         algorithm = content.algorithm_for(resource)
