@@ -5,17 +5,21 @@ member of, and one rule: every model, signed by it.
 """
 
 import datetime as dt
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from sycee.core.policy import Signer
+from sycee.core.facts import Signer
+from sycee.digest import sha256_hex
 from sycee.errors import ConfigError
-from sycee.formats import bundle
+from sycee.formats import bundle, trustfile
 from sycee.formats.bundle import Bundle
-from sycee.formats.trust import ModelRule, Role, Trust, TrustedKey
+from sycee.formats.trust import MAX_SIZE, ModelRule, Role, Trust, TrustedKey
 from sycee.formats.weightform import FORMS
+from sycee.system.onepass import open_regular
+from sycee.trust.documents import SignedDocument
 from sycee.trust.keys import PublicKey, load_public, parse_public
 
 ONLY_KEY = "key"  # what a key that is given alone is called
@@ -48,6 +52,20 @@ class Authority:
         return cls(trust, MappingProxyType({ONLY_KEY: key}), None, f"the key {key.fingerprint}")
 
     @classmethod
+    def read(cls, path: Path) -> "Authority":
+        """Read a trust file, and the keys that it names.
+
+        Raises:
+            NotFound: If it, or a key file, is not there.
+            FormatError: If it is malformed, with every fault; or a key file is another key than its fingerprint says.
+            UsageError: If a key file is no public key.
+        """
+        fd = open_regular(path)
+        with os.fdopen(fd, "rb") as file:
+            data = file.read(MAX_SIZE + 1)
+        return cls.of_file(trustfile.parse(data, str(path)), path)
+
+    @classmethod
     def of_file(cls, trust: Trust, path: Path) -> "Authority":
         """Return the authority of a trust file that was parsed, with the key files that lie beside it.
 
@@ -76,6 +94,15 @@ class Authority:
         encoded = _encoding(bundle)
         return frozenset(
             signer_by(name, key) for name, key in self.keys.items() if key.verify_envelope(bundle.signature, encoded)
+        )
+
+    def signers_of(self, document: SignedDocument) -> frozenset[Signer]:
+        """Return who signed a document, of those that the trust file names. Nothing of it is parsed."""
+        sha256 = sha256_hex(document.data)
+        return frozenset(
+            signer_by(name, key)
+            for name, key in self.keys.items()
+            if any(key.verify_detached(signature, sha256) for signature in document.signatures)
         )
 
 
