@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from rigs.signed import fixed_key, sign_folder, write_model
-from sycee.core.policy import RecordFact, Signer
+from sycee.core.facts import RecordFact, Signer
 from sycee.digest import sha256_hex
 from sycee.errors import Conflict
 from sycee.formats import record, sums

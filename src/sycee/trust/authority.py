@@ -7,7 +7,7 @@ member of, and one rule: every model, signed by it.
 import datetime as dt
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +20,7 @@ from sycee.formats.trust import MAX_SIZE, ModelRule, Role, Trust, TrustedKey
 from sycee.formats.weightform import FORMS
 from sycee.system.onepass import open_regular
 from sycee.trust.documents import SignedDocument
+from sycee.trust.keyless import Identities
 from sycee.trust.keys import PublicKey, load_public, parse_public
 
 ONLY_KEY = "key"  # what a key that is given alone is called
@@ -35,12 +36,14 @@ class Authority:
         keys: Public keys, by the names that the file gives them.
         folder: Where the file lies, and with it what it names; None for a key alone.
         described: What to call it in messages: the path of the file, or the fingerprint of the key.
+        identities: Who signs without a key, with the roots that vouch for them.
     """
 
     trust: Trust
     keys: Mapping[str, PublicKey]
     folder: Path | None
     described: str
+    identities: Identities = field(default_factory=Identities)
 
     @classmethod
     def of_key(cls, key: PublicKey) -> "Authority":
@@ -75,14 +78,15 @@ class Authority:
             UsageError: If one is no public key.
         """
         keys = {name: _loaded(key, path) for name, key in trust.keys.items()}
-        return cls(trust, MappingProxyType(keys), path.parent, str(path))
+        identities = Identities(tuple(trust.identities.values()), path.parent)
+        return cls(trust, MappingProxyType(keys), path.parent, str(path), identities)
 
     @property
     def only_key(self) -> PublicKey | None:
         """The key, if it was given alone."""
         return self.keys[ONLY_KEY] if self.folder is None else None
 
-    def signers_of_bundle(self, raw: bytes, bundle: Bundle) -> frozenset[Signer]:  # noqa: ARG002 - keyless needs all
+    def signers_of_bundle(self, raw: bytes, bundle: Bundle) -> frozenset[Signer]:
         """Return who signed a bundle, of those that the trust file names. Nothing of its payload is parsed.
 
         Whether they are still valid, were withdrawn or suffice, :func:`sycee.core.policy.decide` says.
@@ -90,20 +94,27 @@ class Authority:
         Args:
             raw: The whole file.
             bundle: The same, its outer layer parsed.
+
+        Raises:
+            NotFound: If it is by somebody without a key, and the sigstore package, or the trust root, is not here.
         """
+        if bundle.keyless:
+            return self.identities.signers_of_statement(raw, bundle.payload)
         encoded = _encoding(bundle)
         return frozenset(
             signer_by(name, key) for name, key in self.keys.items() if key.verify_envelope(bundle.signature, encoded)
         )
 
     def signers_of(self, document: SignedDocument) -> frozenset[Signer]:
-        """Return who signed a document, of those that the trust file names. Nothing of it is parsed."""
-        sha256 = sha256_hex(document.data)
-        return frozenset(
+        """Return who signed a document, of those that the trust file names; raises as :meth:`signers_of_bundle`."""
+        digest = sha256_hex(document.data)
+        by_key = {
             signer_by(name, key)
             for name, key in self.keys.items()
-            if any(key.verify_detached(signature, sha256) for signature in document.signatures)
-        )
+            if any(key.verify_detached(signature, digest) for signature in document.signatures)
+        }
+        keyless = (self.identities.signers_of_file(raw, document.data, document.name) for raw in document.bundles)
+        return frozenset(by_key.union(*keyless))
 
 
 def _encoding(envelope: Bundle) -> bytes:

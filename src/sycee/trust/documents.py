@@ -14,7 +14,7 @@ A signature is durable before its document, so what was to be signed never stand
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from sycee.core.modelfolder import SIGNATURE_SUFFIX
 from sycee.digest import sha256_hex
@@ -22,7 +22,7 @@ from sycee.errors import Conflict
 from sycee.system.atomic import write_file
 from sycee.system.tree import kind_at
 from sycee.trust.folder import Folder, ModelFolder
-from sycee.trust.keys import MAX_SIGNATURE, PublicKey
+from sycee.trust.keys import MAX_SIGNATURE, PublicKey, Signing
 
 SUFFIX = ".json"
 KEYLESS_SUFFIX = ".sigstore.json"
@@ -47,17 +47,6 @@ class SignedDocument(NamedTuple):
     data: bytes
     signatures: tuple[bytes, ...]
     bundles: tuple[bytes, ...]
-
-
-class KeySigner(Protocol):
-    """Whatever makes detached signatures: a private key, or what stands for one."""
-
-    @property
-    def public(self) -> PublicKey:
-        """The key that checks them."""
-
-    def sign_detached(self, sha256: str) -> bytes:
-        """Return the signature over a file with this sha256 (64 hex digits)."""
 
 
 def is_document(name: str) -> bool:
@@ -110,7 +99,7 @@ def read_document(
     )
 
 
-def sign_document(path: Path, data: bytes, signer: KeySigner, *, replace: bool = False) -> tuple[Path, Path]:
+def sign_document(path: Path, data: bytes, signer: Signing, *, replace: bool = False) -> tuple[Path, Path]:
     """Write a document with a signature; or add a signature to one that has the same bytes.
 
     Args:
@@ -154,7 +143,7 @@ def _numbered(path: Path, digits: str, suffix: str) -> Path:
     return path.with_name(f"{path.name}.{digits[:_DIGITS]}{suffix}")
 
 
-def _replace(path: Path, data: bytes, signer: KeySigner, stale: Iterable[str]) -> tuple[Path, Path]:
+def _replace(path: Path, data: bytes, signer: Signing, stale: Iterable[str]) -> tuple[Path, Path]:
     """Put a document and its signature in the place of others; beside either document there is always its own."""
     signature = signer.sign_detached(sha256_hex(data))
     bridge = _numbered(path, sha256_hex(data), SIGNATURE_SUFFIX)

@@ -16,12 +16,13 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from sycee.core.policy import Signer
+from sycee.core.facts import Signer
 from sycee.errors import ConfigError, FormatError, NotFound, SignatureInvalid
 from sycee.formats import bundle as envelope
 from sycee.formats import strictjson
@@ -143,6 +144,43 @@ class Root:
         bundle = _guarded(name, lambda: Bundle.from_json(_strict(raw, name)))
         _guarded(name, lambda: check(bundle))
         return _guarded(name, lambda: _witness_of(bundle))
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """The identities that a trust file names, and the roots that they are checked against, loaded when first needed.
+
+    Attributes:
+        named: The identities.
+        folder: What the paths of roots are relative to; None where none are named.
+    """
+
+    named: tuple[TrustedIdentity, ...] = ()
+    folder: Path | None = None
+    _roots: dict[str, Root] = field(default_factory=dict, compare=False, repr=False)
+
+    def signers_of_statement(self, raw: bytes, payload: bytes) -> frozenset[Signer]:
+        """Return who signed a bundle with a statement in it; see :meth:`Root.check_dsse`. A bad one has no signers."""
+        return self._signers(lambda root: root.check_dsse(raw, payload))
+
+    def signers_of_file(self, raw: bytes, data: bytes, name: str) -> frozenset[Signer]:
+        """Return who signed the bytes of a file; see :meth:`Root.check_artifact`. A bad bundle has no signers."""
+        return self._signers(lambda root: root.check_artifact(raw, data, name))
+
+    def _signers(self, check: Callable[[Root], Witness]) -> frozenset[Signer]:
+        found = (_signer(identity, self._root(identity.root), check) for identity in self.named)
+        return frozenset(signer for signer in found if signer)
+
+    def _root(self, name: str) -> Root:
+        if name not in self._roots:
+            self._roots[name] = Root.read((self.folder or Path()) / name if name else None)
+        return self._roots[name]
+
+
+def _signer(identity: TrustedIdentity, root: Root, check: Callable[[Root], Witness]) -> Signer | None:
+    with suppress(SignatureInvalid):
+        return check(root).as_signer(identity)
+    return None
 
 
 class _AnyIdentity:

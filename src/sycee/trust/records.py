@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sycee.core import modelfolder
-from sycee.core.policy import RecordFact, Signer
+from sycee.core.facts import RecordFact, Signer
 from sycee.errors import Conflict, FormatError, NotFound
 from sycee.formats import card, record, replay, sums
 from sycee.formats.record import Record
