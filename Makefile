@@ -3,7 +3,7 @@ VENV   ?= .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-fast test-cases fuzz test-crash test-machine test-thrash lint format bench growth clean
+.PHONY: demo test test-fast test-cases fuzz test-crash test-machine test-thrash test-trust lint format bench growth clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,9 @@ test-thrash: $(VENV)/.dev    ## eight processes of sycee and dvc at once, for SY
 
 fuzz: $(VENV)/.dev           ## readers of foreign bytes, SYCEE_FUZZ seconds each; CI reads what it found again
 	$(BIN)/python tests/fuzz/run.py $${SYCEE_FUZZ:-600}
+
+test-trust: $(VENV)/.dev     ## a thousand loads while somebody writes to the weights; CI runs forty
+	SYCEE_RACES=$${SYCEE_RACES:-1000} $(BIN)/python -m pytest tests/compat/test_load_races.py
 
 test-cases: $(VENV)/.dev     ## one script after the other, run with sycee and with the real dvc
 	$(BIN)/python -m pytest -n 2 tests/cases

@@ -14,7 +14,8 @@ import fcntl
 import os
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -47,10 +48,7 @@ class SealedFile:
         name: What the bytes are, for messages.
         size: Their number.
         path: A path that opens these very bytes, for libraries that insist on one; valid in this process until close.
-        fixed: Whether nobody can change the bytes, so that they may be mapped.
     """
-
-    fixed = True
 
     def __init__(self, name: str, fd: int, size: int) -> None:
         self.name = name
@@ -85,6 +83,11 @@ class SealedFile:
         self.require_unchanged()
         return data
 
+    @contextmanager
+    def steady(self) -> Iterator["SealedFile"]:
+        """Give bytes that nobody can change, and that may be mapped: these, or a copy that was compared again."""
+        yield self
+
     def require_unchanged(self) -> None:
         """Look whether the bytes are still those that were hashed; to be called after they were used.
 
@@ -107,12 +110,46 @@ class SealedFile:
 
 
 class WatchedFile(SealedFile):
-    """A descriptor of the file itself, which tells when somebody wrote to it, or moved it, since it was hashed."""
+    """A descriptor of the file itself, which tells when somebody wrote to it, or moved it, since it was hashed.
+
+    Attributes:
+        fixed: Whether the file system lets nobody change the bytes.
+    """
 
     def __init__(self, name: str, fd: int, before: os.stat_result, *, fixed: bool) -> None:
         super().__init__(name, fd, before.st_size)
         self.fixed = fixed
         self._before = _mark(before)
+        self._digest: tuple[Algorithm, str] = ("blake3", "")
+
+    def hash(self, source: int, algorithm: Algorithm, on_bytes: OnBytes) -> str:
+        """Hash the file, and remember its digest.
+
+        Args:
+            source: A descriptor of it, at its start.
+            algorithm: The digest to make.
+            on_bytes: Called with the number of bytes of each step.
+
+        Raises:
+            DigestMismatch: If somebody wrote to it meanwhile.
+        """
+        self._digest = (algorithm, hash_fd(source, algorithm, on_bytes=on_bytes)[1])
+        self.require_unchanged()
+        return self._digest[1]
+
+    @contextmanager
+    def steady(self) -> Iterator[SealedFile]:
+        """See :meth:`SealedFile.steady`: a map of a file that others can cut short ends the process."""
+        if self.fixed:
+            yield self
+            return
+        algorithm, expected = self._digest
+        with self.open() as file:
+            copy, found = hold(self.name, file.fileno(), algorithm)
+        with copy:
+            if found != expected:
+                raise self._changed()
+            yield copy
 
     def open(self) -> BinaryIO:
         """Return a new read-only file over the bytes; see :meth:`require_unchanged`."""
@@ -124,11 +161,14 @@ class WatchedFile(SealedFile):
         with self._lock:
             now = _mark(os.fstat(self.fileno()))
         if now != self._before:
-            raise DigestMismatch(
-                f"{self.name} was written to, or moved, after it was verified",
-                hint="use nothing that was loaded from it; restore the signed version, and load with mode='auto'",
-                path=self.name,
-            )
+            raise self._changed()
+
+    def _changed(self) -> DigestMismatch:
+        return DigestMismatch(
+            f"{self.name} was written to, or moved, after it was verified",
+            hint="use nothing that was loaded from it; restore the signed version, and load with mode='auto'",
+            path=self.name,
+        )
 
 
 def _mark(status: os.stat_result) -> tuple[int, int, int, int]:
@@ -155,6 +195,13 @@ def seal(name: str, source: int, algorithm: Algorithm, *, on_bytes: OnBytes = ig
         os.close(fd)
         raise
     return SealedFile(name, fd, size), digest
+
+
+def hold(name: str, source: int, algorithm: Algorithm) -> tuple[SealedFile, str]:
+    """Copy a file as :func:`seal` does; to the disk where memory cannot be sealed."""
+    if can_seal():
+        return seal(name, source, algorithm)
+    return copy_aside(name, source, algorithm, place=Path(tempfile.gettempdir()))
 
 
 def seal_parts(name: str, source: int, head: bytes, ranges: Iterable[tuple[int, int]]) -> tuple[SealedFile, list[str]]:
@@ -253,8 +300,7 @@ def watch(
     """
     held = WatchedFile(name, os.dup(source), os.fstat(source), fixed=fixed)
     try:
-        digest = hash_fd(source, algorithm, on_bytes=on_bytes)[1]
-        held.require_unchanged()
+        digest = held.hash(source, algorithm, on_bytes)
     except BaseException:
         held.close()
         raise

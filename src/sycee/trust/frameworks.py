@@ -47,19 +47,17 @@ def load_torch(sealed: "SealedFile", map_location: Any, environ: Mapping[str, st
             f"{_FORCE_UNSAFE} is set: torch would run code out of model files", hint=f"unset {_FORCE_UNSAFE}"
         )
     torch = _torch()
-    with sealed.open() as file:
-        mapped = sealed.fixed and file.read(len(_ZIP)) == _ZIP
+    with sealed.steady() as steady, steady.open() as file:
+        mapped = file.read(len(_ZIP)) == _ZIP
         file.seek(0)
         source = path_of(file.fileno()) if mapped else file  # not the sealed file's own: another thread may close that
         try:
-            loaded = torch.load(source, map_location=map_location, weights_only=True, mmap=mapped)
+            return torch.load(source, map_location=map_location, weights_only=True, mmap=mapped)
         except Exception as error:
             raise FormatError(
                 f"{sealed.name} cannot be loaded with weights_only=True: {_unsafe(error)}",
                 hint="save a state dict, torch.save(model.state_dict(), ...), and sign that; or use safetensors",
             ) from error
-    sealed.require_unchanged()
-    return loaded
 
 
 def _unsafe(error: Exception) -> str:
@@ -111,18 +109,14 @@ def load_safetensors(
         raise NotFound("safetensors is not installed", hint="pip install 'sycee[torch]'") from None
     kinds = {"torch": "pt", "numpy": "np"}
     try:
-        with sealed.open() as held:
-            keys = _keys(sealed, held.fileno(), names)
+        with sealed.steady() as steady, steady.open() as held:
+            keys = _keys(steady, held.fileno(), names)
             with safe_open(path_of(held.fileno()), framework=kinds[framework]) as file:
-                loaded = {name: file.get_tensor(name) for name in keys}
+                return {name: file.get_tensor(name) for name in keys}
     except ImportError:
         raise NotFound(f"{framework} is not installed", hint="pip install 'sycee[torch]'") from None
     except (SafetensorError, TypeError) as error:  # TypeError: a data type that numpy does not have
         raise FormatError(f"{sealed.name} cannot be loaded: {_first_line(error)}") from error
-    if not sealed.fixed and framework == "torch":  # these tensors are maps of the file
-        loaded = {name: tensor.clone() for name, tensor in loaded.items()}
-    sealed.require_unchanged()
-    return loaded
 
 
 def _keys(sealed: "SealedFile", fd: int, names: Collection[str] | None) -> list[str]:
@@ -143,7 +137,8 @@ def onnx_beside(sealed: "SealedFile") -> frozenset[str]:
     """
     try:
         with (
-            sealed.open() as file,
+            sealed.steady() as steady,
+            steady.open() as file,
             mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE) as data,
             memoryview(data) as view,
         ):

@@ -19,7 +19,7 @@ from sycee.errors import UsageError
 from sycee.system import room
 from sycee.system.onepass import OnBytes
 from sycee.system.refusals import refused
-from sycee.system.sealed import SealedFile, can_seal, copy_aside, seal, watch
+from sycee.system.sealed import SealedFile, can_seal, copy_aside, hold, seal, watch
 from sycee.trust.folder import ModelFolder
 
 Mode = Literal["auto", "memory", "copy", "descriptor"]
@@ -104,13 +104,8 @@ class Keeping:
             with tempfile.TemporaryFile() as file:  # private and without a name
                 file.write(self.small[name])
                 file.seek(0)
-                self.files[name] = self._held_small(name, file.fileno())
+                self.files[name] = hold(name, file.fileno(), "blake3")[0]
         return self.files[name]
-
-    def _held_small(self, name: str, fd: int) -> SealedFile:
-        if can_seal():
-            return seal(name, fd, "blake3")[0]
-        return copy_aside(name, fd, "blake3", place=Path(tempfile.gettempdir()))[0]
 
     def require_unchanged(self) -> None:
         """Look whether files that are only watched are still what was hashed.

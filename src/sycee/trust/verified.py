@@ -254,9 +254,8 @@ class VerifiedModel:
         if beside:
             session = frameworks.load_onnx(str(self._copied([file, *beside], None).path / file), file, options)
         else:
-            with sealed.open() as held:
+            with sealed.steady() as steady, steady.open() as held:
                 session = frameworks.load_onnx(path_of(held.fileno()), file, options)
-        self._kept.require_unchanged()
         return session
 
     def _beside(self, file: str, location: str) -> str:
