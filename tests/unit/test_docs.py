@@ -117,7 +117,7 @@ def test_examples_are_printed_line_by_line(verb):
     assert "\\b" not in printed
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb in {"card", "data", "remote"}])
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb in {"card", "data", "oms", "remote"}])
 def test_every_word_after_a_verb_has_help(verb):
     assert all(sub.help for sub in command(verb).commands.values())
 

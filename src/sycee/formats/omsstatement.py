@@ -5,7 +5,8 @@ reference implementation allow besides: shards, other hashes, a lone file, membe
 strict about everything that could have two meanings. Specification: ``docs/spec/bundle.md``, *Bundles of other tools*.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
@@ -73,7 +74,7 @@ class _How(NamedTuple):
     ignore_paths: tuple[str, ...]
 
 
-def render(subject: str, digests: Mapping[str, str], ignore_paths: Sequence[str]) -> bytes:
+def render(subject: str, digests: Mapping[str, str], ignore_paths: Iterable[str]) -> bytes:
     """Return the payload that every reader takes: method ``files``, hash sha256, everything sorted by code point.
 
     Args:
@@ -121,7 +122,7 @@ def _serialization(reader: strictjson.Reader, value: object) -> _How:
     algorithm = reader.choice(found.get("hash_type"), f"{_SERIALIZATION}.hash_type", HASHES)
     reader.flag(found.get("allow_symlinks", False), f"{_SERIALIZATION}.allow_symlinks")  # whatever it says: none here
     ignored = tuple(
-        reader.text(item, path)
+        reader.text(item, path).rstrip("/")
         for path, item in reader.items(found.get("ignore_paths", []), f"{_SERIALIZATION}.ignore_paths")
     )
     size = _shard_size(reader, found) if method == "shards" else None
@@ -204,7 +205,8 @@ def _tiles(parts: Sequence[Piece], size: int) -> bool:
     return starts and full and ordered[-1].end is not None and ordered[-1].end <= ordered[-1].start + size
 
 
-def left_out(path: str, ignored: Sequence[str]) -> bool:
+def left_out(path: str, ignored: AbstractSet[str]) -> bool:
     """Tell whether a path is one of the ignored ones, or lies below one."""
-    folders = (one.rstrip("/") for one in ignored)
-    return any(path == one or path.startswith(f"{one}/") for one in folders)
+    while path and path not in ignored:
+        path = path.rpartition("/")[0]
+    return bool(path)

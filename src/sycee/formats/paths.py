@@ -77,6 +77,15 @@ def reading_fault(path: str) -> str | None:
     return None if part is None else f"has the component {part!r}"
 
 
+def sharing_fault(path: str) -> str | None:
+    """Say why a file of this name should not be signed for others, whose systems and tools are not known, or None."""
+    if fault := reading_fault(path):
+        return fault
+    if _CONTROL.search(path):
+        return "contains a control character"
+    return "contains a backslash" if "\\" in path else None
+
+
 def _part_fault(part: str) -> str | None:
     if part in {"", ".", ".."}:
         return f"has the component {part!r}"

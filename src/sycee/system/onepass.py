@@ -271,14 +271,17 @@ def hash_fd(
     return _hash(lambda view: os.readv(fd, [view]), algorithm, sink, on_bytes)
 
 
-def hash_range(fd: int, begin: int, end: int, *, sink: int | None = None) -> str:
-    """Hash a part of a file by blake3, optionally copying it in the same pass; its position stays as it is.
+def hash_range(
+    fd: int, begin: int, end: int, *, sink: int | None = None, algorithm: Algorithm = "blake3"
+) -> str:
+    """Hash a part of a file, optionally copying it in the same pass; its position stays as it is.
 
     Args:
         fd: The file.
         begin: The first byte.
         end: The first byte behind it; a file that ends before has another digest.
         sink: A descriptor to write these bytes to.
+        algorithm: The digest to make.
 
     Returns:
         The digest of the bytes that were read, in lower-case hexadecimal.
@@ -292,7 +295,22 @@ def hash_range(fd: int, begin: int, end: int, *, sink: int | None = None) -> str
         at += count
         return count
 
-    return _hash(fill, "blake3", sink, ignore_bytes)[1]
+    return _hash(fill, algorithm, sink, ignore_bytes)[1]
+
+
+def hash_shards(
+    fd: int, algorithm: Algorithm, shard_size: int, *, on_bytes: OnBytes = ignore_bytes
+) -> Iterator[tuple[int, int, str]]:
+    """Hash a file in runs of ``shard_size`` bytes, the last one shorter; nothing for an empty file.
+
+    Yields:
+        Offset of the first byte, offset behind the last, and the digest in lower-case hexadecimal.
+    """
+    size = os.fstat(fd).st_size
+    for begin in range(0, size, shard_size):
+        end = min(begin + shard_size, size)
+        yield begin, end, hash_range(fd, begin, end, algorithm=algorithm)
+        on_bytes(end - begin)
 
 
 def _hash(

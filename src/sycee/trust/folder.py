@@ -6,7 +6,7 @@ below it is opened without following links, and what was opened is asked what it
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self
 from sycee.core import modelfolder
 from sycee.errors import Conflict, NotFound
 from sycee.system import tree
+from sycee.system.tree import TreeEntry
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -117,15 +118,22 @@ class Folder:
         """Look at every name below the folder, following no link."""
         files: dict[str, tuple[int, int, int]] = {}
         problems: list[Problem] = []
-        for entry in tree.scan(self._root(), enter=worth_entering):
+        for entry in self.entries(worth_entering):
             if entry.kind == "file":
                 files[entry.relpath] = (entry.stat.st_size, entry.stat.st_mtime_ns, entry.stat.st_ino)
             elif entry.kind == "dir":
                 problems += folder_problems(entry.relpath)
             else:
-                what = "a symbolic link" if entry.kind == "symlink" else "neither a file nor a folder"
-                problems.append(Problem(entry.relpath, f"is {what}, where only regular files may stand"))
+                problems.append(kind_problem(entry))
         return Listing(files, tuple(problems))
+
+    def entries(self, enter: Callable[[str], bool]) -> Iterator[TreeEntry]:
+        """Yield every name below the folder, following no link.
+
+        Args:
+            enter: Whether to look into the folder of this path; the folder itself is yielded in any case.
+        """
+        return tree.scan(self._root(), enter=enter)
 
     def _root(self) -> Path:
         """Return a path of the very folder that is open, even if another one has taken its name meanwhile."""
@@ -213,6 +221,12 @@ class Folder:
         if len(data) > limit:
             raise Conflict(f"{shown(name)} is longer than {limit} bytes", path=name)
         return data
+
+
+def kind_problem(entry: TreeEntry) -> Problem:
+    """Return what is wrong with a name that is neither a regular file nor a folder."""
+    what = "a symbolic link" if entry.kind == "symlink" else "neither a file nor a folder"
+    return Problem(entry.relpath, f"is {what}, where only regular files may stand")
 
 
 def _unopened(name: str, error: OSError) -> NotFound | Conflict:

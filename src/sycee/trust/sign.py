@@ -34,6 +34,7 @@ from sycee.system.git import Git
 from sycee.system.onepass import OnBytes
 from sycee.trust import context
 from sycee.trust.content import PARSED, Signed
+from sycee.trust.envelope import seal
 from sycee.trust.folder import Folder, Listing, Problem, shown
 from sycee.trust.keys import PublicKey, Signing
 
@@ -361,7 +362,7 @@ def _write(work: _Work, key: Signing) -> bytes:
 
 
 def _sealed(payload: bytes, key: Signing) -> bytes:
-    return bundle.render(Bundle(payload, key.sign_envelope(bundle.pae(payload)), key.public.fingerprint))
+    return seal(payload, key)
 
 
 def _write_beside(work: _Work, key: Signing, first: Bundle) -> bytes:
