@@ -271,9 +271,7 @@ def hash_fd(
     return _hash(lambda view: os.readv(fd, [view]), algorithm, sink, on_bytes)
 
 
-def hash_range(
-    fd: int, begin: int, end: int, *, sink: int | None = None, algorithm: Algorithm = "blake3"
-) -> str:
+def hash_range(fd: int, begin: int, end: int, *, sink: int | None = None, algorithm: Algorithm = "blake3") -> str:
     """Hash a part of a file, optionally copying it in the same pass; its position stays as it is.
 
     Args:
