@@ -20,6 +20,7 @@ from sycee.ops.frozen import Frozen
 from sycee.ops.loaded import LoadedModel
 from sycee.ops.training import Training
 from sycee.ops.trains import Arguments, Result
+from sycee.ops.trustplace import Asked, request_for
 from sycee.system.terminal import watched
 from sycee.trust.keeping import Keeping, Mode
 from sycee.trust.verify import Verified
@@ -88,29 +89,49 @@ def trains(
     return ops_trains.trains(path, task=task, **_watched(options))
 
 
-def verify(path: AnyPath, *, key: AnyPath, expect: str | None = None) -> Verified:
+def verify(
+    path: AnyPath,
+    *,
+    trust: AnyPath | None = None,
+    key: AnyPath | None = None,
+    expect: str | None = None,
+    channel: str | None = None,
+) -> Verified:
     """Prove that a model folder is what was signed; nothing of it is loaded. Offline.
 
     Args:
         path: The model's folder.
-        key: The public key that must have signed it.
+        trust: The trust file that says who may sign what.
+        key: The one public key that must have signed it, instead of a trust file. With neither, the trust file that
+            ``SYCEE_TRUST`` names counts, else the one of this user, else the one of this machine.
         expect: ``NAME@VERSION``, or ``sycee:`` and the identity, that it must be.
+        channel: The channel whose version it must be: ``"production"``.
 
     Raises:
         VerificationError: If it is not: a subclass says what differs; :attr:`exit_code` is 10 to 14.
-        NotFound: If the folder or the key is not there.
+        NotFound: If the folder, the trust file or the key is not there.
+        UsageError: If nobody says whom to trust, or the trust file lies in the repository that it judges.
     """
-    by_identity = expect is not None and expect.startswith("sycee:")
-    return ops_verify.verify(
-        Path(path), Path(key), expect=None if by_identity else expect, identity=expect if by_identity else None
+    return ops_verify.verify(Path(path), _asked(trust, key, expect, channel))
+
+
+def _asked(trust: AnyPath | None, key: AnyPath | None, expect: str | None, channel: str | None) -> Asked:
+    return Asked(
+        trust=None if trust is None else Path(trust),
+        key=None if key is None else Path(key),
+        expect=expect,
+        channel=channel,
+        environ=os.environ,
     )
 
 
 def load(
     path: AnyPath,
     *,
-    key: AnyPath,
+    trust: AnyPath | None = None,
+    key: AnyPath | None = None,
     expect: str | None = None,
+    channel: str | None = None,
     lazy: bool = False,
     mode: Mode = "auto",
     place: AnyPath | None = None,
@@ -119,8 +140,10 @@ def load(
 
     Args:
         path: The model's folder.
-        key: The public key that must have signed it.
+        trust: The trust file that says who may sign what.
+        key: The one public key that must have signed it, instead of a trust file; see :func:`verify` for neither.
         expect: ``NAME@VERSION``, or ``sycee:`` and the identity, that it must be.
+        channel: The channel whose version it must be: ``"production"``.
         lazy: Read and check each weights file only when it is asked for, for models larger than memory.
         mode: How files over 1 MiB are held: in sealed ``"memory"``, as a private ``"copy"`` on disk, by a
             ``"descriptor"`` of the file itself, or ``"auto"``: by size, free memory and platform.
@@ -133,8 +156,9 @@ def load(
 
     Raises:
         VerificationError: If it is not what was signed.
-        NotFound: If the folder or the key is not there.
-        UsageError: If the mode is none, or not safe for these files.
+        NotFound: If the folder, the trust file or the key is not there.
+        UsageError: If nobody says whom to trust; if the mode is none, or not safe for these files.
     """
     keeping = Keeping(mode, None if place is None else Path(place))
-    return LoadedModel.opened(Path(path), Path(key), expect=expect, lazy=lazy, keeping=keeping, environ=os.environ)
+    request = request_for(Path(path), _asked(trust, key, expect, channel), lazy=lazy)
+    return LoadedModel.opened(request, keeping=keeping, environ=os.environ)

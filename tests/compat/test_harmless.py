@@ -24,6 +24,7 @@ from rigs.signed import fixed_key
 from sycee.cli.main import main
 from sycee.ops import replay as replaying
 from sycee.ops.replay import ReplayRequest, replay
+from sycee.ops.trustplace import Asked
 
 pytestmark = pytest.mark.slow
 
@@ -319,7 +320,7 @@ def outputs(report):
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_another_kernel_gives_other_bits_and_that_is_noise(repository, monkeypatch, kernel):
-    request = ReplayRequest(folder=repository / "mlp", key=fixed_key().public)
+    request = ReplayRequest(folder=repository / "mlp", asked=Asked(key=fixed_key().public))
     report = with_switches(monkeypatch, request, OPENBLAS_CORETYPE=kernel)
     levels, moved = outputs(report)
     assert (report.result, report.demanded, levels) == ("reproduced", "numeric", {"numeric"})
@@ -329,7 +330,7 @@ def test_another_kernel_gives_other_bits_and_that_is_noise(repository, monkeypat
 
 @pytest.mark.parametrize("threads", [1, 8])
 def test_another_number_of_threads(repository, monkeypatch, threads):
-    request = ReplayRequest(folder=repository / "mlp", key=fixed_key().public)
+    request = ReplayRequest(folder=repository / "mlp", asked=Asked(key=fixed_key().public))
     report = with_switches(monkeypatch, request, threads=threads)
     assert (report.result, report.demanded) == ("reproduced", "numeric")
 
@@ -337,7 +338,7 @@ def test_another_number_of_threads(repository, monkeypatch, threads):
 @pytest.mark.parametrize("code", [networks.ONNX, networks.CONVOLUTIONS], ids=["onnx", "torch"])
 def test_older_instructions_in_other_frameworks(tmp_path, monkeypatch, code):
     networks.freeze_network(tmp_path / "net", code)
-    request = ReplayRequest(folder=tmp_path / "net", key=fixed_key().public)
+    request = ReplayRequest(folder=tmp_path / "net", asked=Asked(key=fixed_key().public))
     older = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE"}
     report = with_switches(monkeypatch, request, threads=1, **older)
     levels, moved = outputs(report)

@@ -6,9 +6,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from rigs.signed import fixed_key, sign_folder
+from rigs.signed import fixed_key, open_folder, sign_folder
 from sycee.errors import ContextMismatch, FormatError, NotFound, UsageError
-from sycee.trust.verified import VerifiedModel
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +38,7 @@ def folder(tmp_path):
 
 def opened(folder, **options):
     sign_folder(folder)
-    return VerifiedModel.opened(folder, fixed_key().public, **options)
+    return open_folder(folder, fixed_key().public, **options)
 
 
 def run(session):

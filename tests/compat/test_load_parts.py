@@ -9,10 +9,9 @@ from safetensors.torch import save_file
 
 import sycee
 from rigs.headers import TRICKS
-from rigs.signed import fixed_key, sign_folder
+from rigs.signed import fixed_key, open_folder, sign_folder
 from sycee.errors import ContextMismatch, DigestMismatch, FormatError, NotFound
 from sycee.system.onepass import read_at
-from sycee.trust.verified import VerifiedModel
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +42,7 @@ def folder(frozen, tmp_path):
 
 
 def opened(folder, **options):
-    return VerifiedModel.opened(folder, fixed_key().public, **options)
+    return open_folder(folder, fixed_key().public, **options)
 
 
 def same(found, names):

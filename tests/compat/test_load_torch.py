@@ -6,11 +6,10 @@ import pickle
 import pytest
 import torch
 
-from rigs.signed import CARD, fixed_key, sign_folder
+from rigs.signed import CARD, fixed_key, open_folder, sign_folder
 from sycee.errors import FormatError, NotFound, UsageError
 from sycee.system.sealed import seal
 from sycee.trust import frameworks
-from sycee.trust.verified import VerifiedModel
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +24,7 @@ def folder(tmp_path):
 
 def opened(folder, **options):
     sign_folder(folder)
-    return VerifiedModel.opened(folder, fixed_key().public, **options)
+    return open_folder(folder, fixed_key().public, **options)
 
 
 STATE = {"weight": torch.arange(2_000_000, dtype=torch.float32).reshape(1000, 2000), "bias": torch.ones(10)}

@@ -58,4 +58,4 @@ def test_what_cannot_be_had_is_not_what_differs(model, run, monkeypatch):
     assert f"numpy=={OLDER} is not in uv's cache, and no index was reached" in done.stderr
     monkeypatch.setattr("sycee.ops.rebuilt.LOCK", "context/absent.lock")
     with pytest.raises(CannotRebuild, match="does not say which packages it was frozen with"):
-        replay(ReplayRequest(folder=model, key=None, rebuild=True))
+        replay(ReplayRequest(folder=model, asked=None, rebuild=True))

@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from rigs.signed import fixed_key, sign_folder
+from rigs.signed import fixed_key, open_folder, sign_folder
 from sycee.capture import seeds
 from sycee.errors import SyceeError, UsageError
 from sycee.formats import card
 from sycee.ops.init import InitRequest, init
 from sycee.system.git import Git
-from sycee.trust.verified import VerifiedModel
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # the trainers' own warnings are theirs
 
@@ -44,7 +43,7 @@ def proven(frozen):
     assert str(frozen.path).encode() not in frozen.card.raw
     assert not [path for path in frozen.path.parent.rglob("*") if "sycee-saving" in path.name]
     sign_folder(frozen.path)
-    return VerifiedModel.opened(frozen.path, fixed_key().public)
+    return open_folder(frozen.path, fixed_key().public)
 
 
 class Rows(torch.utils.data.Dataset):

@@ -1,5 +1,6 @@
 """A small model folder, a key that is no secret, and ways to sign the folder rightly and wrongly."""
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,14 @@ from sycee.formats import bundle
 from sycee.formats.bundle import Bundle
 from sycee.system.onepass import digest_file
 from sycee.trust import keys, sign, verify
-from sycee.trust.keys import PrivateKey
+from sycee.trust.authority import Authority
+from sycee.trust.keys import PrivateKey, PublicKey
+from sycee.trust.request import Request
 from sycee.trust.sign import Result
+from sycee.trust.verified import VerifiedModel
 from sycee.trust.verify import Verified
+
+NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)  # when all tests of trust take place
 
 # Made for these tests with openssl; a key that the whole world can read signs nothing of value.
 KEY_PEM = b"""\
@@ -62,9 +68,23 @@ def sign_folder(folder: Path, key: PrivateKey | None = None, **options: Any) -> 
     return sign.sign(request)
 
 
+def asking(folder: Path, key: PrivateKey | PublicKey | None = None, **options: Any) -> Request:
+    """Return the request to verify a folder by one key."""
+    chosen = key or fixed_key()
+    authority = Authority.of_key(chosen.public if isinstance(chosen, PrivateKey) else chosen)
+    return Request(**{"folder": folder, "authority": authority, "now": NOW, **options})
+
+
 def verify_folder(folder: Path, key: PrivateKey | None = None, **options: Any) -> Verified:
     """Verify a folder."""
-    return verify.verify(verify.Request(folder, (key or fixed_key()).public, **options))
+    return verify.verify(asking(folder, key, **options))
+
+
+def open_folder(folder: Path, key: PrivateKey | PublicKey | None = None, **options: Any) -> VerifiedModel:
+    """Verify a folder and hold its bytes."""
+    how = {name: options.pop(name) for name in ("keeping", "environ") if name in options}
+    lazy = options.pop("lazy", False)
+    return VerifiedModel.opened(asking(folder, key, postpone_weights=lazy, **options), **how)
 
 
 def payload_of(folder: Path) -> dict[str, Any]:

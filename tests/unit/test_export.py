@@ -7,6 +7,7 @@ import pytest
 from rigs.signed import MODEL, fixed_key, sign_folder, verify_folder, write_model
 from sycee.errors import Conflict, DigestMismatch, NotFound, SignatureInvalid
 from sycee.ops.export import export
+from sycee.ops.trustplace import Asked
 from sycee.trust import keys
 
 
@@ -29,7 +30,7 @@ def names(folder):
 
 @pytest.mark.parametrize("with_key", [True, False])
 def test_export(model, tmp_path, with_key):
-    done = export(model, tmp_path / "srv", key=fixed_key().public if with_key else None)
+    done = export(model, tmp_path / "srv", asked=Asked(key=fixed_key().public) if with_key else None)
     assert done.verified is with_key
     assert names(tmp_path / "srv") == EXPORTED
     assert done.files == len(EXPORTED)
@@ -42,14 +43,14 @@ def test_export(model, tmp_path, with_key):
 def test_what_differs_leaves_nothing(model, tmp_path, with_key, name):
     (model / name).write_bytes(b"evil")
     with pytest.raises(Exception, match=name) as caught:
-        export(model, tmp_path / "srv", key=fixed_key().public if with_key else None)
+        export(model, tmp_path / "srv", asked=Asked(key=fixed_key().public) if with_key else None)
     assert isinstance(caught.value, DigestMismatch) or name == "SHA256SUMS"
     assert {path.name for path in tmp_path.iterdir()} == {"bert"}
 
 
 def test_wrong_key(model, tmp_path):
     with pytest.raises(SignatureInvalid):
-        export(model, tmp_path / "srv", key=keys.generate("p256").public)
+        export(model, tmp_path / "srv", asked=Asked(key=keys.generate("p256").public))
     assert not (tmp_path / "srv").exists()
 
 

@@ -6,10 +6,9 @@ import sys
 
 import pytest
 
-from rigs.signed import CARD, fixed_key, sign_folder, write_model
+from rigs.signed import CARD, fixed_key, open_folder, sign_folder, write_model
 from sycee.errors import CannotRun, NotFound, UsageError
 from sycee.trust.source import FrozenSource
-from sycee.trust.verified import VerifiedModel
 
 SOURCE = {
     "train.py": b"""\
@@ -64,7 +63,7 @@ def folder(tmp_path):
 
 
 def opened(folder):
-    return VerifiedModel.opened(folder, fixed_key().public)
+    return open_folder(folder, fixed_key().public)
 
 
 def ours():

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rigs.signed import MODEL, fixed_key, sign_folder, write_model
+from rigs.signed import MODEL, fixed_key, open_folder, sign_folder, write_model
 from sycee.errors import DigestMismatch, SyceeError, UsageError
 from sycee.system import room
 from sycee.system.sealed import WatchedFile
 from sycee.trust.keeping import Keeping
-from sycee.trust.verified import VerifiedModel
 
 BIG = os.urandom(3 << 20)
 
@@ -24,7 +23,7 @@ def folder(tmp_path):
 
 
 def opened(folder, *arguments, lazy=False):
-    return VerifiedModel.opened(folder, fixed_key().public, lazy=lazy, keeping=Keeping(*arguments))
+    return open_folder(folder, fixed_key().public, lazy=lazy, keeping=Keeping(*arguments))
 
 
 def descriptors():

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rigs.signed import CARD, MODEL, fixed_key, sign_folder, write_model
+from rigs.signed import CARD, MODEL, fixed_key, open_folder, sign_folder, write_model
 from sycee.errors import DigestMismatch, NotFound, PolicyDenied, SignatureInvalid, UsageError
 from sycee.trust import frameworks, keys
-from sycee.trust.verified import VerifiedModel
 
 BIG = os.urandom(3 << 20)  # more than what is kept as a bytes object
 
@@ -51,10 +50,10 @@ CHANGES = [overwrite, truncate, rename_over, remove]
 
 
 def test_what_a_model_tells(folder):
-    with VerifiedModel.opened(folder, key()) as model:
+    with open_folder(folder, key()) as model:
         assert (model.name, model.version, model.card.metrics["val_f1"]) == ("bert", "1.2.0", 0.892)
         assert model.card.raw == CARD
-        assert model.signer.fingerprint == key().fingerprint
+        assert [signer.fingerprint for signer in model.signers] == [key().fingerprint]
         assert model.files.keys() == {*MODEL, "SHA256SUMS"}
         assert model.shards() == ("model.pt",)
         assert repr(model).startswith("<VerifiedModel bert@1.2.0 sycee:")
@@ -65,7 +64,7 @@ def test_what_a_model_tells(folder):
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", ["model.pt", "context/source/pre.py", "model_card.yaml"])
 def test_bytes_are_those_that_were_hashed(folder, change, name):
-    with VerifiedModel.opened(folder, key()) as model:
+    with open_folder(folder, key()) as model:
         change(folder / name)
         assert model.read(name) == (BIG if name == "model.pt" else MODEL[name])
         with model.path() as path:
@@ -74,7 +73,7 @@ def test_bytes_are_those_that_were_hashed(folder, change, name):
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_lazy_model_refuses_weights_that_changed_before_they_were_asked_for(folder, change):
-    with VerifiedModel.opened(folder, key(), lazy=True) as model:
+    with open_folder(folder, key(), lazy=True) as model:
         change(folder / "model.pt")
         with pytest.raises((DigestMismatch, NotFound)):
             model.open("model.pt")
@@ -82,14 +81,14 @@ def test_lazy_model_refuses_weights_that_changed_before_they_were_asked_for(fold
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_lazy_model_keeps_weights_once_they_were_asked_for(folder, change):
-    with VerifiedModel.opened(folder, key(), lazy=True) as model:
+    with open_folder(folder, key(), lazy=True) as model:
         assert model.read("model.pt") == BIG
         change(folder / "model.pt")
         assert model.read("model.pt") == BIG
 
 
 def test_lazy_model_has_read_everything_else(folder):
-    with VerifiedModel.opened(folder, key(), lazy=True) as model:
+    with open_folder(folder, key(), lazy=True) as model:
         overwrite(folder / "context/source/pre.py")
         assert model.read("context/source/pre.py") == MODEL["context/source/pre.py"]
 
@@ -98,15 +97,15 @@ def test_lazy_model_has_read_everything_else(folder):
 def test_tampered_model_is_not_opened(folder, lazy):
     overwrite(folder / "context/source/pre.py")
     with pytest.raises(DigestMismatch):
-        VerifiedModel.opened(folder, key(), lazy=lazy)
+        open_folder(folder, key(), lazy=lazy)
     with pytest.raises(SignatureInvalid):
-        VerifiedModel.opened(folder, keys.generate("p256").public, lazy=lazy)
+        open_folder(folder, keys.generate("p256").public, lazy=lazy)
 
 
 def test_weights_that_change_size_are_seen_even_lazily(folder):
     truncate(folder / "model.pt")
     with pytest.raises(DigestMismatch):
-        VerifiedModel.opened(folder, key(), lazy=True)
+        open_folder(folder, key(), lazy=True)
 
 
 def test_writer_thread_never_gets_through(folder):
@@ -126,7 +125,7 @@ def test_writer_thread_never_gets_through(folder):
     try:
         for _ in range(40):
             try:
-                with VerifiedModel.opened(folder, key()) as model:
+                with open_folder(folder, key()) as model:
                     assert model.read("model.pt") == BIG
                     opened += 1
             except DigestMismatch:
@@ -135,12 +134,12 @@ def test_writer_thread_never_gets_through(folder):
         stop.set()
         thread.join()
     (folder / "model.pt").write_bytes(BIG)
-    with VerifiedModel.opened(folder, key()) as model:
+    with open_folder(folder, key()) as model:
         assert model.read("model.pt") == BIG
 
 
 def test_handed_out_bytes_cannot_be_written(folder):
-    with VerifiedModel.opened(folder, key()) as model, model.open("model.pt") as file:
+    with open_folder(folder, key()) as model, model.open("model.pt") as file:
         path = f"/proc/self/fd/{file.fileno()}"
         for attempt in (lambda: os.open(path, os.O_RDWR), lambda: os.truncate(path, 1)):
             with pytest.raises(OSError, match=r"not permitted|denied|Invalid"):
@@ -150,19 +149,19 @@ def test_handed_out_bytes_cannot_be_written(folder):
 
 
 def test_each_open_has_its_own_position(folder):
-    with VerifiedModel.opened(folder, key()) as model, model.open("model.pt") as one, model.open("model.pt") as two:
+    with open_folder(folder, key()) as model, model.open("model.pt") as one, model.open("model.pt") as two:
         assert one.read(4) == two.read(4) == BIG[:4]
 
 
 def test_names_that_are_not_in_the_model(folder):
-    with VerifiedModel.opened(folder, key()) as model:
+    with open_folder(folder, key()) as model:
         for name in ("nothing", "../bert/model.pt", "model.sig", "/etc/passwd"):
             with pytest.raises(NotFound, match="is not a file of bert"):
                 model.open(name)
 
 
 def test_closed_model(folder):
-    model = VerifiedModel.opened(folder, key())
+    model = open_folder(folder, key())
     copy = model.path()
     assert copy.path.is_dir()
     model.close()
@@ -174,7 +173,7 @@ def test_closed_model(folder):
 
 
 def test_private_copy(folder, tmp_path):
-    with VerifiedModel.opened(folder, key()) as model:
+    with open_folder(folder, key()) as model:
         copy = model.path(parent=tmp_path)
         assert copy.path.parent.stat().st_mode & 0o777 == 0o700
         assert os.fspath(copy) == str(copy) == str(copy.path)
@@ -187,31 +186,31 @@ def test_private_copy(folder, tmp_path):
 
 
 def test_expected_version_or_identity(folder):
-    with VerifiedModel.opened(folder, key(), expect="bert@1.2.0") as model:
+    with open_folder(folder, key(), expect="bert@1.2.0") as model:
         identity = model.identity
-    with VerifiedModel.opened(folder, key(), expect=f"sycee:{identity}"):
+    with open_folder(folder, key(), identity=f"sycee:{identity}"):
         pass
-    for expect in ("bert@2.0.0", f"sycee:{'0' * 64}"):
+    for other in ({"expect": "bert@2.0.0"}, {"identity": f"sycee:{'0' * 64}"}):
         with pytest.raises(PolicyDenied):
-            VerifiedModel.opened(folder, key(), expect=expect)
+            open_folder(folder, key(), **other)
 
 
 def test_no_descriptor_is_left_open(folder):
     before = descriptors()
     for lazy in (False, True):
-        VerifiedModel.opened(folder, key(), lazy=lazy).close()
+        open_folder(folder, key(), lazy=lazy).close()
     with pytest.raises(SignatureInvalid):
-        VerifiedModel.opened(folder, keys.generate("p256").public)
+        open_folder(folder, keys.generate("p256").public)
     overwrite(folder / "model.pt")
     with pytest.raises(DigestMismatch):
-        VerifiedModel.opened(folder, key())
+        open_folder(folder, key())
     assert descriptors() == before
 
 
 def test_many_small_files_need_few_descriptors(tmp_path):
     folder = write_model(tmp_path / "many", {**MODEL, **{f"context/{n}.txt": b"x" for n in range(2000)}})
     sign_folder(folder)
-    with VerifiedModel.opened(folder, key()) as model:
+    with open_folder(folder, key()) as model:
         assert descriptors() < 50
         assert model.read("context/1999.txt") == b"x"
 
@@ -219,7 +218,7 @@ def test_many_small_files_need_few_descriptors(tmp_path):
 def test_environment_that_turns_protection_off(folder):
     for value in ("1", "y", "yes", "true", "TRUE"):
         with (
-            VerifiedModel.opened(folder, key(), environ={"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": value}) as model,
+            open_folder(folder, key(), environ={"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": value}) as model,
             pytest.raises(PolicyDenied, match="TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set"),
         ):
             model.torch()
@@ -231,7 +230,7 @@ def test_torch_that_is_too_old(folder, monkeypatch, version):
     from types import SimpleNamespace
 
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(__version__=version))
-    with VerifiedModel.opened(folder, key()) as model, pytest.raises(PolicyDenied, match="does not load files safely"):
+    with open_folder(folder, key()) as model, pytest.raises(PolicyDenied, match="does not load files safely"):
         model.torch()
 
 
@@ -239,7 +238,7 @@ def test_torch_that_is_not_installed(folder, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "torch", None)
-    with VerifiedModel.opened(folder, key()) as model, pytest.raises(NotFound, match="torch is not installed"):
+    with open_folder(folder, key()) as model, pytest.raises(NotFound, match="torch is not installed"):
         model.torch()
 
 

@@ -23,7 +23,7 @@ from rigs.policies import (
 )
 from sycee.core.policy import Decision, RecordFact, Rule, Signer, decide, error_class
 from sycee.core.quorum import distinct
-from sycee.errors import Expired, PolicyDenied, Revoked, RolledBack, SignatureInvalid, WrongVersion
+from sycee.errors import Expired, PolicyDenied, Revoked, RolledBack, WrongVersion
 
 FRESH = NOW + dt.timedelta(minutes=4)
 
@@ -80,23 +80,23 @@ REFUSALS = {
     ),
     "nobody of a role": (
         {"signers": SIGNERS - {CI}}, {}, (),
-        "signed by training", SignatureInvalid, "alice (not in the role training)", "have it signed by who",
+        "signed by training", PolicyDenied, "alice (not in the role training)", "have it signed by who",
     ),
     "one of two": (
         {"signers": SIGNERS - {signer("bob")}}, {}, (),
-        "signed by release", SignatureInvalid, "alice, ci (not in the role release)", "have it signed by who",
+        "signed by release", PolicyDenied, "alice, ci (not in the role release)", "have it signed by who",
     ),
     "one key under two names": (
         {"signers": frozenset({CI, signer("alice"), Signer("bob", FINGERPRINTS["alice"], "")})}, {}, (),
-        "signed by release", SignatureInvalid, "alice, bob", "have it signed",
+        "signed by release", PolicyDenied, "alice, bob", "have it signed",
     ),
     "two keys under one name": (
         {"signers": frozenset({CI, signer("alice"), signer("alice")._replace(fingerprint="44" * 32)})}, {}, (),
-        "signed by release", SignatureInvalid, "alice", "have it signed",
+        "signed by release", PolicyDenied, "alice", "have it signed",
     ),
     "somebody unknown": (
         {"signers": SIGNERS - {CI} | {signer("mallory")}}, {}, (),
-        "signed by training", SignatureInvalid, "mallory (not in the role training)", "have it signed",
+        "signed by training", PolicyDenied, "mallory (not in the role training)", "have it signed",
     ),
     "a key past its time": (
         {}, {}, ("valid_until = 2027-01-01", "valid_until = 2026-05-31"),
@@ -112,7 +112,7 @@ REFUSALS = {
     ),
     "an identity without a time": (
         {"signers": SIGNERS - {CI} | {signer("ci")}}, {}, (),
-        "signed by training", SignatureInvalid, "no log vouches for the time", "have it signed",
+        "signed by training", PolicyDenied, "no log vouches for the time", "have it signed",
     ),
     "a withdrawn key": (
         {}, {"revocations": revoked(keys={FINGERPRINTS["alice"]: "lost laptop"})}, (),
@@ -130,11 +130,11 @@ REFUSALS = {
         {}, {"revocations": None}, (), "revocation list is current", PolicyDenied, "none", "bring revoked.json",
     ),
     "a list that nobody signed": (
-        {}, {"revokers": frozenset()}, (), "revocation list is current", SignatureInvalid, "nobody", "have it signed",
+        {}, {"revokers": frozenset()}, (), "revocation list is current", PolicyDenied, "nobody", "have it signed",
     ),
     "a list by somebody else": (
         {}, {"revokers": frozenset({signer("alice")})}, (),
-        "revocation list is current", SignatureInvalid, "alice (not in the role revocation)", "have it signed",
+        "revocation list is current", PolicyDenied, "alice (not in the role revocation)", "have it signed",
     ),
     "an older list": (
         {}, {"revocations_seen": 4}, (), "revocation list is current", RolledBack, "number 3", "bring the newest",
@@ -158,7 +158,7 @@ REFUSALS = {
     ),
     "a statement by somebody else": (
         {}, {"channel": on_channel(signers=frozenset({signer("alice")}))}, (),
-        "channel production", SignatureInvalid, "alice (not in the role channel)", "have it signed",
+        "channel production", PolicyDenied, "alice (not in the role channel)", "have it signed",
     ),
     "another version than the channel's": (
         {}, {"channel": on_channel(statement=statement(identity=OTHER, version="1.5.0"))}, (),

@@ -14,6 +14,7 @@ from sycee.errors import Conflict, ContextMismatch, FormatError, NotFound
 from sycee.formats import record, sums
 from sycee.formats.record import Record, Subject
 from sycee.ops.records import add_record, evaluations_of, records_of
+from sycee.trust.authority import Authority
 from sycee.trust.keys import generate
 
 PAGE = (Path(__file__).parents[2] / "docs/spec/record.md").read_text()
@@ -82,10 +83,10 @@ def test_a_record_of_a_signed_model_names_its_identity(signed):
     identity = sums.identity((signed / "SHA256SUMS").read_bytes())
     assert written.record.subject == Subject("bert", "SHA256SUMS", identity)
     assert re.fullmatch(r"evaluation-2026-02-01-[0-9a-f]{12}\.json", written.path.name)
-    [here] = records_of(signed, fixed_key().public)
+    [here] = records_of(signed, Authority.of_key(fixed_key().public))
     assert (here.about, here.signature) == ("this version", "good")
     assert evaluations_of((here,)) == (FOUND,)
-    assert records_of(signed, generate("p256").public)[0].signature == "bad"
+    assert records_of(signed, Authority.of_key(generate("p256").public))[0].signature == "bad"
     assert records_of(signed)[0].signature == "unchecked"
     sign_folder(signed, fixed_key())  # still the same version: records are not covered
     assert sums.identity((signed / "SHA256SUMS").read_bytes()) == identity
@@ -95,7 +96,9 @@ def test_a_record_of_a_model_that_is_not_signed_names_its_card(model):
     written = add_record(model, "evaluation", FOUND, NOW)
     digest = sha256_hex((model / "model_card.yaml").read_bytes())
     assert written.record.subject == Subject("bert", "model_card.yaml", digest)
-    assert [(one.about, one.signature) for one in records_of(model, fixed_key().public)] == [("this card", "none")]
+    assert [(one.about, one.signature) for one in records_of(model, Authority.of_key(fixed_key().public))] == [
+        ("this card", "none")
+    ]
 
 
 def test_a_record_of_another_version_counts_for_nothing(signed):
@@ -122,7 +125,10 @@ def test_nothing_is_overwritten(model):
     other = generate("p256")
     second = add_record(model, "evaluation", FOUND, NOW, other)
     assert (second.path, second.signature == first.signature) == (first.path, False)
-    assert [records_of(model, key.public)[0].signature for key in (fixed_key(), other)] == ["good", "good"]
+    assert [records_of(model, Authority.of_key(key.public))[0].signature for key in (fixed_key(), other)] == [
+        "good",
+        "good",
+    ]
     first.path.write_bytes(b"{}")
     with pytest.raises(Conflict, match="is there already, with other bytes"):
         add_record(model, "evaluation", FOUND, NOW, fixed_key())

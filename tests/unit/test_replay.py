@@ -74,7 +74,7 @@ def plant(model, name, old, new):
 
 
 def unsigned(model, **options):
-    return replay(ReplayRequest(folder=model, key=None, **options))
+    return replay(ReplayRequest(folder=model, asked=None, **options))
 
 
 def test_a_signed_version_comes_out_the_same(frozen, run):
@@ -209,7 +209,7 @@ def test_code_that_does_not_run_is_no_difference(model, run, old, new, message):
 def test_whom_to_trust_has_to_be_said(frozen, run):
     code, _, err = run("replay", frozen / "model")
     assert code == 2
-    assert "--key FILE demands a signature; --unsigned compares the folder with its own card" in err
+    assert "--key FILE or --trust FILE demands a signature; --unsigned compares the folder with its own card" in err
     assert run("replay", frozen / "model", "--unsigned", "--key", "k")[0] == 2
 
 

@@ -44,9 +44,11 @@ def test_session(work, run):
         f"identity  {out.strip()}",
         f"signer    {fixed_key().public.fingerprint} (EC P-256)",
     ]
-    assert "✓  4  expected version\n" in err
+    assert "✓  4  who signed; the version asked for\n" in err
     assert "✓  6  sizes and digests of all bytes" in err
-    assert "-  4  expected version: none was asked for\n" in run("verify", "bert", "--key", "k.pub")[2]
+    assert "- 13  accepted, and remembered: nothing to remember\n" in err
+    shown = run("verify", "bert", "--key", "k.pub")[2]
+    assert "✓  4  who signed; the version asked for: none was asked for\n" in shown
     assert run("verify", "bert", "--key", "k.pub", "--identity", out.strip())[0] == 0
     assert json.loads(run("verify", "bert", "--key", "k.pub", "--json")[1])["identity"] == out.strip()
     assert run("export", "bert", "srv", "--key", "k.pub")[:2] == (0, out)

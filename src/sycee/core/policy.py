@@ -82,8 +82,8 @@ class Decision(NamedTuple):
         return bool(self.rules) and all(rule.outcome in {"passed", "waived", "idle"} for rule in self.rules)
 
 
-_ERRORS: Mapping[Refusal, type[errors.VerificationError]] = {
-    "signer": errors.SignatureInvalid,
+_ERRORS: Mapping[Refusal, type[errors.PolicyDenied]] = {
+    "signer": errors.PolicyDenied,
     "denied": errors.PolicyDenied,
     "expired": errors.Expired,
     "revoked": errors.Revoked,
@@ -92,7 +92,7 @@ _ERRORS: Mapping[Refusal, type[errors.VerificationError]] = {
 }
 
 
-def error_class(rule: Rule) -> type[errors.VerificationError]:
+def error_class(rule: Rule) -> type[errors.PolicyDenied]:
     """Return the class of the error that a failure of this rule is."""
     return _ERRORS[rule.refusal]
 

@@ -12,7 +12,8 @@ from sycee.formats.replay import Baseline, Report, baseline_form, is_verdict, re
 from sycee.ops.frozen import utc_now
 from sycee.ops.records import Written, add_record, records_of
 from sycee.replay.page import Evidence
-from sycee.trust.keys import PrivateKey, PublicKey
+from sycee.trust.authority import Authority
+from sycee.trust.keys import PrivateKey
 
 KIND = "replay"
 
@@ -62,16 +63,16 @@ def _bare(stages: Stages) -> Stages:
     return {stage: tuple(leaf._replace(stored=False) for leaf in leaves) for stage, leaves in stages.items()}
 
 
-def accepted(folder: Path, record: Golden, on: Fingerprint, key: PublicKey | None) -> tuple[Golden, ...]:
+def accepted(folder: Path, record: Golden, on: Fingerprint, authority: Authority | None) -> tuple[Golden, ...]:
     """Return the record as it was accepted for a platform: once for each baseline that counts.
 
     Args:
         folder: The model's folder.
         record: The record.
         on: The fingerprint of the platform.
-        key: The key whose signatures count; None to look at none.
+        authority: Whose signatures count; None to look at none.
     """
-    ours = (one for one in records_of(folder, key) if one.about in {"this version", "this card"})
+    ours = (one for one in records_of(folder, authority) if one.about in {"this version", "this card"})
     counted = [one.record for one in ours if one.record and one.record.kind == KIND and one.signature != "bad"]
     found = [read_baseline(one.content) for one in counted if not is_verdict(one.content)]
     digest, here = sha256_hex(golden.render(record)), fingerprint.key(on)

@@ -34,6 +34,11 @@ class Copying:
         with self._created(name) as sink:
             write_all(sink, data)
 
+    def head(self, folder: ModelFolder, name: str, size: int) -> bytes:  # noqa: ARG002 - the copy is what counts
+        """See :meth:`sycee.trust.reading.Reader.head`."""
+        with (self.root / name).open("rb") as file:
+            return file.read(size)
+
     @contextmanager
     def _created(self, name: str) -> Iterator[int]:
         path = self.root / name

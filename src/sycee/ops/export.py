@@ -18,12 +18,12 @@ from sycee.errors import Conflict, DigestMismatch, NotFound
 from sycee.formats import sums
 from sycee.formats.statement import Resource, Statement
 from sycee.ops.copying import Copying
+from sycee.ops.trustplace import Asked, request_for
 from sycee.system.atomic import fsync_dir, hold, sweep, temp_name
 from sycee.trust import content
 from sycee.trust.content import Signed
 from sycee.trust.folder import Folder
-from sycee.trust.keys import PublicKey, load_public
-from sycee.trust.verify import Request, verify
+from sycee.trust.verify import verify
 
 # Beside the signed files: what proves them, and what was recorded about them. No pointers: there is nothing to pull.
 _BESIDE = (Part.BUNDLE, Part.SIGNATURE, Part.ATTRIBUTES, Part.RECORD)
@@ -47,27 +47,28 @@ class Exported:
     verified: bool
 
 
-def export(model: Path, target: Path, *, key: Path | PublicKey | None = None, progress: Progress = SILENT) -> Exported:
+def export(model: Path, target: Path, *, asked: Asked | None = None, progress: Progress = SILENT) -> Exported:
     """Copy a model folder without what only Git and DVC need.
 
     Args:
         model: The model folder.
         target: The folder to make; it must not exist.
-        key: The key that must have signed, or its file. Without it only SHA256SUMS is checked, which anybody can write.
+        asked: What the model has to be, and by whose word. Without it only SHA256SUMS is checked, which anybody can
+            write.
         progress: Where to announce the bytes copied.
 
     Raises:
         Conflict: If the target exists, or lies in the model.
         VerificationError: If the model is not what was signed; nothing is left behind.
-        NotFound: If model or key are not there, or the model has no SHA256SUMS.
+        NotFound: If the model is not there, or has no SHA256SUMS; see :func:`sycee.ops.trustplace.request_for`.
     """
     _require_new(model, target)
     with _appearing(target) as temporary:
-        identity, weights = _copy_signed(model, temporary, key, progress)
+        identity, weights = _copy_signed(model, temporary, asked, progress)
         with Folder(model) as folder:
             _copy_beside(folder, Copying(temporary), weights)
         files = sum(1 for path in temporary.rglob("*") if path.is_file())
-    return Exported(target, identity, files, verified=key is not None)
+    return Exported(target, identity, files, verified=asked is not None)
 
 
 @contextmanager
@@ -101,13 +102,10 @@ def _require_new(model: Path, target: Path) -> None:
         raise Conflict(f"{target} lies in the model that is exported", path=str(target))
 
 
-def _copy_signed(
-    model: Path, root: Path, key: Path | PublicKey | None, progress: Progress
-) -> tuple[str, frozenset[str]]:
-    if key is None:
+def _copy_signed(model: Path, root: Path, asked: Asked | None, progress: Progress) -> tuple[str, frozenset[str]]:
+    if asked is None:
         return _copy_by_sums(model, root, progress)
-    public = key if isinstance(key, PublicKey) else load_public(key)
-    verified = verify(Request(model, public), reader=Copying(root), progress=progress)
+    verified = verify(request_for(model, asked), reader=Copying(root), progress=progress)
     return verified.identity, verified.weights
 
 

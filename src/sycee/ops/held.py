@@ -1,17 +1,18 @@
 """The bytes that a replay works on: a private copy of a model folder, each byte compared on its way.
 
-With a key they are compared with what was signed. Without one they are compared with the folder's own card, which
-anybody could have written: that finds what broke, not who did it.
+Where signatures are asked for they are compared with what was signed. Where none are, they are compared with the
+folder's own card, which anybody could have written: that finds what broke, not who did it.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from sycee.core import modelfolder
 from sycee.core.modelfolder import Names, Part
+from sycee.core.policy import Signer
 from sycee.core.progress import SILENT, Progress
 from sycee.digest import sha256_hex
 from sycee.errors import DigestMismatch, NotFound
@@ -20,11 +21,12 @@ from sycee.formats.card import Card
 from sycee.formats.statement import Resource, Statement
 from sycee.ops.auxfiles import SOURCE
 from sycee.ops.copying import Copying
+from sycee.ops.trustplace import Asked, request_for
 from sycee.trust import content
+from sycee.trust.authority import Authority
 from sycee.trust.content import PARSED, Signed
 from sycee.trust.folder import Folder, Problem
-from sycee.trust.keys import PublicKey, load_public
-from sycee.trust.verify import Request, verify
+from sycee.trust.verify import verify
 
 
 class Held(NamedTuple):
@@ -34,10 +36,12 @@ class Held(NamedTuple):
         folder: Where it is; gone when the replay ends.
         name: The model's name.
         version: Its version label, or None.
-        identity: ``sycee:`` and the identity of the signed version; without a key ``card:`` and the card's sha256.
-        signer: The fingerprint of the key; None without one.
+        identity: ``sycee:`` and the identity of the signed version; ``card:`` and the card's sha256 if no signature was
+            asked for.
+        signer: The fingerprints of those who signed; None if nobody was asked for.
         card: Its card, or None.
         digests: The sha256 of each file that was signed, or that the card names; it is what the copy has.
+        authority: Whose signatures count; None if nobody's was asked for.
     """
 
     folder: Path
@@ -47,39 +51,46 @@ class Held(NamedTuple):
     signer: str | None
     card: Card | None
     digests: Mapping[str, str]
+    authority: Authority | None = None
 
 
 @contextmanager
-def held(model: Path, key: Path | PublicKey | None, *, progress: Progress = SILENT) -> Iterator[Held]:
+def held(model: Path, asked: Asked | None, *, progress: Progress = SILENT) -> Iterator[Held]:
     """Give a private copy of a model folder, gone at the end of the block.
 
     Args:
         model: The model folder.
-        key: The key that must have signed, or its file; None compares with the folder's own card.
+        asked: What it has to be, and by whose word; None compares with the folder's own card.
         progress: Where to announce the bytes read.
 
     Raises:
         VerificationError: If it is not what was signed, or not what its card says.
-        NotFound: If folder, key or card are not there.
+        NotFound: If folder or card are not there; see :func:`sycee.ops.trustplace.request_for`.
     """
     with tempfile.TemporaryDirectory(prefix="sycee-", ignore_cleanup_errors=True) as top:
         place = Path(top).resolve() / (model.absolute().name or "model")
         place.mkdir(mode=0o700)
-        yield _by_card(model, place, progress) if key is None else _by_key(model, place, key, progress)
+        yield _by_card(model, place, progress) if asked is None else _signed(model, place, asked, progress)
 
 
-def _by_key(model: Path, place: Path, key: Path | PublicKey, progress: Progress) -> Held:
-    public = key if isinstance(key, PublicKey) else load_public(key)
-    verified = verify(Request(model, public), reader=Copying(place, durable=False), progress=progress)
+def _signed(model: Path, place: Path, asked: Asked, progress: Progress) -> Held:
+    request = request_for(model, asked)
+    verified = verify(request, reader=Copying(place, durable=False), progress=progress)
     return Held(
         place,
         verified.name,
         verified.version,
         f"sycee:{verified.identity}",
-        public.fingerprint,
+        fingerprints(verified.signers),
         verified.card,
         digests_of(verified.files),
+        request.authority,
     )
+
+
+def fingerprints(signers: Iterable[Signer]) -> str:
+    """Return the fingerprints of those who signed, each once, as a report tells them."""
+    return ", ".join(sorted({signer.fingerprint for signer in signers}))
 
 
 def digests_of(files: Mapping[str, Resource]) -> dict[str, str]:

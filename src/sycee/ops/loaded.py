@@ -17,7 +17,7 @@ from sycee.errors import UsageError
 from sycee.formats import fingerprint
 from sycee.formats.golden import Golden, Stage
 from sycee.ops.auxfiles import SOURCE
-from sycee.ops.held import Held, digests_of
+from sycee.ops.held import Held, digests_of, fingerprints
 from sycee.ops.replay import (
     ROLES,
     Outcome,
@@ -69,7 +69,7 @@ class LoadedModel(VerifiedModel):
                 self.name,
                 self.version,
                 f"sycee:{self.identity}",
-                self.signer.fingerprint,
+                fingerprints(self.signers),
                 self.card,
                 digests_of(self.files),
             )
@@ -77,7 +77,7 @@ class LoadedModel(VerifiedModel):
                 return _in_process(copy, functions, inputs, frozenset(waive))
             request = ReplayRequest(
                 folder=folder,
-                key=None,
+                asked=None,
                 inputs=inputs,
                 waived=frozenset(waive),
                 timeout=timeout,

@@ -11,9 +11,10 @@ from sycee.errors import Conflict, ContextMismatch, NotFound
 from sycee.formats import card, record, sums, yamltext
 from sycee.formats.record import Record, Subject
 from sycee.system.tree import kind_at
+from sycee.trust.authority import Authority
 from sycee.trust.documents import SignedDocument, sign_document, write_once
 from sycee.trust.folder import Folder
-from sycee.trust.keys import PrivateKey, PublicKey
+from sycee.trust.keys import PrivateKey
 from sycee.trust.records import Found, read_records
 
 Signature = Literal["none", "unchecked", "good", "bad"]
@@ -43,7 +44,7 @@ class Listed(NamedTuple):
         record: What it says; None if it cannot be read.
         fault: Why it cannot be read.
         about: Whether it names what is here: ``this version``, ``this card``, or ``another version``; empty if unread.
-        signature: ``none``; ``unchecked`` without a key; ``good`` or ``bad`` with one.
+        signature: ``none``; ``unchecked`` if nobody's was asked for; else ``good`` or ``bad``.
     """
 
     name: str
@@ -127,12 +128,12 @@ def _is_tracked_as_whole(folder: Path) -> bool:
     return folder.with_name(f"{folder.name}{modelfolder.POINTER_SUFFIX}").is_file()
 
 
-def records_of(folder: Path, key: PublicKey | None = None) -> tuple[Listed, ...]:
+def records_of(folder: Path, authority: Authority | None = None) -> tuple[Listed, ...]:
     """Return the records beside a model, oldest first, then those that cannot be read.
 
     Args:
         folder: The model's folder.
-        key: The key whose signatures count; None to look at none.
+        authority: Whose signatures count; None to look at none.
 
     Raises:
         Conflict: If there are more than :data:`sycee.trust.records.MAX_RECORDS`.
@@ -142,7 +143,7 @@ def records_of(folder: Path, key: PublicKey | None = None) -> tuple[Listed, ...]
         return ()
     with Folder(folder) as model:
         known = _digests(model)
-        found = [_judged(one, known, key) for one in read_records(model)]
+        found = [_judged(one, known, authority) for one in read_records(model)]
     return tuple(sorted(found, key=lambda one: (one.record is None, one.record.recorded if one.record else "")))
 
 
@@ -174,22 +175,21 @@ def _read_if_there(model: Folder, name: str, limit: int) -> bytes | None:
         return None
 
 
-def _judged(one: Found, known: Mapping[str, str], key: PublicKey | None) -> Listed:
+def _judged(one: Found, known: Mapping[str, str], authority: Authority | None) -> Listed:
     if one.document is None or one.record is None:
         return Listed(one.name, None, one.fault, "", "none")
     subject = one.record.subject
     here = known.get(subject.file) == subject.sha256
     what = "this version" if subject.file == sums.NAME else "this card"
-    return Listed(one.name, one.record, "", what if here else "another version", _signature(one.document, key))
+    return Listed(one.name, one.record, "", what if here else "another version", _signature(one.document, authority))
 
 
-def _signature(document: SignedDocument, key: PublicKey | None) -> Signature:
-    if not document.signatures:
+def _signature(document: SignedDocument, authority: Authority | None) -> Signature:
+    if not (document.signatures or document.bundles):
         return "none"
-    if key is None:
+    if authority is None:
         return "unchecked"
-    digest = sha256_hex(document.data)
-    return "good" if any(key.verify_detached(one, digest) for one in document.signatures) else "bad"
+    return "good" if authority.signers_of(document) else "bad"
 
 
 def evaluations_of(listed: tuple[Listed, ...]) -> tuple[Mapping[str, Any], ...]:

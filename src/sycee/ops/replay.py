@@ -34,6 +34,7 @@ from sycee.ops.golden import MACHINE, PLACE, RECORD, companions
 from sycee.ops.held import Held, held
 from sycee.ops.rebuilt import Interpreter, rebuilt, running
 from sycee.ops.switches import Switch
+from sycee.ops.trustplace import Asked
 from sycee.replay import results
 from sycee.replay.child.samples import Stored
 from sycee.replay.page import Evidence
@@ -41,7 +42,6 @@ from sycee.replay.results import Results
 from sycee.replay.runner import TIMEOUT, How, Item, Job, Observed, run
 from sycee.system.onepass import digest_file
 from sycee.system.tree import scan
-from sycee.trust.keys import PublicKey, load_public
 
 # Which function gives a stage.
 ROLES: Mapping[Stage, str] = {"preprocessed": "preprocess", "output": "predict", "decision": "postprocess"}
@@ -53,7 +53,7 @@ class ReplayRequest:
 
     Attributes:
         folder: The model's folder.
-        key: The key that must have signed, or its file; None compares the folder with its own card.
+        asked: What the folder has to be, and by whose word; None compares it with its own card.
         inputs: A folder with the samples of a version that keeps only their digests.
         waived: Stages whose differences are accepted.
         timeout: Seconds for all samples.
@@ -64,7 +64,7 @@ class ReplayRequest:
     """
 
     folder: Path
-    key: Path | PublicKey | None
+    asked: Asked | None
     inputs: Path | None = None
     waived: frozenset[Stage] = frozenset()
     timeout: float = TIMEOUT
@@ -94,7 +94,7 @@ class Replayed(NamedTuple):
     Attributes:
         report: What ``replay.json`` says.
         version: The version's label, or None.
-        signer: The fingerprint of the key that signed it; None where none was given.
+        signer: The fingerprints of those who signed it; None where nobody was asked for.
         evidence: The samples, what was expected and what came out, for the page.
         on: The fingerprint of the process.
     """
@@ -128,7 +128,7 @@ def replay(request: ReplayRequest) -> Replayed:
         CannotRun: If the frozen code does not run here, or its packages are not to be had: nothing is known of its
             results then.
     """
-    with held(request.folder, request.key, progress=request.progress) as copy:
+    with held(request.folder, request.asked, progress=request.progress) as copy:
         return replay_copy(copy, request)
 
 
@@ -136,14 +136,13 @@ def replay_copy(copy: Held, request: ReplayRequest) -> Replayed:
     """Run the golden samples of a private copy; see :func:`replay`."""
     frozen = read_frozen(copy)
     items = items_of(frozen.golden, copy.folder, request.inputs)
-    key = load_public(request.key) if isinstance(request.key, Path) else request.key
 
     def once(python: Interpreter, switch: Switch | None = None) -> Replayed:
         job = _job(python, copy.folder, frozen, items, request)
         with request.progress.start(f"replaying {copy.name}", None):
             observed = run(job._replace(how=switch.applied(job.how)) if switch else job)
         outcome = _outcome(copy, frozen, observed, python)
-        baseline = accepted(request.folder, frozen.golden, outcome.here, key)
+        baseline = accepted(request.folder, frozen.golden, outcome.here, copy.authority)
         return judged(copy, frozen, outcome, request.waived, baseline)
 
     def trial(versions: Mapping[str, str]) -> Report:

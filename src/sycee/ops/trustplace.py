@@ -3,17 +3,98 @@
 Never one out of the repository that is judged by it: who may write to the repository could write himself into it.
 """
 
+import datetime as dt
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sycee.errors import NotFound, UsageError
 from sycee.formats.trust import FILE_NAME
 from sycee.system.git import toplevel
+from sycee.system.userstate import user_state
+from sycee.trust.authority import Authority
+from sycee.trust.channels import Places
+from sycee.trust.keys import PublicKey, load_public
+from sycee.trust.memory import Memory
+from sycee.trust.request import Request
 from sycee.workspace.repository import DVC_DIR
 
 VARIABLE = "SYCEE_TRUST"
 SYSTEM_FILE = Path("/etc/sycee") / FILE_NAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a model's folder has to be, and by whose word.
+
+    Attributes:
+        trust: The trust file, or None.
+        key: The one key that must have signed, or its file, or None. With neither, the trust file of this user or
+            machine counts.
+        expect: ``NAME@VERSION``, or ``sycee:`` and the identity, that it must be, or None.
+        identity: The identity that it must have, 64 hex digits with or without ``sycee:``, or None.
+        channel: The channel whose version it must be, or None.
+        channel_file: A statement of the channel, beside those in the repository and in the model's folder.
+        now: The time to judge by; None for that of the clock.
+        environ: The process environment.
+    """
+
+    trust: Path | None = None
+    key: Path | PublicKey | None = None
+    expect: str | None = None
+    identity: str | None = None
+    channel: str | None = None
+    channel_file: Path | None = None
+    now: dt.datetime | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+def request_for(model: Path, asked: Asked, *, lazy: bool = False) -> Request:
+    """Return what the verifier has to be asked.
+
+    Args:
+        model: The model's folder.
+        asked: What it has to be, and by whose word.
+        lazy: Leave the weights' bytes to the caller.
+
+    Raises:
+        NotFound: If the trust file, a key or the channel's file that was named is not there.
+        UsageError: If nobody said whom to trust, or trust file and key were both given; if the trust file lies in the
+            repository that it judges; see also :func:`sycee.trust.keys.load_public`.
+        FormatError: If the trust file is malformed.
+    """
+    authority = authority_for(model, asked)
+    by_identity = (asked.expect or "").startswith("sycee:")
+    remembering = asked.channel is not None or authority.trust.revocations is not None
+    return Request(
+        folder=model,
+        authority=authority,
+        now=asked.now or dt.datetime.now(dt.UTC),
+        expect=None if by_identity else asked.expect,
+        identity=asked.expect if by_identity else asked.identity,
+        channel=asked.channel,
+        channel_places=Places(None, _around(model), asked.channel_file),
+        memory=Memory(user_state(asked.environ)) if remembering else None,
+        postpone_weights=lazy,
+    )
+
+
+def authority_for(model: Path, asked: Asked) -> Authority:
+    """Return whose signatures count for a model; see :func:`request_for`."""
+    if asked.trust is not None and asked.key is not None:
+        raise UsageError("--trust and --key exclude each other", hint="the trust file names the keys that count")
+    if asked.key is not None:
+        return Authority.of_key(asked.key if isinstance(asked.key, PublicKey) else load_public(asked.key))
+    file = find_trust_file(asked.environ, asked.trust)
+    if file is None:
+        raise UsageError(
+            "whom to trust was not said",
+            hint=f"--key FILE for one signer's public key, or --trust FILE, or write {user_file(asked.environ)} "
+            "once: sycee trust init",
+        )
+    require_outside(file, model)
+    return Authority.read(file)
 
 
 def user_file(environ: Mapping[str, str]) -> Path:
@@ -70,6 +151,11 @@ def require_outside(trust_file: Path, model: Path) -> None:
                 hint=f"copy it out, for example to ~/.config/sycee/{FILE_NAME}, and ask its owner whether it is right",
                 path=str(trust_file),
             )
+
+
+def _around(model: Path) -> Path | None:
+    folder = Path(os.path.realpath(model))
+    return _repository(folder) or toplevel(folder)
 
 
 def _repository(folder: Path) -> Path | None:

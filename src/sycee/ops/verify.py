@@ -8,35 +8,26 @@ from typing import Any
 from sycee.core.modelfolder import SIGNATURE_SUFFIX
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import NotFound, SignatureInvalid, UsageError
+from sycee.ops.trustplace import Asked, request_for
 from sycee.system.onepass import hash_fd, open_regular
 from sycee.trust import verify as trust
 from sycee.trust.keys import MAX_SIGNATURE, PublicKey, load_public
 from sycee.trust.verify import Verified
 
 
-def verify(
-    folder: Path,
-    key: Path | PublicKey,
-    *,
-    expect: str | None = None,
-    identity: str | None = None,
-    progress: Progress = SILENT,
-) -> Verified:
+def verify(folder: Path, asked: Asked, *, progress: Progress = SILENT) -> Verified:
     """Prove that a model folder is what was signed.
 
     Args:
         folder: The model folder.
-        key: The key that must have signed, or its file.
-        expect: ``NAME@VERSION`` that it must be, or None.
-        identity: The identity that it must have, 64 hex digits with or without ``sycee:``, or None.
+        asked: What it has to be, and by whose word.
         progress: Where to announce the bytes read.
 
     Raises:
         VerificationError: See :func:`sycee.trust.verify.verify`.
-        NotFound: If folder or key are not there.
+        SyceeError: See :func:`sycee.ops.trustplace.request_for`.
     """
-    public = key if isinstance(key, PublicKey) else load_public(key)
-    return trust.verify(trust.Request(folder, public, expect, identity), progress=progress)
+    return trust.verify(request_for(folder, asked), progress=progress)
 
 
 @dataclass(frozen=True, slots=True)

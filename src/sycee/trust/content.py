@@ -1,6 +1,6 @@
 """Steps 5 and 6 of verification: the exact set of files, and every byte of them. All problems are gathered."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from sycee.core import modelfolder
@@ -165,15 +165,17 @@ def content_problems(resource: Resource, algorithm: Algorithm, size: int, digest
     ]
 
 
-def explain_pairs(folder: ModelFolder, signed: Signed, problems: list[Problem], key: PublicKey) -> list[Problem]:
+def explain_pairs(
+    folder: ModelFolder, signed: Signed, problems: list[Problem], keys: Collection[PublicKey]
+) -> list[Problem]:
     """Say it when weights that differ from the bundle go well with the detached signature beside them.
 
     That is what putting an older release's weights and signature under a newer bundle looks like.
     """
-    return [_explain(folder, problem, key) if problem.path in signed.weights else problem for problem in problems]
+    return [_explain(folder, problem, keys) if problem.path in signed.weights else problem for problem in problems]
 
 
-def _explain(folder: ModelFolder, problem: Problem, key: PublicKey) -> Problem:
+def _explain(folder: ModelFolder, problem: Problem, keys: Collection[PublicKey]) -> Problem:
     signature_name = f"{problem.path}{modelfolder.SIGNATURE_SUFFIX}"
     try:
         signature = folder.read(signature_name, MAX_SIGNATURE)
@@ -181,7 +183,7 @@ def _explain(folder: ModelFolder, problem: Problem, key: PublicKey) -> Problem:
             digest = hash_fd(fd, "sha256")[1]
     except SyceeError:  # it explains an error that is reported anyway
         return problem
-    if not key.verify_detached(signature, digest):
+    if not any(key.verify_detached(signature, digest) for key in keys):
         return problem
     pair = f"{problem.path} and {signature_name} belong together but to another version than model.sig"
     return Problem(problem.path, f"{problem.message} ({pair})", problem.expected, problem.found)

@@ -4,6 +4,7 @@ The verifier asks a :class:`Reader` for size and digest of each file and compare
 in that same pass is its own business: forget them (``verify``), seal them in memory (``load``), copy them (``export``).
 """
 
+import os
 from typing import Protocol
 
 from sycee.digest import Algorithm
@@ -30,6 +31,15 @@ class Reader(Protocol):
     def keep(self, name: str, data: bytes) -> None:
         """Accept a file that the verifier itself read, since it parses these very bytes."""
 
+    def head(self, folder: ModelFolder, name: str, size: int) -> bytes:
+        """Return the first bytes of a file: of what was taken, if this reader keeps that.
+
+        Args:
+            folder: The open model folder.
+            name: Path of the file below it.
+            size: How many; fewer if the file is shorter.
+        """
+
 
 class Hashing:
     """Reads, hashes, forgets."""
@@ -41,3 +51,13 @@ class Hashing:
 
     def keep(self, name: str, data: bytes) -> None:
         """See :meth:`Reader.keep`."""
+
+    def head(self, folder: ModelFolder, name: str, size: int) -> bytes:
+        """See :meth:`Reader.head`."""
+        return first_bytes(folder, name, size)
+
+
+def first_bytes(folder: ModelFolder, name: str, size: int) -> bytes:
+    """Return the first bytes of a file as it is now."""
+    with folder.opened(name) as fd, os.fdopen(os.dup(fd), "rb") as file:
+        return file.read(size)

@@ -12,7 +12,7 @@ from sycee.errors import Conflict, FormatError, NotFound
 from sycee.formats import card, record, replay, sums
 from sycee.formats.record import Record
 from sycee.trust.documents import SignedDocument, is_document, read_document, signature_names
-from sycee.trust.folder import Folder
+from sycee.trust.folder import ModelFolder
 
 MAX_RECORDS = 10_000  # beside one model
 CHANNEL_PREFIX = "channel-"  # of channel statements, which may lie there too and are no records
@@ -55,7 +55,7 @@ class RecordFacts(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def read_records(model: Folder) -> Iterator[Found]:
+def read_records(model: ModelFolder) -> Iterator[Found]:
     """Yield every file of ``records/`` that is to be a record, in the order of their names.
 
     Args:
@@ -74,7 +74,7 @@ def read_records(model: Folder) -> Iterator[Found]:
         yield _read(model, f"{modelfolder.RECORDS}/{name}", beside)
 
 
-def _read(model: Folder, name: str, beside: Mapping[str, list[str]]) -> Found:
+def _read(model: ModelFolder, name: str, beside: Mapping[str, list[str]]) -> Found:
     try:
         document = read_document(model, name, record.MAX_SIZE, beside)
         return Found(name, document, record.parse(document.data, name), "")
@@ -82,7 +82,7 @@ def _read(model: Folder, name: str, beside: Mapping[str, list[str]]) -> Found:
         return Found(name, None, None, error.message)
 
 
-def record_facts(model: Folder, identity: str, card_sha256: str | None, signers_of: SignersOf) -> RecordFacts:
+def record_facts(model: ModelFolder, identity: str, card_sha256: str | None, signers_of: SignersOf) -> RecordFacts:
     """Return what a policy may go by of the records beside a version. Those about other versions are passed over.
 
     Args:

@@ -9,10 +9,12 @@ import io
 import posixpath
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Self
 
+from sycee.core.policy import Signer
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import ContextMismatch, DigestMismatch, NotFound, UsageError
 from sycee.formats import tensordigests
@@ -25,7 +27,6 @@ from sycee.trust import content, frameworks, parts
 from sycee.trust.folder import Folder
 from sycee.trust.frameworks import SAFETENSORS_SUFFIX, TORCH_SUFFIXES, Framework
 from sycee.trust.keeping import Keeping
-from sycee.trust.keys import PublicKey, load_public
 from sycee.trust.privatecopy import PrivateCopy
 from sycee.trust.source import FrozenSource
 from sycee.trust.verify import Request, Verified, verify
@@ -50,11 +51,8 @@ class VerifiedModel:
     @classmethod
     def opened(
         cls,
-        folder: Path,
-        public_key: Path | PublicKey,
+        request: Request,
         *,
-        expect: str | None = None,
-        lazy: bool = False,
         keeping: Keeping | None = None,
         environ: Mapping[str, str] = _NO_ENVIRONMENT,
         progress: Progress = SILENT,
@@ -62,27 +60,22 @@ class VerifiedModel:
         """Verify a model folder and hold its bytes.
 
         Args:
-            folder: The model folder.
-            public_key: The key that must have signed, or its file.
-            expect: ``NAME@VERSION`` or ``sycee:<identity>`` that it must be, or None.
-            lazy: Read weights only when they are asked for. Each is then hashed in the pass that hands it out; until
-                then nothing is known of it but its size. Without it the weights are held once from here on.
+            request: What to verify, by whose word. With ``postpone_weights`` weights are read only when they are asked
+                for. Each is then hashed in the pass that hands it out; until then nothing is known of it but its size
+                and first bytes. Without it the weights are held once from here on.
             keeping: How files are held; by default as suits their size and place.
             environ: The process environment, which may tell torch to load unsafely (and is refused then).
             progress: Where to announce the bytes read.
 
         Raises:
             VerificationError: See :func:`sycee.trust.verify.verify`.
-            NotFound: If folder or key are not there.
+            NotFound: If there is no such folder.
             UsageError: If they may not be held like that.
         """
-        key = public_key if isinstance(public_key, PublicKey) else load_public(public_key)
-        identity = expect if expect and expect.startswith("sycee:") else None
-        request = Request(folder, key, None if identity else expect, identity, postpone_weights=lazy)
         kept = keeping or Keeping()
-        held = Folder(folder)
+        held = Folder(request.folder if isinstance(request.folder, Path) else request.folder.path)
         try:
-            verified = verify(request, reader=kept, progress=progress)
+            verified = verify(replace(request, folder=held), reader=kept, progress=progress)
         except BaseException:
             kept.close()
             held.close()
@@ -97,7 +90,8 @@ class VerifiedModel:
 
     def __repr__(self) -> str:
         label = f"{self.name}@{self._verified.version}" if self._verified.version else self.name
-        return f"<{type(self).__name__} {label} sycee:{self.identity[:12]} signed by {self.signer.fingerprint[:12]}>"
+        by = ", ".join(sorted({signer.fingerprint[:12] for signer in self.signers}))
+        return f"<{type(self).__name__} {label} sycee:{self.identity[:12]} signed by {by}>"
 
     @property
     def card(self) -> Card | None:
@@ -120,9 +114,9 @@ class VerifiedModel:
         return self._verified.identity
 
     @property
-    def signer(self) -> PublicKey:
-        """The key that signed."""
-        return self._verified.signer
+    def signers(self) -> tuple[Signer, ...]:
+        """Who signed it, of those that the trust file names."""
+        return self._verified.signers
 
     @property
     def files(self) -> Mapping[str, Resource]:

@@ -1,76 +1,82 @@
 """The verifier: what must hold before a byte of a model folder is used.
 
-    1  Size limits; the bundle is read once, and only these bytes are spoken of from here on.
-    2  The signature, over the encoding of the payload, by the expected key: before the payload is parsed.
-    3  The payload, strictly: one meaning, safe and distinct names, and nothing left unsigned that must not be.
-    4  The version that was asked for, if one was.
+    1  Size limits; every bundle is read once, and only these bytes are spoken of from here on.
+    2  The signatures, over the encoding of each payload, by whom the trust file names: before a payload is parsed. One
+       that somebody known made suffices to go on. A bundle by nobody known does not count; an altered one is refused.
+    3  The payloads, strictly: one meaning, safe and distinct names, and nothing left unsigned that must not be. Bundles
+       about another version than the others do not count. Of a file, and of the version, only that is believed which
+       every signer says.
+    4  Who signed: roles, thresholds, validity, what was revoked. Then the version that was asked for: identity, name
+       and label, channel, serials; none behind what was accepted here before.
     5  The set of files: every signed one is here, and nothing else than what may stand beside them, each of its kind.
-    6  Sizes, then all bytes in one pass, by blake3 where the signed bundle vouches for it, else by sha256.
-    7  SHA256SUMS says the same as the bundle; its sha256 is the version's identity.
-    8  Detached signatures, by the same key.
-    9  The card parses, and says the same about files and version.
-   10  Pointers, where there are any, lead to exactly the signed bytes.
+    6  Sizes, then all bytes in one pass, by blake3 where every signer vouches for it, else by sha256.
+    7  SHA256SUMS says the same as the bundles; its sha256 is the version's identity.
+    8  The forms of the weights, by name and first bytes; headers of safetensors strictly.
+    9  Detached signatures, by one who signed.
+   10  The card parses, and says the same about files and version.
+   11  Pointers, where there are any, lead to exactly the signed bytes.
+   12  Records, gates, forms: all that the trust file demands beyond signatures. Nothing may be left open now.
+   13  What was accepted is remembered, where a channel or a revocation list was asked.
 
-Content problems (5 and 6) are gathered into one error. No step uses md5 as evidence: a pointer's md5 is compared with
-the md5 that was signed. Nothing here opens a socket, and nothing is decided by time stamps or modes.
+Steps 4 and 12 ask the same rules (:mod:`sycee.core.policy`): first with what is known before any content is read, then
+with everything. Content problems (5 and 6) are gathered into one error. No step uses md5 as evidence: a pointer's md5
+is compared with the md5 that was signed. Nothing here opens a socket, and nothing is decided by time stamps or modes;
+the time to judge by is given.
 """
 
-from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import InitVar, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
 from sycee.core import modelfolder
 from sycee.core.modelfolder import Names, Part
+from sycee.core.policy import ChannelFact, Decision, Signer
 from sycee.core.progress import SILENT, Progress
 from sycee.digest import is_hex, sha256_hex
-from sycee.errors import Conflict, DigestMismatch, FormatError, NotFound, PolicyDenied, SignatureInvalid, UsageError
-from sycee.formats import bundle, statement, sums
-from sycee.formats.bundle import Bundle
+from sycee.errors import (
+    Conflict,
+    DigestMismatch,
+    SignatureInvalid,
+    UsageError,
+    VerificationError,
+    WrongVersion,
+)
+from sycee.formats import bundle, channel, sums
 from sycee.formats.card import Card
 from sycee.formats.statement import Resource, Statement
 from sycee.system.onepass import digest_fd
-from sycee.trust import content, context
+from sycee.trust import bundles, content, context, forms, judging
+from sycee.trust.bundles import Vouched
 from sycee.trust.content import Signed
-from sycee.trust.folder import Folder, Problem
-from sycee.trust.keys import MAX_SIGNATURE, PublicKey, require_detached
+from sycee.trust.folder import Folder, ModelFolder, Problem
+from sycee.trust.judging import Judge, Known
+from sycee.trust.keys import MAX_SIGNATURE, PublicKey
 from sycee.trust.reading import Hashing, Reader
+from sycee.trust.request import Request
+
+__all__ = ["STEPS", "Request", "Verified", "verify"]
 
 STEPS = (
-    "bundle read",
-    "signature over the statement",
-    "statement: strict, safe names",
-    "expected version",
+    "bundles read",
+    "signatures over the statements",
+    "statements: strict, safe names",
+    "who signed; the version asked for",
     "exact set of files",
     "sizes and digests of all bytes",
     "SHA256SUMS agrees",
+    "forms of weights",
     "detached signatures",
     "card agrees",
     "pointers agree",
+    "records and gates",
+    "accepted, and remembered",
 )
 
 _VERIFIER = object()  # whoever holds it has run the steps; it never leaves this module
 _MAX_LISTED = 20  # problems spelled out in a message; all of them are in the details
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to verify.
-
-    Attributes:
-        folder: The model folder.
-        key: The key that must have signed.
-        expect: ``NAME@VERSION`` that it must be, or None.
-        identity: The identity that it must have, 64 hex digits with or without ``sycee:``, or None.
-        postpone_weights: Leave the weights' bytes to the caller, who reads them through the same comparison later.
-    """
-
-    folder: Path
-    key: PublicKey
-    expect: str | None = None
-    identity: str | None = None
-    postpone_weights: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +86,32 @@ class Verified:
     Attributes:
         folder: Where it was found.
         identity: sha256 of its sums file, 64 hex digits.
-        signer: The key that signed.
+        signers: Who signed it, of those that the trust file names; sorted by name, each once.
         statement: What was signed, parsed.
         files: Every signed file, by name.
         weights: The names among them whose bytes are objects.
+        forms: Name of each weights file to its form.
         card: The card that was verified; None when the folder has none.
+        decision: Every rule that was asked.
+        channel: The statement of the channel that was asked for; None if none was.
+        remembered: Whether something was remembered.
         warnings: What did not matter for the verdict and may matter to a person.
         unread: Weights whose bytes were left to the caller; empty unless that was asked for.
     """
 
     folder: Path
     identity: str
-    signer: PublicKey
+    signers: tuple[Signer, ...]
     statement: Statement
     files: Mapping[str, Resource]
     weights: frozenset[str]
+    forms: Mapping[str, str]
     card: Card | None
+    decision: Decision
+    channel: ChannelFact | None
+    remembered: bool
     warnings: tuple[str, ...]
     unread: frozenset[str]
-    bundle_bytes: bytes = field(repr=False)
     token: InitVar[object]
 
     def __post_init__(self, token: object) -> None:
@@ -128,17 +141,32 @@ class Verified:
             "name": self.name,
             "version": self.version,
             "serial": self.statement.annotations.get("serial"),
-            "signer": {"fingerprint": self.signer.fingerprint, "kind": self.signer.kind},
+            "signers": [_signer_json(signer) for signer in self.signers],
+            "channel": _channel_json(self.channel),
             "files": [{"path": r.name, "sha256": r.sha256, "size": r.size} for r in self.files.values()],
+            "weights": dict(self.forms),
+            "rules": [judging.rule_json(rule) for rule in self.decision.rules],
             "warnings": list(self.warnings),
         }
+
+
+def _signer_json(signer: Signer) -> dict[str, Any]:
+    signed_at = {"signed_at": signer.signed_at.isoformat()} if signer.signed_at else {}
+    return {"name": signer.name, "fingerprint": signer.fingerprint, "kind": signer.described, **signed_at}
+
+
+def _channel_json(fact: ChannelFact | None) -> dict[str, Any] | None:
+    if fact is None:
+        return None
+    said = fact.statement
+    return {"name": said.name, "serial": said.serial, "expires": said.expires.isoformat(), "identity": said.identity}
 
 
 def verify(request: Request, *, reader: Reader | None = None, progress: Progress = SILENT) -> Verified:
     """Run every step on a model folder.
 
     Args:
-        request: What to verify, by which key.
+        request: What to verify, by whose word.
         reader: What takes in the bytes while they are compared; by default they are hashed and forgotten.
         progress: Where to announce the bytes read.
 
@@ -147,123 +175,113 @@ def verify(request: Request, *, reader: Reader | None = None, progress: Progress
 
     Raises:
         NotFound: If there is no such folder.
-        SignatureInvalid: Steps 1-3 and 8: no signature, a malformed one, or one by another key.
-        PolicyDenied: Step 4: another version than the expected one.
+        SignatureInvalid: Steps 1-3 and 9: no signature, a malformed one, or none by anybody known.
+        PolicyDenied: Steps 4, 12 and 13: another version than the one asked for, or a rule of the trust file. A
+            subclass says which; ``details["rules"]`` has all rules that were asked until then, whatever is raised.
         DigestMismatch: Steps 5 and 6, with every problem.
-        ContextMismatch: Steps 7, 9 and 10.
+        ContextMismatch: Steps 3, 7, 10 and 11.
     """
-    with Folder(request.folder) as folder:
-        # 1  Size limits; the bundle is read once.
-        raw = _read_bundle(folder)
-        # 2  The signature, before the payload is parsed.
-        payload = _signed_payload(raw, request.key)
-        # 3  The payload, strictly.
-        signed = Signed.of(_parse(payload))
-        text = context.sums_text(signed)
-        # 4  The version that was asked for. What only the card can answer is asked in step 9.
-        _require_identity(request.identity, sums.identity(text))
-        _require_version(request.expect, signed.statement, None, final=False)
-        # 5  The set of files; 6  sizes, then all bytes in one pass.
-        listing = folder.scan()
-        problems = content.set_problems(folder, signed, listing)
-        skip = signed.weights if request.postpone_weights else frozenset[str]()
-        found = content.read_all(folder, signed, listing, reader or Hashing(), skip=skip, progress=progress)
-        _require_no_problem(folder, signed, [*problems, *found.problems], request.key)
-        # 7  SHA256SUMS says the same as the bundle.
-        context.check_sums(signed, text, found.parsed.get(sums.NAME))
-        # 8  Detached signatures, over digests that steps 2 and 6 vouch for.
-        names = signed.names(listing)
-        signatures = _check_signatures(folder, signed, names, request.key)
-        # 9  The card says the same.
-        card = context.check_card(signed, found.parsed.get(modelfolder.CARD))
-        _require_version(request.expect, signed.statement, card, final=True)
-        # 10 Pointers lead to exactly the signed bytes.
-        md5s = _missing_md5s(folder, signed, names)
-        warnings = context.check_pointers(folder, signed, names, md5s=md5s, signatures=signatures)
+    _require_usable(request)
+    with _opened(request.folder) as folder:
+        judge = Judge(request, folder)
+        with _telling_rules(judge):
+            return _verify(request, folder, judge, reader or Hashing(), progress)
+
+
+def _verify(request: Request, folder: ModelFolder, judge: Judge, reader: Reader, progress: Progress) -> Verified:
+    # 1  Size limits; every bundle is read once.
+    listing = folder.scan()
+    read = bundles.read_bundles(folder, listing)
+    # 2  The signatures, before the payloads are parsed.
+    claims = bundles.check_signatures(read, request.authority)
+    # 3  The payloads, strictly, and what all of them say.
+    vouched = bundles.read_statements(claims, folder)
+    signed = vouched.signed
+    # 4  Who signed, and the version asked for. What only the card can answer is asked in steps 10 and 12.
+    _require_identity(request.identity, vouched.identity)
+    _require_version(request.expect, signed.statement, None, final=False)
+    if (known := Known(vouched)).model:
+        judge.require(known)
+    # 5  The set of files; 6  sizes, then all bytes in one pass.
+    problems = content.set_problems(folder, signed, listing)
+    skip = signed.weights if request.postpone_weights else frozenset[str]()
+    found = content.read_all(folder, signed, listing, reader, skip=skip, progress=progress)
+    keys = _keys_of(request, vouched)
+    _require_no_problem(folder, signed, [*problems, *found.problems], keys)
+    # 7  SHA256SUMS says the same as the bundles.
+    context.check_sums(signed, vouched.text, found.parsed.get(sums.NAME))
+    # 8  The forms of the weights.
+    seen = forms.read_forms(forms.Bytes(folder, listing, reader, found.unread), signed)
+    # 9  Detached signatures, over digests that steps 2 and 6 vouch for.
+    names = signed.names(listing)
+    signatures, unchecked = _check_signatures(folder, vouched, names, keys)
+    # 10 The card says the same.
+    card = context.check_card(signed, found.parsed.get(modelfolder.CARD))
+    _require_version(request.expect, signed.statement, card, final=True)
+    # 11 Pointers lead to exactly the signed bytes.
+    md5s = _missing_md5s(folder, signed, names)
+    stale = context.check_pointers(folder, signed, names, md5s=md5s, signatures=signatures)
+    # 12 Records, gates and forms: nothing is left open.
+    known = Known(vouched, card, seen.by_name, complete=True)
+    recorded = judge.records(known)
+    decision = judge.require(known._replace(records=recorded.facts))
+    # 13 What was accepted is remembered.
+    remembered = judge.remember()
     return Verified(
-        folder=request.folder,
-        identity=sums.identity(text),
-        signer=request.key,
+        folder=folder.path,
+        identity=vouched.identity,
+        signers=tuple(sorted(vouched.signers)),
         statement=signed.statement,
         files=MappingProxyType(dict(signed.resources)),
         weights=signed.weights,
+        forms=MappingProxyType(dict(seen.by_name)),
         card=card,
-        warnings=(*warnings, *_missing(signed, card)),
+        decision=decision,
+        channel=judge.channel,
+        remembered=remembered,
+        warnings=(
+            *vouched.warnings,
+            *seen.warnings,
+            *unchecked,
+            *stale,
+            *recorded.warnings,
+            *_missing(signed, card),
+            *judge.warnings,
+            *decision.warnings,
+        ),
         unread=frozenset(found.unread),
-        bundle_bytes=raw,
         token=_VERIFIER,
     )
 
 
-def _read_bundle(folder: Folder) -> bytes:
+def _opened(folder: Path | ModelFolder) -> AbstractContextManager[ModelFolder]:
+    return Folder(folder) if isinstance(folder, Path) else nullcontext(folder)
+
+
+@contextmanager
+def _telling_rules(judge: Judge) -> Iterator[None]:
+    """Add to every refusal how each rule stood by then."""
     try:
-        return folder.read(bundle.NAME, bundle.MAX_SIZE)
-    except NotFound:
-        raise SignatureInvalid(
-            f"{folder.path} is not signed: {bundle.NAME} is missing",
-            hint="sycee sign makes it; for a lone file with a .sig use --weights-only",
-            path=bundle.NAME,
-        ) from None
-    except Conflict as error:
-        raise SignatureInvalid(error.message, path=bundle.NAME) from None
+        yield
+    except VerificationError as error:
+        if judge.rules:
+            error.details = {**error.details, "rules": [judging.rule_json(rule) for rule in judge.rules]}
+        raise
 
 
-def _signed_payload(raw: bytes, key: PublicKey) -> bytes:
-    """Return the payload if the key signed it; nothing else of the bundle is used."""
-    try:
-        envelope = bundle.parse(raw)
-    except FormatError as error:
-        raise _unreadable(error) from None
-    _require_hint(envelope, key)
-    if not key.verify_envelope(envelope.signature, bundle.pae(envelope.payload)):
-        raise SignatureInvalid(
-            f"{bundle.NAME} is not a signature by the key {key.fingerprint}",
-            hint="the statement or the signature was altered; restore model.sig from Git, or sign again",
-            path=bundle.NAME,
-        )
-    return envelope.payload
-
-
-def _unreadable(error: FormatError) -> SignatureInvalid:
-    faults = [str(fault) for fault in error.faults]
-    hint = f"restore {bundle.NAME} from Git, or sign again"
-    return SignatureInvalid(error.message, hint=hint, faults=faults, path=bundle.NAME)
-
-
-def _require_hint(envelope: Bundle, key: PublicKey) -> None:
-    if envelope.hint in {None, key.fingerprint}:
-        return
-    raise SignatureInvalid(
-        f"{bundle.NAME} was signed by the key {envelope.hint}, and the key given is {key.fingerprint}",
-        hint="give the public key of the signer: its `sha256sum` is the fingerprint",
-        expected=key.fingerprint,
-        found=envelope.hint,
-        path=bundle.NAME,
-    )
-
-
-def _parse(payload: bytes) -> Statement:
-    try:
-        parsed = statement.parse(payload)
-    except FormatError as error:
-        raise _unreadable(error) from None
-    names = {resource.name for resource in parsed.resources}
-    folders = modelfolder.folders_of(names)
-    for path in parsed.ignore_paths:
-        if fault := modelfolder.ignore_fault(path, names, folders):
-            raise SignatureInvalid(f"{bundle.NAME} leaves {path!r} unsigned: it {fault}", path=path)
-    if bundle.NAME in names:
-        raise SignatureInvalid(f"{bundle.NAME} lists itself", path=bundle.NAME)
-    return parsed
+def _require_usable(request: Request) -> None:
+    """Refuse questions that no folder could answer."""
+    if request.identity is not None and not is_hex(request.identity.removeprefix("sycee:"), "sha256"):
+        raise UsageError(f"{request.identity} is not an identity", hint="an identity is 64 lower-case hex digits")
+    if request.expect is not None and not all(request.expect.rpartition("@")[::2]):
+        raise UsageError(f"{request.expect!r} is not NAME@VERSION", hint="for example bert@1.2.0")
+    if request.channel is not None and not channel.NAME.fullmatch(request.channel):
+        raise UsageError(f"{request.channel!r} is not the name of a channel", hint="for example production")
 
 
 def _require_identity(wanted: str | None, found: str) -> None:
-    if wanted is None:
-        return
-    expected = wanted.removeprefix("sycee:")
-    if not is_hex(expected, "sha256"):
-        raise UsageError(f"{wanted} is not an identity", hint="an identity is 64 lower-case hex digits")
-    if expected != found:
+    expected = wanted and wanted.removeprefix("sycee:")
+    if expected and expected != found:
         raise _another_version(f"sycee:{expected}", f"sycee:{found}")
 
 
@@ -275,8 +293,6 @@ def _require_version(expect: str | None, signed: Statement, card: Card | None, *
     if expect is None:
         return
     wanted = expect.rpartition("@")
-    if not (wanted[0] and wanted[2]):
-        raise UsageError(f"{expect!r} is not NAME@VERSION", hint="for example bert@1.2.0")
     name = signed.annotations.get("name") or (card.name if card else None)
     version = _version_of(signed, card)
     if not final and None in (name, version):
@@ -286,8 +302,8 @@ def _require_version(expect: str | None, signed: Statement, card: Card | None, *
         raise _another_version(expect, found)
 
 
-def _another_version(expected: str, found: str) -> PolicyDenied:
-    return PolicyDenied(
+def _another_version(expected: str, found: str) -> WrongVersion:
+    return WrongVersion(
         f"this is another version: expected {expected}, found {found}",
         hint="it is signed well; check out the version you want, or ask for this one",
         expected=expected,
@@ -300,10 +316,18 @@ def _bare(version: str | None) -> str | None:
     return version[1:] if version and version[0] == "v" and version[1:2].isdigit() else version
 
 
-def _require_no_problem(folder: Folder, signed: Signed, problems: list[Problem], key: PublicKey) -> None:
+def _keys_of(request: Request, vouched: Vouched) -> tuple[PublicKey, ...]:
+    """Return the keys of those who signed; who signs without one has no detached signatures."""
+    known = request.authority.keys
+    return tuple(known[signer.name] for signer in sorted(vouched.signers) if signer.name in known)
+
+
+def _require_no_problem(
+    folder: ModelFolder, signed: Signed, problems: list[Problem], keys: tuple[PublicKey, ...]
+) -> None:
     if not problems:
         return
-    problems = content.explain_pairs(folder, signed, problems, key)
+    problems = content.explain_pairs(folder, signed, problems, keys)
     listed = "".join(f"\n  {problem}" for problem in problems[:_MAX_LISTED])
     more = f"\n  and {len(problems) - _MAX_LISTED} more" if len(problems) > _MAX_LISTED else ""
     raise DigestMismatch(
@@ -313,37 +337,57 @@ def _require_no_problem(folder: Folder, signed: Signed, problems: list[Problem],
     )
 
 
-def _check_signatures(folder: Folder, signed: Signed, names: Names, key: PublicKey) -> dict[str, str]:
-    """Check every detached signature that is here or was promised; return sha256 of each by the file it signs."""
+def _check_signatures(
+    folder: ModelFolder, vouched: Vouched, names: Names, keys: tuple[PublicKey, ...]
+) -> tuple[dict[str, str], list[str]]:
+    """Check every detached signature that is here or was promised.
+
+    Returns:
+        The sha256 of each by the file it signs; and a warning if they are another signer's, whom nobody here knows.
+    """
+    signed = vouched.signed
     present = {*names.of(Part.SIGNATURE)}
     promised = {*signed.statement.ignore_paths, *signed.resources}
-    digests = {}
+    digests, unknown = {}, []
     for name in (*sorted(signed.weights), sums.NAME):
         signature_name = f"{name}{modelfolder.SIGNATURE_SUFFIX}"
         if signature_name in present:
             signature = _read_signature(folder, signature_name)
             if name not in signed.resources:
                 raise SignatureInvalid(f"{signature_name} signs {name}, which is not signed by {bundle.NAME}")
-            require_detached(key, signature, signed.resources[name].sha256, name)
             digests[name] = sha256_hex(signature)
+            if not any(key.verify_detached(signature, signed.resources[name].sha256) for key in keys):
+                unknown.append(_require_other_signer(vouched, name, keys))
         elif signature_name in promised and name in signed.resources:
             raise SignatureInvalid(
                 f"{signature_name} is missing",
                 hint="restore it from Git, or sign again",
                 path=signature_name,
             )
-    return digests
+    return digests, unknown
 
 
-def _read_signature(folder: Folder, name: str) -> bytes:
+def _require_other_signer(vouched: Vouched, name: str, keys: tuple[PublicKey, ...]) -> str:
+    """Return a warning about the detached signature of a first signer who is not known here; else refuse it."""
+    if not vouched.by_first or not keys:
+        return f"{name}.sig is by another signer than those who count here, and was not checked"
+    raise SignatureInvalid(
+        f"{name}.sig is not a signature of {name} by {' or '.join(f'the key {key.fingerprint}' for key in keys)}",
+        hint="restore it from Git, or sign again",
+        path=f"{name}.sig",
+        expected=f"a signature over sha256:{vouched.signed.resources[name].sha256}",
+    )
+
+
+def _read_signature(folder: ModelFolder, name: str) -> bytes:
     try:
         return folder.read(name, MAX_SIGNATURE)
     except Conflict as error:
         raise SignatureInvalid(error.message, path=name) from None
 
 
-def _missing_md5s(folder: Folder, signed: Signed, names: Names) -> dict[str, str]:
-    """Return the md5 of pointed-to files that the bundle of another tool lists without one: a second pass over them."""
+def _missing_md5s(folder: ModelFolder, signed: Signed, names: Names) -> dict[str, str]:
+    """Return the md5 of pointed-to files that a bundle lists without one: a second pass over them."""
     found = {}
     for pointer_name in names.of(Part.POINTER):
         target = pointer_name.removesuffix(modelfolder.POINTER_SUFFIX)

@@ -10,6 +10,7 @@ from sycee.cli.context import Context, pass_context
 from sycee.formats import card
 from sycee.ops.card import card_path, read_card, rows, shown
 from sycee.ops.records import Listed, records_of
+from sycee.trust.authority import Authority
 from sycee.trust.keys import load_public
 
 
@@ -58,7 +59,7 @@ def show(ctx: Context, model: str, key: str | None, *, as_json: bool) -> None:
     """
     path = card_path(ctx.path(model))
     read = read_card(path)
-    listed = records_of(path.parent, load_public(ctx.path(key)) if key else None)
+    listed = records_of(path.parent, Authority.of_key(load_public(ctx.path(key))) if key else None)
     if as_json:
         ctx.json({**read.values, **({"records": [one.as_json() for one in listed]} if listed else {})})
         return

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from sycee.cli import passwords
+from sycee.cli import passwords, trusting
 from sycee.cli.context import Context, pass_context
 from sycee.cli.words import table
 from sycee.errors import NotFound, ReplayMismatch, UsageError
@@ -14,6 +14,7 @@ from sycee.formats.replay import LEVELS, Change, Compared, Report, render
 from sycee.ops.baseline import accept
 from sycee.ops.replay import UNVERIFIED, Replayed, ReplayRequest, replay
 from sycee.ops.sign import load_private
+from sycee.ops.trustplace import Asked, find_trust_file
 from sycee.replay import page
 from sycee.replay.runner import TIMEOUT
 from sycee.system.atomic import write_file
@@ -24,7 +25,7 @@ _SHOWN = 8  # changes of each sort; JSON has all
 
 @click.command()
 @click.argument("model", metavar="MODEL")
-@click.option("--key", "-k", metavar="FILE", help="The public key that must have signed, PEM.")
+@trusting.whom
 @click.option("--unsigned", is_flag=True, help="Trust the folder's own card, which anybody could have written.")
 @click.option("--inputs", metavar="DIR", help="Where the samples are, if the version keeps only their digests.")
 @click.option(
@@ -62,11 +63,7 @@ def command(ctx: Context, model: str, **options: Any) -> None:
     Exit codes: 0 reproduced; 15 comes out differently; 1 the frozen code does not run here, or its packages are not to
     be had, so nothing is known of its results; 10 to 14 the folder is not what was signed; 2 wrong usage.
     """
-    if bool(options["key"]) == options["unsigned"]:
-        raise UsageError(
-            "whom to trust was not said" if not options["key"] else "--key and --unsigned exclude each other",
-            hint="--key FILE demands a signature; --unsigned compares the folder with its own card",
-        )
+    asked = _asked(ctx, options)
     html = ctx.path(options["html"]) if options["html"] else None
     if html and not html.parent.is_dir():
         raise NotFound(f"there is no folder {html.parent}", hint="make it, or name a file in another one with --html")
@@ -79,7 +76,7 @@ def command(ctx: Context, model: str, **options: Any) -> None:
     done = replay(
         ReplayRequest(
             folder=ctx.path(model),
-            key=ctx.path(options["key"]) if options["key"] else None,
+            asked=asked,
             inputs=ctx.path(options["inputs"]) if options["inputs"] else None,
             waived=frozenset(options["waived"]),
             timeout=options["timeout"],
@@ -97,6 +94,15 @@ def command(ctx: Context, model: str, **options: Any) -> None:
         ctx.say(f"accepted for {written.record.content['device']}: {ctx.shown(written.path)}; commit it")
     if not done.reproduced:
         click.get_current_context().exit(ReplayMismatch.exit_code)
+
+
+def _asked(ctx: Context, options: dict[str, Any]) -> Asked | None:
+    hint = "--key FILE or --trust FILE demands a signature; --unsigned compares the folder with its own card"
+    if options["unsigned"] and trusting.is_said(options):
+        raise UsageError("--unsigned excludes --key and --trust", hint=hint)
+    if not options["unsigned"] and not trusting.is_said(options) and find_trust_file(ctx.environ) is None:
+        raise UsageError("whom to trust was not said", hint=hint)
+    return None if options["unsigned"] else trusting.asked(ctx, options)
 
 
 def _private(ctx: Context, options: dict[str, Any]) -> PrivateKey | None:
