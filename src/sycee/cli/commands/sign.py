@@ -1,14 +1,18 @@
 """``sycee sign``."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
+from sycee.cli import trusting
 from sycee.cli.context import Context, pass_context
 from sycee.cli.signers import signer_of, signer_options
 from sycee.cli.words import files
-from sycee.errors import NotFound
+from sycee.errors import NotFound, UsageError
+from sycee.ops.countersign import countersign as countersign_model
 from sycee.ops.sign import sign
+from sycee.trust.keys import Signing
 from sycee.workspace.repository import find_repository
 
 
@@ -16,8 +20,11 @@ from sycee.workspace.repository import find_repository
 @click.argument("model", metavar="MODEL")
 @signer_options
 @click.option("--force", is_flag=True, help="Sign as the first, in the place of another signer.")
+@click.option("--countersign", is_flag=True, help="Sign on the word of who signed before; read no weights.")
+@click.option("--trust", "-t", metavar="FILE", help="With --countersign: the trust file that says whose word counts.")
+@click.option("--signed-by", metavar="FILE", help="With --countersign: the one public key whose word counts, PEM.")
 @pass_context
-def command(ctx: Context, model: str, *, force: bool, **options: Any) -> None:
+def command(ctx: Context, model: str, *, force: bool, countersign: bool, **options: Any) -> None:
     r"""Sign a model: weights, card and context as one.
 
     Writes a .sig beside each weights file (as `openssl dgst -sha256 -sign` does), SHA256SUMS with its .sig, and
@@ -26,21 +33,32 @@ def command(ctx: Context, model: str, *, force: bool, **options: Any) -> None:
     Prints the version's identity.
 
     Where somebody else has signed this version, your signature goes beside his, as one bundle in records/. It is about
-    the bytes that are here, which you vouch for as he does.
+    the bytes that are here, which you vouch for as he does. With --countersign you vouch for his word instead: his
+    signature is verified, what is here is compared with it, and weights are not read and need not be here.
 
     \b
     Examples:
       sycee sign models/bert --key release.key
       sycee sign models/ner -k ci.key --password-file /run/secrets/password
       sycee sign models/bert --public-key kms.pub --key-command "./kms-sign {algorithm}"
+      sycee sign models/bert --key release.key --countersign --signed-by training.key.pub
 
     \b
     Exit codes: 0 signed; 1 something in the folder may not be signed, another version is signed there, or the command
     did not sign; 2 wrong usage, or wrong password; 12 what the command wrote is no signature; 14 card or pointers speak
-    of other bytes.
+    of other bytes. With --countersign also 11 to 14 as sycee verify: what is here is not what was signed before.
     """
     folder = ctx.path(model)
     signer = signer_of(ctx, options)
+    if countersign:
+        _countersign(ctx, folder, signer, options)
+        return
+    if options["trust"] or options["signed_by"]:
+        raise UsageError("--trust and --signed-by are for --countersign", hint="they say whose word is relied on")
+    _sign(ctx, folder, signer, force=force)
+
+
+def _sign(ctx: Context, folder: Path, signer: Signing, *, force: bool) -> None:
     try:
         repo = find_repository(folder, environ=ctx.environ, notify=ctx.say, wait=ctx.wait)
     except NotFound:  # a folder that nobody tracks can be signed too
@@ -57,3 +75,14 @@ def command(ctx: Context, model: str, *, force: bool, **options: Any) -> None:
     if result.added:
         ctx.say(f"{ctx.shown(folder)}: added again, since it is tracked as a whole; commit {ctx.shown(result.added)}")
     ctx.out(f"sycee:{result.identity}")
+
+
+def _countersign(ctx: Context, folder: Path, signer: Signing, options: dict[str, Any]) -> None:
+    asked = trusting.asked(ctx, {"trust": options["trust"], "key": options["signed_by"]})
+    done = countersign_model(folder, signer, asked)
+    by = ", ".join(one.name if options["trust"] else one.fingerprint for one in done.before)
+    what = f"countersigned in {done.written}" if done.written else "was countersigned like this before"
+    ctx.say(f"{ctx.shown(folder)}: {what}, on the word of {by}")
+    if done.absent:
+        ctx.say(f"{ctx.shown(folder)}: not here, and not needed: {', '.join(done.absent)}")
+    ctx.out(f"sycee:{done.identity}")

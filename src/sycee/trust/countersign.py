@@ -1,0 +1,107 @@
+"""Countersigning: one signature more, on the word of those who signed before; no weights are read.
+
+    1  The bundles, their signatures and statements, and who signed, as the verifier's steps 1 to 4.
+    2  Every file that is here is what was signed. Of weights only the size is compared, and they need not be here.
+    3  SHA256SUMS, card and pointers say the same; records and gates are as the trust file demands.
+    4  One bundle more, over what all who signed before say.
+
+The new signer vouches for the weights' digests as somebody before read them, and for all else as it lies here.
+"""
+
+from typing import NamedTuple
+
+from sycee.core import modelfolder
+from sycee.core.policy import Signer
+from sycee.core.progress import SILENT
+from sycee.errors import DigestMismatch
+from sycee.formats import bundle, statement, sums
+from sycee.formats.bundle import Bundle
+from sycee.system.atomic import write_file
+from sycee.trust import bundles, content, context
+from sycee.trust.bundles import Vouched
+from sycee.trust.folder import Folder, Listing
+from sycee.trust.judging import Judge, Known
+from sycee.trust.keys import Signing
+from sycee.trust.reading import Hashing
+from sycee.trust.request import Request
+
+
+class Countersigned(NamedTuple):
+    """What was countersigned.
+
+    Attributes:
+        identity: sha256 of the sums file, 64 hex digits.
+        fingerprint: The new signer's key.
+        before: Who had signed, of those that the trust file names.
+        written: Name of the new bundle; None if it stood there already.
+        absent: Weights that are not here.
+    """
+
+    identity: str
+    fingerprint: str
+    before: tuple[Signer, ...]
+    written: str | None
+    absent: tuple[str, ...]
+
+
+def countersign(request: Request, folder: Folder, key: Signing) -> Countersigned:
+    """Add a signature to a signed model folder.
+
+    Args:
+        request: By whose word; its folder is the same one.
+        folder: The open model folder.
+        key: What signs.
+
+    Raises:
+        SignatureInvalid: If nobody known has signed.
+        PolicyDenied: If those who have do not suffice, or a gate or record fails.
+        DigestMismatch: If what is here is not what was signed.
+        ContextMismatch: If sums, card or pointers contradict what was signed.
+    """
+    listing, judge = folder.scan(), Judge(request, folder)
+    # 1  Bundles, signatures, statements, who signed.
+    claims = bundles.check_signatures(bundles.read_bundles(folder, listing), request.authority)
+    vouched = bundles.read_statements(claims, folder)
+    if (known := Known(vouched)).model:
+        judge.require(known)
+    # 2  What is here; weights by size.
+    absent, parsed = _compare(folder, vouched, listing)
+    # 3  Sums, card and pointers; records and gates.
+    context.check_sums(vouched.signed, vouched.text, parsed.get(sums.NAME))
+    card = context.check_card(vouched.signed, parsed.get(modelfolder.CARD))
+    names = vouched.signed.names(listing)
+    context.check_pointers(folder, vouched.signed, names, md5s={}, signatures=None)
+    known = Known(vouched, card, complete=True)
+    judge.require(known._replace(records=judge.records(known).facts))
+    # 4  One bundle more.
+    written = _write(folder, listing, vouched, key)
+    return Countersigned(vouched.identity, key.public.fingerprint, tuple(sorted(vouched.signers)), written, absent)
+
+
+def _compare(folder: Folder, vouched: Vouched, listing: Listing) -> tuple[tuple[str, ...], dict[str, bytes]]:
+    """Return the weights that are not here, and the bytes of files that are parsed."""
+    signed = vouched.signed
+    absent = tuple(sorted(signed.weights - listing.files.keys()))
+    problems = [one for one in content.set_problems(folder, signed, listing) if one.path not in absent]
+    found = content.read_all(folder, signed, listing, Hashing(), skip=signed.weights, progress=SILENT)
+    if problems := [*problems, *found.problems]:
+        listed = "".join(f"\n  {problem}" for problem in problems[:20])
+        raise DigestMismatch(
+            f"{folder.path} is not what was signed:{listed}",
+            hint="restore the signed version (git checkout), and countersign that",
+            problems=[problem.as_json() for problem in problems],
+        )
+    return absent, found.parsed
+
+
+def _write(folder: Folder, listing: Listing, vouched: Vouched, key: Signing) -> str | None:
+    name = modelfolder.further_bundle(key.public.fingerprint)
+    first = bundle.parse(vouched.data).payload
+    same = statement.parse(first) == vouched.signed.statement
+    payload = first if same else statement.render(vouched.signed.statement)
+    data = bundle.render(Bundle(payload, key.sign_envelope(bundle.pae(payload)), key.public.fingerprint))
+    if name in listing.files and folder.read(name, bundle.MAX_SIZE) == data:
+        return None
+    (folder.path / modelfolder.RECORDS).mkdir(exist_ok=True)
+    write_file(folder.path / name, data)
+    return name

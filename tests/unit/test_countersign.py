@@ -1,0 +1,135 @@
+"""Countersigning: on the word of who signed before, without a byte of the weights."""
+
+import os
+
+import pytest
+
+from rigs.signed import CARD, MODEL, fixed_key, sign_folder, write_model
+from sycee.cli.main import main
+from sycee.formats import bundle
+from sycee.trust import keys
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    folder = write_model(tmp_path / "bert")
+    (tmp_path / "first.pub").write_bytes(fixed_key().public.pem)
+    release = keys.generate("p384")
+    (tmp_path / "release").write_bytes(release.to_pem(None))
+    (tmp_path / "release").chmod(0o600)
+    (tmp_path / "release.pub").write_bytes(release.public.pem)
+    sign_folder(folder)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*arguments):
+        code = main([str(one) for one in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+COUNTERSIGN = ("sign", "bert", "--key", "release", "--countersign", "--signed-by", "first.pub")
+
+
+def further(work):
+    return sorted((work / "bert/records").glob("*.model.sig"))
+
+
+def test_no_weights_are_read_and_they_need_not_be_here(work, run, monkeypatch):
+    opened = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, *rest, **more: opened.append(str(path)) or real(path, *rest, **more))
+    code, identity, err = run(*COUNTERSIGN)
+    assert code == 0, err
+    assert not [path for path in opened if path.endswith("model.pt")]
+    assert [path for path in opened if path.endswith("model_card.yaml")], "what is seen to be opened is opened"
+    [made] = further(work)
+    payloads = [bundle.parse(path.read_bytes()).payload for path in (made, work / "bert/model.sig")]
+    assert payloads[0] == payloads[1]
+    assert run("verify", "bert", "--key", "release.pub", "--identity", identity.strip())[0] == 0
+    made.unlink()
+    (work / "bert/model.pt").unlink()
+    code, again, err = run(*COUNTERSIGN)
+    assert (code, again) == (0, identity)
+    assert "not here, and not needed: model.pt" in err
+    assert "was countersigned like this before" in run(*COUNTERSIGN)[2]
+    (work / "bert/model.pt").write_bytes(MODEL["model.pt"])
+    assert run("verify", "bert", "--key", "release.pub")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["model_card.yaml", "context/source/pre.py", "SHA256SUMS", "context/requirements.lock"]
+)
+def test_what_is_here_is_compared(work, run, name):
+    path = work / "bert" / name
+    path.write_bytes(path.read_bytes() + b"\n")
+    code, _, err = run(*COUNTERSIGN)
+    assert code == 11
+    assert name in err
+    assert not further(work)
+
+
+def test_weights_of_another_size_and_files_beside(work, run):
+    (work / "bert/model.pt").write_bytes(b"short")
+    assert run(*COUNTERSIGN)[0] == 11
+    (work / "bert/model.pt").unlink()
+    (work / "bert/evil.py").write_text("import os")
+    code, _, err = run(*COUNTERSIGN)
+    assert code == 11
+    assert "evil.py" in err
+    assert not further(work)
+
+
+def test_a_missing_file_that_is_no_weights(work, run):
+    (work / "bert/context/source/pre.py").unlink()
+    assert run(*COUNTERSIGN)[0] == 11
+
+
+def test_on_nobodys_word(work, run):
+    code, _, err = run("sign", "bert", "--key", "release", "--countersign", "--signed-by", "release.pub")
+    assert code == 12
+    assert fixed_key().public.fingerprint in err
+    (work / "bert/model.sig").unlink()
+    assert run(*COUNTERSIGN)[0] == 12
+    assert not further(work)
+
+
+def test_the_trust_file_says_whose_word_and_at_what_gate(work, run, tmp_path_factory):
+    etc = tmp_path_factory.mktemp("etc")
+    text = (
+        f'format = 1\n[keys.ci]\npem = """\n{fixed_key().public.pem.decode()}"""\n[roles.training]\nmembers = ["ci"]\n'
+        '[[models]]\nmatch = "bert"\nsigned_by = ["training"]\nformats = ["torch", "unknown"]\n'
+    )
+    (etc / "trust.toml").write_text(text + 'gates = ["metrics.val_f1 >= 0.95"]\n')
+    words = ("sign", "bert", "--key", "release", "--countersign", "--trust", etc / "trust.toml")
+    code, _, err = run(*words)
+    assert code == 13
+    assert "metrics.val_f1 >= 0.95" in err
+    assert not further(work)
+    (etc / "trust.toml").write_text(text + 'gates = ["metrics.val_f1 >= 0.89"]\n')
+    code, _, err = run(*words)
+    assert code == 0, err
+    assert "on the word of ci" in err
+
+
+@pytest.mark.parametrize("words", [("--signed-by", "first.pub"), ("--trust", "first.pub")])
+def test_options_that_belong_together(work, run, words):
+    assert run("sign", "bert", "--key", "release", *words)[0] == 2
+    assert run(*COUNTERSIGN, "--trust", "first.pub")[0] == 2
+
+
+def test_a_folder_that_is_tracked_as_a_whole(work, run):
+    (work / "bert.dvc").write_text("outs:\n- md5: 00000000000000000000000000000000.dir\n  path: bert\n")
+    code, _, err = run(*COUNTERSIGN)
+    assert code == 1
+    assert "tracked as a whole" in err
+
+
+def test_the_card_must_be_the_signed_one(work, run):
+    (work / "bert/model_card.yaml").write_bytes(CARD.replace(b"1.2.0", b"1.3.0"))
+    assert run(*COUNTERSIGN)[0] == 11
