@@ -36,7 +36,7 @@ test: $(VENV)/.dev $(VENV)/.rigs  ## every test
 test-fast: $(VENV)/.dev      ## the tests without servers, torch and other tools
 	$(BIN)/python -m pytest -n 2 -m 'not slow' --hypothesis-profile fast
 
-KILLED := $(addprefix tests/compat/test_,crash.py crash_check.py adopt_dvc.py filesystems.py)
+KILLED := $(addprefix tests/compat/test_,crash.py crash_check.py crash_channel.py adopt_dvc.py filesystems.py)
 test-crash: $(VENV)/.dev     ## every command killed, and the power cut, at every write, rename and fsync; CI runs a seeded sample
 	SYCEE_CRASH=all $(BIN)/python -m pytest -n 2 -k "killed or dvc_is_content or power" $(KILLED)
 

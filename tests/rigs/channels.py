@@ -7,7 +7,8 @@ from pathlib import Path
 from rigs.signed import CARD, KEY_PEM, sign_folder, write_model
 from sycee.formats import channel
 from sycee.formats.channel import Channel
-from sycee.trust.documents import KeySigner, sign_document
+from sycee.trust.documents import sign_document
+from sycee.trust.keys import Signing
 
 NOW = dt.datetime(2026, 2, 1, 8, 30, tzinfo=dt.UTC)
 A, B, C = "a" * 64, "b" * 64, "c" * 64
@@ -19,7 +20,7 @@ def statement(serial: int = 1, identity: str = A, **changed: object) -> Channel:
     return made._replace(**changed)
 
 
-def put(path: Path, said: Channel, *keys: KeySigner) -> Path:
+def put(path: Path, said: Channel, *keys: Signing) -> Path:
     """Put a statement with signatures in the place of another."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = channel.render(said)
