@@ -13,10 +13,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rigs.signed import fixed_key, sign_folder
+from rigs.signed import fixed_key, open_folder, sign_folder
 from sycee.errors import DigestMismatch, NotFound
 from sycee.trust.keeping import Keeping
-from sycee.trust.verified import VerifiedModel
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +84,7 @@ class Writer(threading.Thread):
 def load(folder, options, lazy):
     """Return whether it was refused; what is loaded is what was signed."""
     try:
-        with VerifiedModel.opened(folder, fixed_key().public, lazy=lazy, keeping=Keeping(*options)) as model:
+        with open_folder(folder, fixed_key(), lazy=lazy, keeping=Keeping(*options)) as model:
             loaded = [model.torch(NAMES[0]), model.safetensors(NAMES[1]), model.safetensors(names=["bias", "weight"])]
             for _ in range(2):  # nor does it become anything else afterwards
                 for state in loaded:
