@@ -17,8 +17,10 @@ OPENSSL_KINDS = {
     "p256": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
     "p384": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
     "p521": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
-    "rsa-2048": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
-    "rsa-4096": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
+    **{
+        f"rsa-{bits}": ["-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{bits}"]
+        for bits in (2048, 2560, 3072, 4096)  # the second is a size that only some people think of
+    },
 }
 
 
@@ -62,6 +64,9 @@ def test_we_read_openssls_keys_and_check_its_signatures(tmp_path, kind):
     key = load_private(private, lambda: b"secret")
     assert key.public.pem == public.read_bytes()
     sign_folder(folder, key)
+    for name in ("model.pt", "SHA256SUMS"):
+        done = openssl("dgst", "-sha256", "-verify", public, "-signature", folder / f"{name}.sig", folder / name)
+        assert done.stdout == "Verified OK\n"
     openssl(
         "dgst",
         "-sha256",
@@ -86,6 +91,23 @@ def test_forms_of_a_private_key(tmp_path, form):
     for name in ("with-parameters", "k"):
         (tmp_path / name).chmod(0o600)
         load_private(tmp_path / name, lambda: b"secret")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        ["rsa", "-traditional", "-out"],
+        ["rsa", "-traditional", "-aes128", "-passout", "pass:secret", "-out"],
+        ["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-iter", "1000", "-passout", "pass:secret", "-out"],
+        ["pkcs8", "-topk8", "-scrypt", "-passout", "pass:secret", "-out"],
+    ],
+)
+def test_forms_of_a_private_rsa_key(tmp_path, form):
+    openssl("genpkey", *OPENSSL_KINDS["rsa-2048"], "-out", tmp_path / "plain")
+    openssl(form[0], "-in", tmp_path / "plain", *form[1:], tmp_path / "k")
+    (tmp_path / "k").chmod(0o600)
+    key = load_private(tmp_path / "k", lambda: b"secret")
+    assert openssl("pkey", "-in", tmp_path / "plain", "-pubout").stdout.encode() == key.public.pem
 
 
 def test_rsa_signatures_are_byte_identical(tmp_path):

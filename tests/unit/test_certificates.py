@@ -139,7 +139,7 @@ def test_names():
     names = ("release@example.org", "https://example.org/ci", "signing.example.org", "Release Signing")
     for name in names:
         assert set(judged(leaf, MIDDLE, identity=name).names) == set(names)
-    for name in ("example.org", "release@example.or", "Release signing", "CN=Release Signing", "", "*"):
+    for name in ("example.org", "release@example.or", "Release signing", "CN=Release Signing", "*"):
         with pytest.raises(PolicyDenied, match="was signed by somebody else: expected") as caught:
             judged(leaf, MIDDLE, identity=name)
         assert set(caught.value.details["found"]) == set(names)
@@ -167,6 +167,13 @@ def test_a_key_of_another_kind():
     leaf = Holder("Release Signing", 2020, MIDDLE, ec.SECP256K1())
     with pytest.raises(SignatureInvalid):
         judged(leaf, MIDDLE, usage="any")
+
+
+def test_neither_everybody_nor_every_root():
+    with pytest.raises(UsageError, match="no root is given"):
+        CertificateRule((), "x", NOW)
+    with pytest.raises(UsageError, match="no identity is given"):
+        CertificateRule((ROOT.certificate,), "", NOW)
 
 
 def test_files_of_certificates(tmp_path):

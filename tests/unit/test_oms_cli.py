@@ -98,6 +98,7 @@ def test_wrong_usage(sycee, words, told):
     assert (code, told in err) == (2, True), err
 
 
+@pytest.mark.slow  # making the key
 def test_rsa_is_told_to_be_ours_alone(sycee, tmp_path):
     key = keys.generate("rsa-3072")
     (tmp_path / "rsa").write_bytes(key.to_pem(None))

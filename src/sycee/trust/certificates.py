@@ -38,12 +38,20 @@ class CertificateRule:
         identity: The name that the signer's certificate must carry: one of its alternative names, or its common name.
         at: The moment at which the chain must be valid, with a time zone.
         usage: ``code-signing``: the certificate must be meant for it; ``any``: for digital signatures is enough.
+
+    Raises:
+        UsageError: If there is no root, or no identity, which would be everybody's.
     """
 
     roots: tuple["Certificate", ...]
     identity: str
     at: dt.datetime
     usage: Usage = "code-signing"
+
+    def __post_init__(self) -> None:
+        if not (self.roots and self.identity):
+            missing = "identity" if self.roots else "root"
+            raise UsageError(f"no {missing} is given", hint="name the root and the identity that the signer publishes")
 
 
 class Certified(NamedTuple):
