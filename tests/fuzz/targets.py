@@ -1,6 +1,7 @@
 """What is fuzzed: readers of bytes that anybody may have written. Each may refuse with an error of ours, no other."""
 
 import base64
+import datetime as dt
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -8,11 +9,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sycee.errors import SyceeError
-from sycee.formats import bundle, card, dirobject, record, statement, sums, tensorheader
+from sycee.formats import bundle, card, dirobject, omsstatement, record, statement, sums, tensorheader
+from sycee.trust.certificates import CertificateRule, check_certificates, load_certificates
 
 TESTS = Path(__file__).parents[1]
 SPEC = TESTS.parent / "docs/spec"
 KEPT = Path(__file__).parent / "corpus"  # one zip archive for each target
+
+FOREIGN = TESTS / "vectors/bundle/foreign"
+NVIDIA = CertificateRule(
+    load_certificates(FOREIGN / "nvidia-root.pem"),
+    "NVIDIA Agent Skills Signing 001",
+    dt.datetime(2027, 1, 1, tzinfo=dt.UTC),
+    "any",
+)
 
 
 class Target(NamedTuple):
@@ -35,6 +45,20 @@ def read_bundle(data: bytes) -> None:
 def read_statement(data: bytes) -> None:
     """A payload whose signature was good: whoever signs may still write nonsense."""
     statement.parse(data)
+
+
+def read_oms(data: bytes) -> None:
+    """A payload of somebody else's tool."""
+    omsstatement.parse(data, "the bundle")
+
+
+def read_certificates(data: bytes) -> None:
+    """Certificates, the signer's behind two bytes that tell its length: no change of one leads to the root any more."""
+    length = int.from_bytes(data[:2], "big")
+    chain = [data[2 : 2 + length], data[2 + length :]]
+    check_certificates(chain, NVIDIA, "the bundle")
+    if chain[0] != nvidia_chain()[0]:
+        raise AssertionError("a forged certificate")
 
 
 def read_card(data: bytes) -> None:
@@ -81,10 +105,22 @@ def headers() -> list[bytes]:
     return found
 
 
-def payloads() -> list[bytes]:
+def payloads(folder: str = "bundle") -> list[bytes]:
     """Return what is signed in the vectors of bundles."""
-    found = (re.search(rb'"payload": ?"([A-Za-z0-9+/=]+)"', data) for data in vectors("bundle"))
+    found = (re.search(rb'"payload": ?"([A-Za-z0-9+/=]+)"', data) for data in vectors(folder))
     return [base64.b64decode(one[1]) for one in found if one]
+
+
+def nvidia_chain() -> tuple[bytes, ...]:
+    """Return the certificates of a bundle that NVIDIA published."""
+    return bundle.parse((FOREIGN / "nvidia-skill.sig").read_bytes()).certificates
+
+
+def chains() -> list[bytes]:
+    """Return certificates as :func:`read_certificates` takes them."""
+    leaf, middle, root = nvidia_chain()
+    pairs = [(leaf, middle), (leaf, root), (middle, root)]
+    return [len(one).to_bytes(2, "big") + one + other for one, other in pairs]
 
 
 def examples(page: str) -> list[bytes]:
@@ -96,6 +132,8 @@ def examples(page: str) -> list[bytes]:
 TARGETS: Mapping[str, Target] = {
     "bundle": Target(read_bundle, lambda: vectors("bundle")),
     "statement": Target(read_statement, payloads),
+    "oms": Target(read_oms, lambda: payloads("bundle/oms")),
+    "certificates": Target(read_certificates, chains),
     "card": Target(read_card, lambda: vectors("card")),
     "sums": Target(read_sums, lambda: examples("sums.md")),
     "manifest": Target(read_directory, lambda: vectors("dirobject")),

@@ -155,6 +155,15 @@ def test_certificates_that_cannot_be_read(damage):
             check_certificates(chain, rule, "m.sig")
 
 
+@pytest.mark.parametrize("text", [b"Test Authority", b"Release Signing", b"2601010000"])
+def test_parts_that_are_parsed_late(text):
+    at = LEAF.der.index(text)
+    damaged = LEAF.der[:at] + b"\xff" * len(text) + LEAF.der[at + len(text) :]
+    rule = CertificateRule((ROOT.certificate,), "x", NOW)
+    with pytest.raises(SignatureInvalid, match="cannot be read"):
+        check_certificates([damaged, MIDDLE.der], rule, "m.sig")
+
+
 def test_a_changed_certificate():
     at = LEAF.der.index(b"Release Signing")
     forged = LEAF.der[:at] + b"Another Signing" + LEAF.der[at + 15 :]

@@ -152,7 +152,9 @@ def _parse(data: bytes, name: str) -> "Certificate":
 
     try:
         certificate = load_der_x509_certificate(data)
-        _ = certificate.extensions, certificate.subject, certificate.public_key()  # these are parsed when asked for
+        for part in ("extensions", "subject", "issuer", "not_valid_before_utc", "not_valid_after_utc"):
+            getattr(certificate, part)  # they are parsed when they are asked for
+        certificate.public_key()
     except Exception as error:  # noqa: BLE001 - the library raises errors of a dozen kinds for hostile bytes
         raise SignatureInvalid(f"a certificate in {name} cannot be read: {error}", path=name) from None
     return certificate
