@@ -4,26 +4,23 @@ The verdict itself is :func:`sycee.core.policy.decide`, which knows no file. Her
 statement and the revocation list, each authenticated before it is parsed, and what was accepted here before.
 """
 
-import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sycee.core import modelfolder, policy
-from sycee.core.policy import ChannelFact, Decision, RecordFact, Rule, Signer, Situation, VersionFacts
+from sycee.core.policy import ChannelFact, Decision, RecordFact, Rule, Situation, VersionFacts
 from sycee.errors import Conflict, FormatError, NotFound, PolicyDenied
 from sycee.formats import channel as channel_format
-from sycee.formats import revocations as revocations_format
 from sycee.formats.card import Card
-from sycee.formats.revocations import Revocations
 from sycee.trust import channels
 from sycee.trust.bundles import Vouched
 from sycee.trust.channels import Places, Sighting
 from sycee.trust.documents import SignedDocument, read_document
-from sycee.trust.folder import Folder, ModelFolder
+from sycee.trust.folder import ModelFolder
 from sycee.trust.memory import Seen
 from sycee.trust.records import RecordFacts, record_facts
 from sycee.trust.request import Request
+from sycee.trust.withdrawn import Withdrawn, list_path, read_list
 
 
 class Known(NamedTuple):
@@ -167,7 +164,7 @@ def rule_json(rule: Rule) -> dict[str, Any]:
 
 def _situation(request: Request, channel: ChannelFact | None) -> Situation:
     memory = request.memory
-    revocations, revokers = _revocations(request)
+    revocations, revokers = _withdrawn(request)
     source = request.authority.trust.revocations
     return Situation(
         now=request.now,
@@ -180,30 +177,17 @@ def _situation(request: Request, channel: ChannelFact | None) -> Situation:
 
 
 def _list_name(request: Request) -> str:
-    source, folder = request.authority.trust.revocations, request.authority.folder
-    return str(folder / source.file) if source and folder else ""
+    return str(list_path(request.authority) or "")
 
 
-def _revocations(request: Request) -> tuple[Revocations | None, frozenset[Signer]]:
-    """Return the list that the trust file names, if somebody known signed it, and who did."""
-    if not (named := _list_name(request)):
-        return None, frozenset()
-    path = Path(os.path.realpath(named))  # mounted configuration is links; the folder is the operator's own
+def _withdrawn(request: Request) -> Withdrawn:
     try:
-        with Folder(path.parent) as folder:
-            document = read_document(folder, path.name, revocations_format.MAX_SIZE)
-    except NotFound:
-        return None, frozenset()
-    signers = request.authority.signers_of(document)
-    if not signers:
-        return None, signers
-    try:
-        return revocations_format.parse(document.data, named), signers
+        return read_list(request.authority)
     except FormatError as error:
         raise PolicyDenied(
-            f"{named} is signed and malformed: {error.message}",
+            f"{_list_name(request)} is signed and malformed: {error.message}",
             hint="ask whoever signed it for another one",
-            path=named,
+            path=_list_name(request),
         ) from None
 
 
