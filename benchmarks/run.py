@@ -19,6 +19,7 @@ import buckets
 import capture
 import files
 import many
+import trust
 from bench import GIB, Bench, Row
 
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
@@ -34,7 +35,11 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "s3-noop": buckets.s3_noop,
     "freeze": files.freeze,
     "capture": capture.capture,
-    "verify": files.verify,
+    "sign": files.sign,
+    "countersign": trust.countersign,
+    "verify": trust.verify,
+    "verify-start": trust.verify_start,
+    "load": trust.load,
 }
 
 

@@ -11,7 +11,17 @@ import pytest
 
 from sycee.errors import Conflict, NotFound
 from sycee.system import onepass
-from sycee.system.onepass import BUFFERS, digest_chunks, digest_fd, digest_file, hash_fd, legacy_md5_file
+from sycee.system.onepass import (
+    BUFFERS,
+    LARGE,
+    PIECE,
+    digest_chunks,
+    digest_fd,
+    digest_file,
+    hash_fd,
+    hash_range,
+    legacy_md5_file,
+)
 from sycee.system.pouring import CHUNK
 
 SIZES = [0, 1, 4095, 4096, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 4097, (BUFFERS + 2) * CHUNK]
@@ -46,12 +56,14 @@ def test_a_stream_in_pieces_of_any_size(tmp_path, step):
     assert (tmp_path / "copy").read_bytes() == data
 
 
+@pytest.mark.parametrize("size", [0, 100_001, PIECE, 2 * PIECE + 1, LARGE, LARGE + PIECE + 1])
 @pytest.mark.parametrize("algorithm", ["md5", "sha256", "blake3"])
-def test_one_algorithm(tmp_path, algorithm):
-    data = os.urandom(100_001)
+def test_one_algorithm(tmp_path, algorithm, size):
+    data = os.urandom(1000) * (size // 1000) + bytes(size % 1000)
     (tmp_path / "source").write_bytes(data)
     with (tmp_path / "source").open("rb") as file:
         size, value = hash_fd(file.fileno(), algorithm)
+        assert hash_range(file.fileno(), 5, len(data) - 3) == blake3.blake3(data[5:-3]).hexdigest()
     assert size == len(data)
     assert value == dict(zip(["size", "md5", "sha256", "blake3"], expected(data), strict=True))[algorithm]
 

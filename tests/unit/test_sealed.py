@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sycee.errors import DigestMismatch
-from sycee.system.onepass import PIECE
+from sycee.system.onepass import LARGE
 from sycee.system.sealed import copy_aside, seal, watch
 
 
@@ -15,7 +15,7 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-DATA = os.urandom(2 * PIECE + 7)
+DATA = os.urandom(LARGE + 7)
 
 
 @pytest.fixture

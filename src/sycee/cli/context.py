@@ -8,17 +8,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sycee.cli.words import echo, echo_json
 from sycee.core.printable import below
 from sycee.core.progress import SILENT, Progress
-from sycee.store.objects import Remote
 from sycee.system.locks import DEFAULT_WAIT
 from sycee.system.terminal import watched
-from sycee.workspace.repository import Repository, find_repository
+
+if TYPE_CHECKING:
+    from sycee.store.objects import Remote
+    from sycee.workspace.repository import Repository
 
 JOBS = "sycee.jobs"  # where click keeps the value of ``-j`` during a command
 
@@ -77,12 +79,14 @@ class Context:
         echo_json(value)
 
     @contextmanager
-    def repository(self) -> Iterator[Repository]:
+    def repository(self) -> Iterator["Repository"]:
         """Give the repository around the working folder, closed afterwards.
 
         Raises:
             NotFound: If there is none.
         """
+        from sycee.workspace.repository import find_repository  # of no use to verify, and not small
+
         repo = find_repository(self.cwd, environ=self.environ, notify=self.say, wait=self.wait)
         for warning in repo.config.warnings:
             self.warn(warning)
@@ -91,12 +95,13 @@ class Context:
         finally:
             repo.close()
 
-    def remote(self, repo: Repository, name: str | None) -> Remote:
+    def remote(self, repo: "Repository", name: str | None) -> "Remote":
         """Open a remote by name, the default one for None; ``-j`` decides how many objects move at once.
 
         Raises:
             NotFound: If there is no such remote, or no default.
         """
+        from sycee.store.objects import Remote
         from sycee.workspace.remotes import open_backend  # of no use to verbs that stay here, and not small
 
         opened = open_backend(repo.config, name, environ=self.environ, scratch=repo.scratch)
@@ -105,7 +110,7 @@ class Context:
             self.warn(warning)
         return Remote(opened.name, opened.backend, click.get_current_context().meta.get(JOBS) or opened.jobs)
 
-    def require_remote(self, repo: Repository, name: str | None) -> None:
+    def require_remote(self, repo: "Repository", name: str | None) -> None:
         """Refuse a name that no remote has, also where nothing will have to be asked of it; None is no name.
 
         Raises:

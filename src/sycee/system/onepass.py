@@ -23,6 +23,7 @@ from sycee.system.atomic import write_all
 from sycee.system.pouring import CHUNK, DirectWriter, SpareWriter, Stage
 
 BUFFERS = 6
+LARGE = 8 << 20  # bytes; of a file that is worth threads of its own
 PIECE = 1 << 20  # bytes that one digest is made of at a time: still in the processor's cache when they are copied
 
 OnBytes = Callable[[int], None]
@@ -268,7 +269,13 @@ def hash_fd(
     Returns:
         The number of bytes and their digest in lower-case hexadecimal.
     """
-    return _hash(lambda view: os.readv(fd, [view]), algorithm, sink, on_bytes)
+    left = os.fstat(fd).st_size
+    return _hash(lambda view: os.readv(fd, [view]), left, algorithm, sink, on_bytes)
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def hash_range(fd: int, begin: int, end: int, *, sink: int | None = None, algorithm: Algorithm = "blake3") -> str:
@@ -293,7 +300,7 @@ def hash_range(fd: int, begin: int, end: int, *, sink: int | None = None, algori
         at += count
         return count
 
-    return _hash(fill, algorithm, sink, ignore_bytes)[1]
+    return _hash(fill, end - begin, algorithm, sink, ignore_bytes)[1]
 
 
 def hash_shards(
@@ -312,53 +319,51 @@ def hash_shards(
 
 
 def _hash(
-    fill: Callable[[memoryview], int], algorithm: Algorithm, sink: int | None, on_bytes: OnBytes
+    fill: Callable[[memoryview], int], size: int, algorithm: Algorithm, sink: int | None, on_bytes: OnBytes
 ) -> tuple[int, str]:
-    one = hasher(algorithm, threads=_spare_cores())
+    """Hash what ``fill`` delivers, some ``size`` bytes: with threads if they are many."""
+    large = size >= LARGE
+    one = hasher(algorithm, threads=max(1, cores() - 1) if large else 1)  # one core is left to copy
     works: list[Callable[[memoryview], object]] = [] if sink is None else [partial(write_all, sink)]
     works.append(one.update)
-    buffer = mmap.mmap(-1, PIECE)
-    length = _fill_up(fill, buffer)
-    if length == PIECE:
-        return _through(fill, buffer, works, on_bytes), one.hexdigest()
-    with memoryview(buffer) as view, view[:length] as small:  # not worth a thread
-        for work in works:
-            work(small)
-    on_bytes(length)
-    return length, one.hexdigest()
+    count = (_through if large else _alone)(fill, works, on_bytes)
+    return count, one.hexdigest()
 
 
-def _spare_cores() -> int:
-    """Return how many cores are left to hash beside the one that copies; at least one."""
-    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, here - 1)
+def _alone(
+    fill: Callable[[memoryview], int], works: Sequence[Callable[[memoryview], object]], on_bytes: OnBytes
+) -> int:
+    """Read to the end and do these works to every piece; return the number of bytes."""
+    size = 0
+    with mmap.mmap(-1, PIECE) as buffer:
+        while length := _fill_up(fill, buffer):
+            with memoryview(buffer) as view, view[:length] as part:
+                for work in works:
+                    work(part)
+            size += length
+            on_bytes(length)
+    return size
 
 
 def _through(
-    fill: Callable[[memoryview], int],
-    buffer: mmap.mmap,
-    works: Sequence[Callable[[memoryview], object]],
-    on_bytes: OnBytes,
+    fill: Callable[[memoryview], int], works: Sequence[Callable[[memoryview], object]], on_bytes: OnBytes
 ) -> int:
-    """Read to the end while threads of their own do these works, each to every piece, the last work first.
-
-    Returns:
-        The number of bytes, of the first full buffer too.
-    """
+    """Do the same while threads of their own do the works, the last one first."""
     free: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
-    for _ in range(BUFFERS - 1):
-        free.put(mmap.mmap(-1, len(buffer)))
+    for _ in range(BUFFERS):
+        free.put(mmap.mmap(-1, PIECE))
     stages: list[Stage] = []
     for work in works:
         stages.append(Stage("digest", work, stages[-1].put if stages else lambda piece: free.put(piece[0])))
-    size, length = 0, len(buffer)
+    size = 0
     try:
-        while length and not any(stage.failed() for stage in stages):
+        while not any(stage.failed() for stage in stages):
+            buffer = free.get()
+            if not (length := _fill_up(fill, buffer)):
+                break
             stages[-1].put((buffer, length))
             size += length
             on_bytes(length)
-            buffer = free.get()
-            length = _fill_up(fill, buffer)
     finally:
         for stage in reversed(stages):
             stage.join()

@@ -13,7 +13,7 @@ from sycee.formats.statement import Resource, Statement
 from sycee.system.onepass import hash_fd
 from sycee.trust.folder import Listing, ModelFolder, Problem
 from sycee.trust.keys import MAX_SIGNATURE, PublicKey
-from sycee.trust.reading import Reader
+from sycee.trust.reading import Reader, side_by_side
 
 # Files whose bytes the verifier parses: it reads them once, and hashes and parses the same bytes.
 PARSED = {sums.NAME: sums.MAX_SIZE, modelfolder.CARD: 16 << 20}
@@ -122,21 +122,23 @@ def read_all(
         progress: Where to announce the bytes read.
     """
     found = Found()
-    here = sorted(signed.resources.keys() & listing.files.keys())
-    total = sum(listing.files[name][0] for name in here if name not in skip)
-    with progress.start(f"verifying {folder.path.name}", total) as task:
-        for name in here:
-            resource, size = signed.resources[name], listing.files[name][0]
-            if resource.size is not None and size != resource.size:
-                found.problems.append(Problem(name, "has another size", f"{resource.size} bytes", f"{size} bytes"))
-            elif name in skip:
-                found.unread.append(name)
-            else:
-                _read_one(folder, resource, reader, found, task)
+    wanted: dict[str, int] = {}
+    for name in sorted(signed.resources.keys() & listing.files.keys()):
+        resource, size = signed.resources[name], listing.files[name][0]
+        if resource.size is not None and size != resource.size:
+            found.problems.append(Problem(name, "has another size", f"{resource.size} bytes", f"{size} bytes"))
+        elif name in skip:
+            found.unread.append(name)
+        else:
+            wanted[name] = size
+    with progress.start(f"verifying {folder.path.name}", sum(wanted.values())) as task:
+        read = side_by_side(wanted, lambda name: _read_one(folder, signed.resources[name], reader, found, task))
+    found.problems += (problem for problems in read for problem in problems)
+    found.problems.sort(key=lambda problem: problem.path)
     return found
 
 
-def _read_one(folder: ModelFolder, resource: Resource, reader: Reader, found: Found, task: Task) -> None:
+def _read_one(folder: ModelFolder, resource: Resource, reader: Reader, found: Found, task: Task) -> list[Problem]:
     name = resource.name
     try:
         if name in PARSED:
@@ -150,9 +152,8 @@ def _read_one(folder: ModelFolder, resource: Resource, reader: Reader, found: Fo
             algorithm = algorithm_for(resource)
             size, digest = reader.take(folder, name, algorithm, task.advance)
     except (NotFound, Conflict) as error:  # replaced between the look and the reading
-        found.problems.append(Problem(name, f"could not be read: {error.message}"))
-        return
-    found.problems += content_problems(resource, algorithm, size, digest)
+        return [Problem(name, f"could not be read: {error.message}")]
+    return content_problems(resource, algorithm, size, digest)
 
 
 def content_problems(resource: Resource, algorithm: Algorithm, size: int, digest: str) -> list[Problem]:
