@@ -135,6 +135,8 @@ def test_what_was_gone_back_from_is_no_fallback(repo_dir, state):
     back = state("bert@1.2.0")
     assert (back.statement.serial, back.statement.identity, back.statement.fallback) == (3, first, None)
     assert "goes back" in back.notes[0]
+    again = state()
+    assert (again.statement.fallback, again.notes) == (first, ())
 
 
 def test_what_was_withdrawn_is_no_fallback(repo_dir, state):

@@ -7,13 +7,14 @@ import pytest
 
 from rigs.channels import NOW, A, B, put, statement
 from rigs.signed import fixed_key
+from sycee.core.quorum import Counting
 from sycee.digest import sha256_hex
 from sycee.errors import Conflict, NotFound, UsageError
 from sycee.formats import channel
 from sycee.formats.trust import Role
 from sycee.trust import channels
 from sycee.trust.authority import Authority
-from sycee.trust.channels import Places, candidates, read_settled, record_path, sighting, statement_path
+from sycee.trust.channels import Places, Wanted, candidates, read_settled, record_path, sighting, statement_path
 from sycee.trust.documents import sign_document
 from sycee.trust.keys import generate
 from sycee.trust.memory import Memory, Seen
@@ -108,6 +109,12 @@ def test_one_that_never_stays_the_same_is_given_up(tmp_path, monkeypatch):
         read_settled(tmp_path, "x.json")
 
 
+def sight(documents, authority, memory=None, *, revoked=()):
+    """Look for production of bert."""
+    counting = Counting(authority.trust, NOW, {key.public.fingerprint: "stolen" for key in revoked})
+    return sighting(documents, authority, Wanted("bert", "production", counting), memory)
+
+
 def found(tmp_path, *signed):
     """Return the documents of statements, each a statement and who signs it."""
     for at, (said, *keys) in enumerate(signed):
@@ -117,7 +124,7 @@ def found(tmp_path, *signed):
 
 def test_the_highest_serial_counts(tmp_path):
     documents = found(tmp_path, (statement(2), KEY), (statement(9, B), KEY), (statement(5), KEY))
-    seen = sighting(documents, authority(KEY), "bert", "production")
+    seen = sight(documents, authority(KEY))
     assert (seen.fact.statement.serial, seen.fact.statement.identity, seen.faults) == (9, B, ())
     assert {signer.name for signer in seen.fact.signers} == {"k0"}
     assert (seen.fact.seen, seen.fact.seen_identity) == (None, None)
@@ -126,29 +133,36 @@ def test_the_highest_serial_counts(tmp_path):
 def test_what_nobody_known_signed_is_not_even_parsed(tmp_path, monkeypatch):
     documents = found(tmp_path, (statement(9), STRANGER))
     monkeypatch.setattr(channel, "parse", lambda *_: pytest.fail("parsed"))
-    seen = sighting(documents, authority(KEY), "bert", "production")
+    seen = sight(documents, authority(KEY))
     assert seen.fact is None
     assert seen.faults == ("0.json is signed by nobody whom the trust file names",)
 
 
 def test_who_may_not_speak_for_channels_cannot_hide_the_right_one(tmp_path):
     documents = found(tmp_path, (statement(2, A), KEY), (statement(10**9, B), OTHER))
-    seen = sighting(documents, authority(KEY, OTHER, members={"k0"}), "bert", "production")
+    seen = sight(documents, authority(KEY, OTHER, members={"k0"}))
     assert seen.fact.statement.serial == 2
-    alone = sighting(documents[1:], authority(KEY, OTHER, members={"k0"}), "bert", "production")
+    alone = sight(documents[1:], authority(KEY, OTHER, members={"k0"}))
     assert alone.fact.statement.serial == 10**9  # for the policy to refuse, in words
 
 
 def test_below_the_threshold_a_higher_serial_does_not_count(tmp_path):
     documents = found(tmp_path, (statement(2), KEY, OTHER), (statement(3), KEY))
-    assert sighting(documents, authority(KEY, OTHER, threshold=2), "bert", "production").fact.statement.serial == 2
-    assert sighting(documents, authority(KEY, OTHER), "bert", "production").fact.statement.serial == 3
+    assert sight(documents, authority(KEY, OTHER, threshold=2)).fact.statement.serial == 2
+    assert sight(documents, authority(KEY, OTHER)).fact.statement.serial == 3
+
+
+def test_who_stole_a_key_that_was_withdrawn_cannot_hide_the_right_one(tmp_path):
+    documents = found(tmp_path, (statement(2, A), KEY), (statement(channel.MAX_SERIAL, B), OTHER))
+    trust = authority(KEY, OTHER)
+    assert sight(documents, trust).fact.statement.identity == B
+    assert sight(documents, trust, revoked=[OTHER]).fact.statement.identity == A
 
 
 def test_one_key_under_two_names_is_one(tmp_path):
     documents = found(tmp_path, (statement(2), KEY, OTHER), (statement(3), KEY))
     trust = authority(KEY, KEY, OTHER, threshold=2)
-    assert sighting(documents, trust, "bert", "production").fact.statement.serial == 2
+    assert sight(documents, trust).fact.statement.serial == 2
 
 
 @pytest.mark.parametrize(
@@ -159,14 +173,14 @@ def test_one_key_under_two_names_is_one(tmp_path):
     ],
 )
 def test_a_statement_about_something_else_does_not_count(tmp_path, said, fault):
-    seen = sighting(found(tmp_path, (said, KEY)), authority(KEY), "bert", "production")
+    seen = sight(found(tmp_path, (said, KEY)), authority(KEY))
     assert seen.fact is None
     assert fault in seen.faults[0]
 
 
 def test_what_is_signed_and_malformed_does_not_count(tmp_path):
     sign_document(tmp_path / "x.json", b"{}", KEY)
-    seen = sighting([read_settled(tmp_path, "x.json")], authority(KEY), "bert", "production")
+    seen = sight([read_settled(tmp_path, "x.json")], authority(KEY))
     assert seen.fact is None
     assert "is missing" in seen.faults[0]
 
@@ -174,7 +188,7 @@ def test_what_is_signed_and_malformed_does_not_count(tmp_path):
 def test_what_was_accepted_before_comes_with_it(tmp_path):
     memory = Memory(tmp_path / "state")
     memory.accept("bert", "production", Seen(7, B))
-    seen = sighting(found(tmp_path, (statement(2), KEY)), authority(KEY), "bert", "production", memory)
+    seen = sight(found(tmp_path, (statement(2), KEY)), authority(KEY), memory)
     assert (seen.fact.seen, seen.fact.seen_identity) == (7, B)
     assert record_path("production") == "records/channel-production.json"
     assert seen.fact.statement.issued == NOW

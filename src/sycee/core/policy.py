@@ -18,7 +18,7 @@ from sycee.core.quorum import Counting, Quorum, Refusal
 from sycee.formats import times
 from sycee.formats.gate import Gate
 from sycee.formats.revocations import Revocations
-from sycee.formats.trust import FORMS_RULE, ModelRule, RecordRule, Trust
+from sycee.formats.trust import CHANNEL_ROLE, FORMS_RULE, ModelRule, RecordRule, Trust
 
 __all__ = [
     "ChannelFact",
@@ -115,6 +115,28 @@ _SIGN_AGAIN: Mapping[Refusal, str] = {
     "expired": "have it signed with a key that is valid now: a key proves no time of signing; or renew its validity",
     "signer": "have it signed by who is missing, or change the role in the trust file",
 }
+
+
+def counting(trust: Trust, situation: Situation) -> Counting:
+    """Return by what signatures are counted, of those too that :func:`decide` is not asked about.
+
+    Args:
+        trust: What the operator wrote down.
+        situation: The time and the revocation list; nothing else of it.
+    """
+    withdrawn = _revocations(trust, situation)
+    return Counting(trust, situation.now, withdrawn.keys if withdrawn else {})
+
+
+def _revocations(trust: Trust, situation: Situation) -> Revocations | None:
+    """Return the list, if those signed it who may; also one that has expired, since it never says too little."""
+    return situation.revocations if trust.revocations and _revokers(trust, situation).met() else None
+
+
+def _revokers(trust: Trust, situation: Situation) -> Quorum:
+    """Return who signed the list. What it says of its own signers does not count here: it would silence itself."""
+    role = trust.revocations.role if trust.revocations else ""
+    return Counting(trust, situation.now, {}).quorum(role, situation.revokers)
 
 
 @dataclass(slots=True)
@@ -243,7 +265,7 @@ class _Judge:
         yield self.channel_goes_on(names[2], fact)
 
     def channel_names_it(self, name: str, fact: ChannelFact) -> Rule:
-        signatures = self.signatures(name, self.quorum("channel", fact.signers))
+        signatures = self.signatures(name, self.quorum(CHANNEL_ROLE, fact.signers))
         if signatures.outcome == "failed":
             return signatures
         one, here = fact.statement, self.facts.identity
@@ -325,21 +347,18 @@ class _Judge:
 
     @property
     def counting(self) -> Counting:
-        return Counting(self.trust, self.situation.now, self.revocations.keys if self.revocations else {})
+        return counting(self.trust, self.situation)
 
     def quorum(self, role: str, signers: frozenset[Signer]) -> Quorum:
         return self.counting.quorum(role, signers)
 
     @property
     def revokers(self) -> Quorum:
-        """Who signed the list. What it says of its own signers does not count here: it would silence itself."""
-        role = self.trust.revocations.role if self.trust.revocations else ""
-        return Counting(self.trust, self.situation.now, {}).quorum(role, self.situation.revokers)
+        return _revokers(self.trust, self.situation)
 
     @property
     def revocations(self) -> Revocations | None:
-        """The list, if those signed it who may; also one that has expired, since it never says too little."""
-        return self.situation.revocations if self.trust.revocations and self.revokers.met() else None
+        return _revocations(self.trust, self.situation)
 
     def warn_of_keys(self, signers: frozenset[Signer]) -> None:
         for name in sorted({signer.name for signer in signers}):

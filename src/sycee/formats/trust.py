@@ -14,6 +14,7 @@ from sycee.formats.gate import Gate
 FILE_NAME = "trust.toml"
 MAX_SIZE = 1 << 20  # bytes
 VERSION = 1  # of the format
+CHANNEL_ROLE = "channel"  # whose members speak for channels
 DEFAULT_FORMATS = ("safetensors", "onnx")  # forms of weights that run nothing when they are loaded
 
 FORMS_RULE = "weights are allowed forms"

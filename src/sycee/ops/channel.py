@@ -125,6 +125,11 @@ class _Known(NamedTuple):
     def latest(self) -> Channel | None:
         return self.statements[0] if self.statements else None
 
+    def has_been_passed(self, identity: str, by: str) -> bool:
+        """Tell whether the channel named a version before it ever named another one."""
+        order = [one.identity for one in reversed(self.statements)]
+        return identity in order and order.index(identity) < order.index(by)
+
 
 def _known(repo: Repository, model: str, name: str) -> _Known:
     current = standing(repo, statement_path(model, name))
@@ -161,7 +166,7 @@ def _fallback(
         return None
     if former.identity == version.identity:  # the same version for longer
         return former.fallback
-    if any(one.identity == version.identity for one in known.statements):
+    if known.has_been_passed(version.identity, former.identity):
         notes.append("this goes back to a version that the channel named before, so the one between is no fallback")
         return None
     if former.identity in request.withdrawn:

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from sycee.core.quorum import Counting
 from sycee.formats import sums, times
 from sycee.formats.channel import Channel
+from sycee.formats.trust import CHANNEL_ROLE
 from sycee.ops.channel import no_statement
 from sycee.ops.trustplace import find_trust_file, require_outside
 from sycee.system.git import Git
 from sycee.trust.authority import Authority
-from sycee.trust.channels import ROLE, require_name, statement_path
+from sycee.trust.channels import require_name, statement_path
 from sycee.workspace.filehistory import Change, changes_of, first_tags
 from sycee.workspace.repository import Repository
 from sycee.workspace.statements import Past, Standing, all_standing, past, standing
@@ -132,7 +133,7 @@ def _shown(
 
 def _signed(one: Standing, authority: Authority, now: dt.datetime) -> Signed:
     signers = authority.signers_of(one.document) if one.document else frozenset()
-    enough = Counting(authority.trust, now, {}).quorum(ROLE, signers).met()
+    enough = Counting(authority.trust, now, {}).quorum(CHANNEL_ROLE, signers).met()
     return Signed(tuple(sorted({signer.name for signer in signers})), enough)
 
 

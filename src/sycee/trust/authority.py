@@ -16,7 +16,7 @@ from sycee.digest import sha256_hex
 from sycee.errors import ConfigError
 from sycee.formats import bundle, trustfile
 from sycee.formats.bundle import Bundle
-from sycee.formats.trust import MAX_SIZE, ModelRule, Role, Trust, TrustedKey
+from sycee.formats.trust import CHANNEL_ROLE, MAX_SIZE, ModelRule, Role, Trust, TrustedKey
 from sycee.formats.weightform import FORMS
 from sycee.system.onepass import open_regular
 from sycee.trust.documents import SignedDocument
@@ -47,11 +47,11 @@ class Authority:
 
     @classmethod
     def of_key(cls, key: PublicKey) -> "Authority":
-        """Return the authority of a single key: whatever it signed, as any model, in any form."""
+        """Return the authority of a single key: whatever it signed, as any model, in any form, and any channel."""
         member = TrustedKey(ONLY_KEY, key.pem.decode())
-        role = Role(ONLY_ROLE, frozenset({ONLY_KEY}))
+        roles = {name: Role(name, frozenset({ONLY_KEY})) for name in (ONLY_ROLE, CHANNEL_ROLE)}
         rule = ModelRule("*", (ONLY_ROLE,), formats=FORMS)
-        trust = Trust({ONLY_KEY: member}, {}, {ONLY_ROLE: role}, (rule,))
+        trust = Trust({ONLY_KEY: member}, {}, roles, (rule,))
         return cls(trust, MappingProxyType({ONLY_KEY: key}), None, f"the key {key.fingerprint}")
 
     @classmethod

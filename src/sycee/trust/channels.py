@@ -11,19 +11,18 @@ from typing import NamedTuple
 
 from sycee.core import modelfolder
 from sycee.core.facts import ChannelFact
-from sycee.core.quorum import distinct
+from sycee.core.quorum import Counting
 from sycee.errors import Conflict, FormatError, NotFound, UsageError
 from sycee.formats import channel
 from sycee.formats.channel import Channel
 from sycee.formats.paths import path_fault
-from sycee.formats.trust import Trust
+from sycee.formats.trust import CHANNEL_ROLE
 from sycee.trust.authority import Authority
 from sycee.trust.documents import SUFFIX, SignedDocument, read_document
 from sycee.trust.folder import Folder
 from sycee.trust.memory import Memory
 
 FOLDER = ".sycee/channels"  # below the repository's root
-ROLE = "channel"  # whose members speak for channels
 _ATTEMPTS = 20  # to read a statement that is being replaced, which takes its writer some milliseconds
 
 
@@ -39,6 +38,20 @@ class Places(NamedTuple):
     model_folder: Path | None = None
     repository: Path | None = None
     file: Path | None = None
+
+
+class Wanted(NamedTuple):
+    """Which channel is asked for, and who may speak for it.
+
+    Attributes:
+        model: The model's name.
+        name: The channel's.
+        counting: By what signatures are counted for roles.
+    """
+
+    model: str
+    name: str
+    counting: Counting
 
 
 class Sighting(NamedTuple):
@@ -135,25 +148,24 @@ def read_settled(folder: Path, path: str) -> SignedDocument:
 
 
 def sighting(
-    documents: Iterable[SignedDocument], authority: Authority, model: str, name: str, memory: Memory | None = None
+    documents: Iterable[SignedDocument], authority: Authority, wanted: Wanted, memory: Memory | None = None
 ) -> Sighting:
     """Choose the statement that counts.
 
     Signatures come first: what nobody signed whom the trust file names is not parsed. Of the rest those go before that
-    enough of the right people signed, so that nobody else can put theirs out of the way by a high serial; of them the
-    highest serial.
+    enough of the right people signed whose keys are valid and not withdrawn, so that nobody else, with a stolen key
+    either, can put theirs out of the way by a high serial; of them the highest serial.
 
     Args:
         documents: What was found.
         authority: Whose signatures count.
-        model: The model that it must be about.
-        name: The channel that it must be about.
+        wanted: What it must be about, and who may say it.
         memory: What was accepted here before; None for nothing.
 
     Raises:
         PolicyDenied: If memory cannot be read.
     """
-    seen = memory.seen(model, name) if memory else None
+    seen = memory.seen(wanted.model, wanted.name) if memory else None
     found: list[ChannelFact] = []
     faults: list[str] = []
     for document in documents:
@@ -162,20 +174,21 @@ def sighting(
             faults.append(f"{document.name} is signed by nobody whom {authority.described} names")
             continue
         try:
-            found.append(ChannelFact(_about(document, model, name), signers, *(seen or ())))
+            found.append(ChannelFact(_about(document, wanted), signers, *(seen or ())))
         except FormatError as error:
             faults.append(error.message)
-    best = max(found, key=lambda fact: (_may_speak(authority.trust, fact), fact.statement.serial), default=None)
+    best = max(found, key=lambda fact: (_may_speak(wanted, fact), fact.statement.serial), default=None)
     return Sighting(best, tuple(faults))
 
 
-def _about(document: SignedDocument, model: str, name: str) -> Channel:
-    statement = channel.parse(document.data, document.name)
-    if (statement.model, statement.name) != (model, name):
-        raise FormatError(f"{document.name} is about {statement.name} of {statement.model}, not {name} of {model}")
-    return statement
+def _about(document: SignedDocument, wanted: Wanted) -> Channel:
+    found = channel.parse(document.data, document.name)
+    if (found.model, found.name) != (wanted.model, wanted.name):
+        raise FormatError(
+            f"{document.name} is about {found.name} of {found.model}, not {wanted.name} of {wanted.model}"
+        )
+    return found
 
 
-def _may_speak(trust: Trust, fact: ChannelFact) -> bool:
-    role = trust.roles.get(ROLE)
-    return role is not None and distinct(one for one in fact.signers if one.name in role.members) >= role.threshold
+def _may_speak(wanted: Wanted, fact: ChannelFact) -> bool:
+    return wanted.counting.quorum(CHANNEL_ROLE, fact.signers).met()

@@ -14,7 +14,7 @@ from sycee.formats import channel as channel_format
 from sycee.formats.card import Card
 from sycee.trust import channels
 from sycee.trust.bundles import Vouched
-from sycee.trust.channels import Places, Sighting
+from sycee.trust.channels import Places, Sighting, Wanted
 from sycee.trust.documents import SignedDocument, read_document
 from sycee.trust.folder import ModelFolder
 from sycee.trust.memory import Seen
@@ -93,9 +93,10 @@ class Judge:
             PolicyDenied: If it refuses, as the class that fits the rule.
         """
         if self._situation is None:
-            found = _channel(self._request, self._folder, known.model)
+            around = _situation(self._request)
+            found = _channel(self._request, self._folder, known.model, around)
             self.warnings = found.faults
-            self._situation = _situation(self._request, found.fact)
+            self._situation = around._replace(channel=found.fact)
         self._decision = policy.decide(self._request.authority.trust, known.facts(), self._situation)
         refused = self._decision.refused or (_pending(self._decision) if known.complete else None)
         if refused is not None:
@@ -162,14 +163,14 @@ def rule_json(rule: Rule) -> dict[str, Any]:
     return {name: value for name, value in rule._asdict().items() if value}
 
 
-def _situation(request: Request, channel: ChannelFact | None) -> Situation:
+def _situation(request: Request) -> Situation:
+    """Return what is so around any version; of the channel, its name."""
     memory = request.memory
     revocations, revokers = _withdrawn(request)
     source = request.authority.trust.revocations
     return Situation(
         now=request.now,
         asked_channel=request.channel,
-        channel=channel,
         revocations=revocations,
         revokers=revokers,
         revocations_seen=memory.list_seen(_list_name(request)) if memory and source else None,
@@ -191,13 +192,14 @@ def _withdrawn(request: Request) -> Withdrawn:
         ) from None
 
 
-def _channel(request: Request, folder: ModelFolder, model: str) -> Sighting:
+def _channel(request: Request, folder: ModelFolder, model: str, around: Situation) -> Sighting:
     """Return the newest statement about this model and channel of those who may speak for it."""
     if request.channel is None:
         return Sighting(None, ())
     elsewhere = channels.candidates(request.channel_places or Places(), model, request.channel)
     documents = [*elsewhere, *_own(folder, request.channel)]
-    return channels.sighting(documents, request.authority, model, request.channel, request.memory)
+    wanted = Wanted(model, request.channel, policy.counting(request.authority.trust, around))
+    return channels.sighting(documents, request.authority, wanted, request.memory)
 
 
 def _own(folder: ModelFolder, channel: str) -> Iterator[SignedDocument]:
