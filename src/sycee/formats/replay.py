@@ -83,7 +83,7 @@ class Report(NamedTuple):
         level: How equal the worst is.
         stages: Every stage of every sample.
         label: Its version label; may be empty.
-        signer: The fingerprint of the key; empty if none was checked.
+        signer: The fingerprints of the keys that signed, sorted; empty if none was checked.
         waived: Stages that did not count.
         can: What is other than it was and can explain the difference, the most likely first.
         cannot: What else is other than it was.

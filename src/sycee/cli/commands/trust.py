@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from sycee.cli import trustexplain
 from sycee.cli.context import Context, pass_context
 from sycee.cli.signers import signer_of, signer_options
 from sycee.core.lifetime import left, until
@@ -43,13 +44,18 @@ def command() -> None:
     \b
     Examples:
       sycee trust init --key alice.pub
+      sycee trust explain models/bert
       sycee trust check --at 2027-01-31
       sycee trust revoke revoked.json --version sycee:4b17… --reason "wrong labels" --expires 30d --key release.key
 
     \b
     Exit codes: 0 done; 1 no trust file, or a faulty one: every fault is printed; 2 wrong usage; 12 the revocation list
-    that is there is signed by nobody who was named; 13 something is over at the time that was asked about.
+    that is there is signed by nobody who was named; 13 something is over at the time that was asked about; explain
+    has those of sycee verify.
     """
+
+
+command.add_command(trustexplain.command)
 
 
 @command.command()
