@@ -62,6 +62,12 @@ BEFORE = {
     "freeze": "mkdir runs && echo weights > runs/best.pt && echo 'lr: 1e-5' > train.yaml && echo hello > hello.txt\n"
     "printf 'load = lambda folder: 2\\ndef predict(model, path): return path.read_text() * model\\n' > serve.py",
     "keygen": "rm *.key *.key.pub",
+    "oms": "mkdir models/llm skill && echo weights > models/llm/model.bin && echo text > skill/SKILL.md\n"
+    "sycee keygen vendor --no-password\n"
+    "sycee oms sign models/llm --bundle llm.sig --key vendor\n"
+    "openssl req -x509 -key vendor -subj '/CN=Vendor Signing 001' -addext keyUsage=digitalSignature "
+    "-addext extendedKeyUsage=codeSigning -out vendor-root.pem\n"
+    "sycee oms sign skill --bundle skill/skill.oms.sig --key vendor --certificate vendor-root.pem",
     "git-hook": "mkdir -p .git/hooks && printf '#!/bin/sh\\nmake lint\\n' > .git/hooks/pre-push",
 }
 

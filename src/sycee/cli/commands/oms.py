@@ -34,7 +34,7 @@ def command() -> None:
     Examples:
       sycee oms verify models/llm --bundle llm.sig --key vendor.pub
       sycee oms verify skill --bundle skill/skill.oms.sig --root vendor-root.pem --identity "Vendor Signing 001"
-      sycee oms sign models/llm --bundle llm.sig --key release.key
+      sycee oms sign models/llm --bundle ours.sig --key release.key
       sycee oms digest models/llm
 
     \b
