@@ -13,15 +13,11 @@ from pathlib import Path
 
 from sycee.core.modelfolder import Names, Part
 from sycee.core.progress import SILENT, Progress
-from sycee.digest import sha256_hex
-from sycee.errors import Conflict, DigestMismatch, NotFound
-from sycee.formats import sums
-from sycee.formats.statement import Resource, Statement
+from sycee.errors import Conflict, NotFound
+from sycee.ops.bysums import read_by_sums
 from sycee.ops.copying import Copying
 from sycee.ops.trustplace import Asked, request_for
 from sycee.system.atomic import fsync_dir, hold, sweep, temp_name
-from sycee.trust import content
-from sycee.trust.content import Signed
 from sycee.trust.folder import Folder
 from sycee.trust.verify import verify
 
@@ -104,29 +100,9 @@ def _require_new(model: Path, target: Path) -> None:
 
 def _copy_signed(model: Path, root: Path, asked: Asked | None, progress: Progress) -> tuple[str, frozenset[str]]:
     if asked is None:
-        return _copy_by_sums(model, root, progress)
+        return read_by_sums(model, Copying(root), progress)
     verified = verify(request_for(model, asked), reader=Copying(root), progress=progress)
     return verified.identity, verified.weights
-
-
-def _copy_by_sums(model: Path, root: Path, progress: Progress) -> tuple[str, frozenset[str]]:
-    with Folder(model) as folder:
-        try:
-            text = folder.read(sums.NAME, sums.MAX_SIZE)
-        except NotFound:
-            raise NotFound(f"{model} has no {sums.NAME}", hint="sign it first: sycee sign", path=str(model)) from None
-        listed = {**sums.parse(text), sums.NAME: sha256_hex(text)}
-        signed = Signed.of(Statement("", tuple(Resource(*pair) for pair in listed.items()), (), {}))
-        listing = folder.scan()
-        problems = content.set_problems(folder, signed, listing)
-        reader = Copying(root)
-        found = content.read_all(folder, signed, listing, reader, skip=frozenset(), progress=progress)
-    if problems := [*problems, *found.problems]:
-        lines = "".join(f"\n  {problem}" for problem in problems)
-        raise DigestMismatch(
-            f"{model} is not what its {sums.NAME} says:{lines}", problems=[problem.as_json() for problem in problems]
-        )
-    return sums.identity(text), signed.weights
 
 
 def _copy_beside(folder: Folder, reader: Copying, weights: frozenset[str]) -> None:

@@ -10,10 +10,11 @@ from sycee.errors import FormatError, NotFound, SyceeError
 from sycee.formats.dvcoptions import REMOTE_OPTIONS, option_fault, scheme_of
 from sycee.storage.options import RemoteRequest
 from sycee.storage.port import Backend
-from sycee.workspace.config import Config, Options, Setting, guarded, is_own, remote_title
+from sycee.workspace.config import Config, Options, Setting, guarded, is_own, overlaid, remote_title
 
 DEFAULT_JOBS = 8
 LOCAL_JOBS = min(8, os.cpu_count() or 1)  # nobody is waited for there, and threads get in each other's way
+GIVEN = "--remote"  # what a remote is called of which somebody typed the address
 MAX_REFERENCES = 10  # of `remote://` to another remote, so that a circle ends
 
 # The module of `sycee.storage` for each scheme, and what opens a remote there. It is imported when one is opened: a
@@ -174,6 +175,26 @@ def _resolved(config: Config, name: str, left: int) -> tuple[Options, tuple[str,
     merged = {**base, **options, "url": Setting(joined, base["url"].level, base["url"].file)}
     kept, warning = guarded(merged, base)
     return kept, (*warnings, f'remote "{name}": {warning}') if warning else warnings
+
+
+def addressed(config: Config, named: str | None, cwd: Path) -> tuple[Config, str | None]:
+    """Return a configuration in which there is a remote with the name or address that somebody typed, and its name.
+
+    An address that the configuration knows means that remote, with its options.
+
+    Args:
+        config: The configuration that applies.
+        named: A name, a url, or a path with a slash; None for the default remote.
+        cwd: What a relative path is relative to.
+    """
+    if named is None or not ("/" in named or named in {".", ".."}):
+        return config, named
+    url = named if scheme_of(named) else os.path.normpath(cwd / named)
+    for name, options in config.remotes().items():
+        if "url" in options and options["url"].text.rstrip("/") == url.rstrip("/"):
+            return config, name
+    typed = {"url": Setting(url, "global", Path(GIVEN))}  # the user's own, as what is in his own file
+    return overlaid(config, {remote_title(GIVEN): typed}), GIVEN
 
 
 def _suggestion(config: Config, otherwise: str) -> str:
