@@ -30,6 +30,7 @@ from sycee.workspace.sourcetree import verified_blob
 from sycee.workspace.tracked import Tracked
 from sycee.workspace.wanted import kept_as
 
+NEAR = 64 << 10  # bytes: smaller files are read together
 MAX_BLOB = 256 << 20  # bytes of a file that Git holds; it goes through memory
 
 
@@ -53,6 +54,7 @@ class GitFiles:
 
     def __init__(self, git: Git, tree: str | None) -> None:
         self._git = git
+        self._near: Mapping[str, bytes] | None = None
         self._blobs: dict[str, tuple[str, int]] = {}
         self._problems: list[Problem] = []
         for line in git.run("ls-tree", "-r", "-l", "-z", tree).split(b"\0")[:-1] if tree else ():
@@ -82,7 +84,14 @@ class GitFiles:
         blob, size = self._blobs[name]
         if size > limit:
             raise Conflict(f"{shown(name)} is longer than {limit} bytes", path=name)
-        return verified_blob(name, blob, self._git.blobs([blob]))
+        near = self._small()
+        return verified_blob(name, blob, near if blob in near else self._git.blobs([blob]))
+
+    def _small(self) -> Mapping[str, bytes]:
+        """Return the small blobs by id, all from one process, since a folder may have very many."""
+        if self._near is None:
+            self._near = self._git.blobs(blob for blob, size in self._blobs.values() if size <= NEAR)
+        return self._near
 
 
 def _is_seen(name: str) -> bool:

@@ -8,6 +8,8 @@ import click
 from sycee.cli import trusting
 from sycee.cli.context import Context, pass_context
 from sycee.errors import UsageError
+from sycee.ops.atrevision import names_revision, spot_of, verify_at
+from sycee.ops.trustplace import Asked
 from sycee.ops.verify import verify, verify_weights_only
 from sycee.trust.verify import STEPS, Verified
 
@@ -15,7 +17,7 @@ _OF_VERSIONS, _REMEMBERED = 4, 13  # of STEPS: what each has done depends on wha
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL|REV:PATH")
 @trusting.whom
 @click.option("--expect", metavar="NAME@VERSION", help="Demand this version.")
 @click.option("--identity", metavar="HEX", help="Demand this identity.")
@@ -31,6 +33,7 @@ def command(ctx: Context, model: str, **options: Any) -> None:
     r"""Prove that a model is what was signed, by whom the trust file names: every file, the card, the pointers.
 
     Needs neither Git nor a network. What differs is listed in full, each with what was expected and what was found.
+    MODEL is a folder, or REV:PATH for what a commit has: judged from Git and the cache, nothing is checked out.
     Whom to trust says --trust or --key, else SYCEE_TRUST, else trust.toml in ~/.config/sycee or /etc/sycee; never a
     file in the repository that is judged.
 
@@ -39,6 +42,7 @@ def command(ctx: Context, model: str, **options: Any) -> None:
       sycee verify models/bert --key release.key.pub
       sycee verify models/bert --trust ~/trust.toml --channel production
       sycee verify models/bert --key release.key.pub --expect bert@1.2.0
+      sycee verify v1.0:models/bert --key release.key.pub
       sycee verify --weights-only model.pt --key release.key.pub
 
     \b
@@ -56,8 +60,15 @@ def command(ctx: Context, model: str, **options: Any) -> None:
         _folder(ctx, model, options)
 
 
+def _verified(ctx: Context, model: str, asked: Asked) -> Verified:
+    if not names_revision(model, ctx.cwd):
+        return verify(ctx.path(model), asked, progress=ctx.progress)
+    with ctx.repository() as repo:
+        return verify_at(repo, spot_of(repo, model, ctx.cwd), asked, progress=ctx.progress)
+
+
 def _folder(ctx: Context, model: str, options: dict[str, Any]) -> None:
-    verified = verify(ctx.path(model), trusting.asked(ctx, options), progress=ctx.progress)
+    verified = _verified(ctx, model, trusting.asked(ctx, options))
     if options["as_json"]:
         ctx.json(verified.as_json())
         return
