@@ -155,6 +155,7 @@ def test_what_is_refused(text, fault):
         (b"format = 1\nformat = 1", "trust.toml is not TOML: Cannot overwrite a value"),
         (b"format = 1 # \xff", "trust.toml is not TOML: 'utf-8' codec"),
         (b"a = " + b"[" * 100_000, "trust.toml is nested too deeply"),
+        (b".".join([b"a"] * 2000) + b" = 1", "trust.toml has a line with more than 1000 dots"),
         (b"#" * (1 << 20) + b"#", "trust.toml is longer than 1048576 bytes"),
     ],
 )

@@ -7,7 +7,7 @@ under two names, a waiver of what is never waived.
 import datetime as dt
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -36,6 +36,7 @@ from sycee.formats.trust import (
 from sycee.formats.weightform import FORMS
 
 MAX_DAYS = 36_500  # a century
+MAX_DOTS = 1000  # in a line: to read a name of many parts takes time by the square of their number
 MAX_TEXT = 1000  # characters of an issuer, a subject, a reason
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -71,12 +72,23 @@ def parse(data: bytes, name: str = FILE_NAME) -> Trust:
 def _toml(data: bytes, name: str) -> object:
     if len(data) > MAX_SIZE:
         raise FormatError(f"{name} is longer than {MAX_SIZE} bytes")
+    if any(line.count(b".") > MAX_DOTS for line in data.splitlines()):
+        raise FormatError(f"{name} has a line with more than {MAX_DOTS} dots; no name has so many parts")
     try:
         return tomllib.loads(data.decode("utf-8"))
     except RecursionError:
         raise FormatError(f"{name} is nested too deeply") from None
     except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, a number of thousands of digits
         raise FormatError(f"{name} is not TOML: {error}", hint="see docs/spec/trust.md for an example") from None
+
+
+def _repeated(values: Iterable[object]) -> Iterator[int]:
+    """Yield the places of values that were there before."""
+    seen = set()
+    for number, value in enumerate(values):
+        if value in seen:
+            yield number
+        seen.add(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +170,8 @@ class _Reader(strictjson.Reader):
 
         def read(value: object, path: str) -> tuple[_Value, ...]:
             found = self.each(how)(value, path)
-            for number, one in enumerate(found):
-                if one in found[:number]:
-                    self.fault(f"{path}[{number}]", "is there twice")
+            for number in _repeated(found):
+                self.fault(f"{path}[{number}]", "is there twice")
             return found
 
         return read
@@ -254,9 +265,8 @@ class _Reader(strictjson.Reader):
 
     def models(self, value: object, path: str) -> tuple[ModelRule, ...]:
         rules = self.each(self.model)(value, path)
-        for number, rule in enumerate(rules):
-            if any(rule.match == other.match for other in rules[:number]):
-                self.fault(f"{path}[{number}].match", "is that of an entry before it, and the first one decides")
+        for number in _repeated(rule.match for rule in rules):
+            self.fault(f"{path}[{number}].match", "is that of an entry before it, and the first one decides")
         return rules
 
     def model(self, value: object, at: str) -> ModelRule:
