@@ -9,7 +9,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sycee.errors import SyceeError
-from sycee.formats import bundle, card, dirobject, omsstatement, record, statement, sums, tensorheader
+from sycee.formats import (
+    bundle,
+    card,
+    channel,
+    dirobject,
+    gate,
+    omsstatement,
+    record,
+    revocations,
+    statement,
+    sums,
+    tensorheader,
+    trustfile,
+)
 from sycee.trust.certificates import CertificateRule, check_certificates, load_certificates
 
 TESTS = Path(__file__).parents[1]
@@ -82,6 +95,30 @@ def read_record(data: bytes) -> None:
     record.parse(data, "the record")
 
 
+def read_trust(data: bytes) -> None:
+    """A trust file."""
+    trustfile.parse(data)
+
+
+def read_gate(data: bytes) -> None:
+    """A gate has one text, which reads as the same gate."""
+    one = gate.parse(data.decode(errors="replace"))
+    if gate.parse(str(one)) != one:
+        raise AssertionError("another gate by its own text")
+
+
+def read_channel(data: bytes) -> None:
+    """A channel statement has one text."""
+    if channel.render(channel.parse(data, "the statement")) != data:
+        raise AssertionError("two texts for one statement")
+
+
+def read_revocations(data: bytes) -> None:
+    """A revocation list has one text."""
+    if revocations.render(revocations.parse(data, "the list")) != data:
+        raise AssertionError("two texts for one list")
+
+
 def read_tensors(data: bytes) -> None:
     """The header of a safetensors file behind two bytes that tell how many follow it: what passes fills these."""
     body, header = int.from_bytes(data[:2], "big"), data[2:]
@@ -139,6 +176,10 @@ TARGETS: Mapping[str, Target] = {
     "manifest": Target(read_directory, lambda: vectors("dirobject")),
     "record": Target(read_record, lambda: examples("record.md")),
     "tensors": Target(read_tensors, headers),
+    "trust": Target(read_trust, lambda: examples("trust.md")),
+    "gate": Target(read_gate, lambda: [b"metrics.val_f1 >= 0.89", b'task == "ner"', b"code.dirty != true"]),
+    "channel": Target(read_channel, lambda: examples("channel.md")),
+    "revocations": Target(read_revocations, lambda: examples("revocations.md")),
 }
 
 
