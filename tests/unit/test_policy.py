@@ -1,6 +1,8 @@
 """The decision: each rule alone can refuse, with its error class, what was expected and found, and what to do."""
 
 import datetime as dt
+import re
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +25,7 @@ from rigs.policies import (
 )
 from sycee.core.policy import Decision, RecordFact, Rule, Signer, decide, error_class
 from sycee.core.quorum import distinct
-from sycee.errors import Expired, PolicyDenied, Revoked, RolledBack, WrongVersion
+from sycee.errors import Expired, FormatError, PolicyDenied, Revoked, RolledBack, WrongVersion
 
 FRESH = NOW + dt.timedelta(minutes=4)
 
@@ -230,6 +232,27 @@ def test_each_rule_alone_refuses(case):
 
 def test_every_rule_has_a_refusal_in_the_table():
     assert {name for _, _, _, name, *_ in REFUSALS.values()} == {one.name for one in judged().rules}
+
+
+def test_the_table_of_the_page_is_what_is_asked():
+    """Each rule in its order, with every error that it gives above, and whether it may be waived."""
+    page = (Path(__file__).parents[2] / "docs/trust.md").read_text().partition("## Rules")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(.+?)` \| .+ \| (.+?) \| (yes|no) \|$", page, re.MULTILINE)
+    named = {"ROLE": "(?:training|release|review)", "KIND": "(?:approval|replay)", "NAME": "production", "N": "12"}
+    patterns = [re.sub("|".join(rf"\b{word}\b" for word in named), lambda m: named[m[0]], name) for name, *_ in rows]
+    asked = [next(at for at, one in enumerate(patterns) if re.fullmatch(one, rule.name)) for rule in judged().rules]
+    assert asked == sorted(asked)
+    assert {*asked} == {*range(len(rows))}
+    for _, _, _, name, error, *_ in REFUSALS.values():
+        at = next(at for at, one in enumerate(patterns) if re.fullmatch(one, name))
+        assert f"`{error.__name__}`" in rows[at][1]
+    for (name, _, waivable), pattern in zip(rows, patterns, strict=True):
+        rule_name = next(one.name for one in judged().rules if re.fullmatch(pattern, one.name))
+        if waivable == "yes":
+            assert trust(waiver=rule_name)
+        else:
+            with pytest.raises(FormatError, match="cannot be waived"):
+                trust(waiver=name)
 
 
 @pytest.mark.parametrize(
