@@ -25,6 +25,7 @@ NOW = dt.datetime(2026, 2, 1, 8, 30, tzinfo=dt.UTC)
 ORIGIN = "log.test"
 
 _SCTS = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
+_OLDER_OID = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
 _ISSUER_OID = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
 
 
@@ -55,6 +56,7 @@ class Who(NamedTuple):
     issuer: str = ISSUER
     since: dt.datetime = NOW
     names: tuple[x509.GeneralName, ...] | None = None  # in place of the subject
+    older: str | None = None  # the issuer in the older of the two forms; None for the same
 
     @property
     def extensions(self) -> list[tuple[x509.ExtensionType, bool]]:
@@ -66,6 +68,7 @@ class Who(NamedTuple):
             (usage, True),
             (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), False),
             (x509.SubjectAlternativeName(names), True),
+            (x509.UnrecognizedExtension(_OLDER_OID, (self.older or self.issuer).encode()), False),
             (x509.UnrecognizedExtension(_ISSUER_OID, head + text), False),
         ]
 

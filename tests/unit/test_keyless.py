@@ -192,6 +192,7 @@ def test_an_altered_log_entry_is_refused(root, alter, said):
     [
         (Who(names=(x509.UniformResourceIdentifier(SUBJECT), x509.RFC822Name("a@b.c"))), "one workflow or person"),
         (Who(names=(x509.DNSName("example.com"),)), "one workflow or person"),
+        (Who(older="https://accounts.example.com"), "does not name one issuer"),
     ],
 )
 def test_a_certificate_of_nobody_in_particular_is_refused(root, who, said):

@@ -10,7 +10,9 @@ from sycee.cli.context import Context
 from sycee.errors import UsageError
 from sycee.ops.sign import load_private
 from sycee.trust.keycommand import CommandSigner
+from sycee.trust.keylesssign import KeylessSigner
 from sycee.trust.keys import Signing, load_public
+from sycee.trust.signers import Signer
 
 _OPTIONS = (
     click.option("--key", "-k", metavar="FILE", help="The private key, PEM, as made by sycee keygen."),
@@ -23,6 +25,63 @@ _OPTIONS = (
     click.option("--public-key", metavar="FILE", help="The public key of what --key-command signs with, PEM."),
     click.option("--allow-insecure-key-permissions", is_flag=True, help="Accept a key file that others may read."),
 )
+
+
+_KEYLESS = (
+    click.option("--keyless", is_flag=True, help="Sign without a key, by the identity of this CI job or of a token."),
+    click.option(
+        "--identity-token-file",
+        metavar="FILE",
+        help="The OpenID token to prove it with; else SIGSTORE_ID_TOKEN, else that of the CI service.",
+    ),
+    click.option(
+        "--sigstore-config",
+        metavar="FILE",
+        help="Client trust configuration of another Sigstore instance than the public one.",
+    ),
+)
+
+
+def any_signer_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add :func:`signer_options`, and those for signing without a key; for :func:`any_signer_of`."""
+    for option in reversed(_KEYLESS):
+        command = option(command)
+    return signer_options(command)
+
+
+def any_signer_of(ctx: Context, options: Mapping[str, Any]) -> Signer:
+    """Return the signer that was named, by a key or without one.
+
+    Args:
+        ctx: The call.
+        options: Of the command, with those of :func:`any_signer_options` among them.
+
+    Raises:
+        UsageError: See :func:`signer_of`; or there is no token, or it cannot be used.
+        NotFound: If a key, or the sigstore package, is not there.
+        RemoteError: If the services cannot be reached.
+    """
+    if not options["keyless"]:
+        if alone := next((name for name in ("identity_token_file", "sigstore_config") if options[name]), None):
+            raise UsageError(f"--{alone.replace('_', '-')} is for --keyless")
+        return signer_of(ctx, options)
+    if alone := next((name for name in ("key", "key_command", "public_key") if options[name]), None):
+        raise UsageError(f"--keyless and --{alone.replace('_', '-')} are two signers: call sycee once for each")
+    config = options["sigstore_config"]
+    return KeylessSigner.connect(_token(ctx, options["identity_token_file"]), ctx.path(config) if config else None)
+
+
+def _token(ctx: Context, file: str | None) -> str | None:
+    if file is None:
+        return ctx.environ.get("SIGSTORE_ID_TOKEN") or None
+    path = ctx.path(file)
+    try:
+        return path.read_bytes()[:_MAX_TOKEN].decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{ctx.shown(path)} is not a file with a token: {error}") from None
+
+
+_MAX_TOKEN = 64 << 10  # bytes
 
 
 def signer_options(command: Callable[..., Any]) -> Callable[..., Any]:

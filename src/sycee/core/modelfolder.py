@@ -179,13 +179,18 @@ def is_leftover(name: str, *, folder: bool = False) -> bool:
     return any(map(_LEFTOVER_FOLDER.fullmatch, folders)) or _LEFTOVER_FILE.fullmatch(last) is not None
 
 
-def ignore_paths(names: Names) -> tuple[str, ...]:
+def ignore_paths(names: Names, *, detached: bool = True) -> tuple[str, ...]:
     """Return what the bundle declares as not signed: what stands or will stand beside the signed files.
 
     A reader of OMS leaves out exactly these, so a pointer or signature that is written after the bundle is in it.
+
+    Args:
+        names: The folder's.
+        detached: Whether the signer makes detached signatures; what is declared must then be there.
     """
-    ours = {bundle.NAME, SUMS_SIGNATURE, RECORDS, *PIPELINE, *GIT_PATHS}
-    beside = {f"{name}{suffix}" for name in names.weights for suffix in (SIGNATURE_SUFFIX, POINTER_SUFFIX)}
+    ours = {bundle.NAME, RECORDS, *PIPELINE, *GIT_PATHS, *([SUMS_SIGNATURE] if detached else [])}
+    ends = (POINTER_SUFFIX, SIGNATURE_SUFFIX) if detached else (POINTER_SUFFIX,)
+    beside = {f"{name}{end}" for name in names.weights for end in ends}
     return tuple(sorted(ours | beside | {*names.of(Part.IGNORE, Part.POINTER)}))
 
 

@@ -7,11 +7,11 @@ from sycee.ops.trustplace import Asked, request_for
 from sycee.trust import countersign as trust
 from sycee.trust.countersign import Countersigned
 from sycee.trust.folder import Folder
-from sycee.trust.keys import Signing
 from sycee.trust.sign import tracked_as_whole
+from sycee.trust.signers import Signer
 
 
-def countersign(folder: Path, key: Signing, asked: Asked) -> Countersigned:
+def countersign(folder: Path, key: Signer, asked: Asked) -> Countersigned:
     """Add a signature to a signed model folder without reading its weights, which need not be here.
 
     Args:

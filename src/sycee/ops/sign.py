@@ -11,8 +11,9 @@ from sycee.ops.add import add
 from sycee.system.git import Git, toplevel
 from sycee.system.onepass import OnBytes, digest_file
 from sycee.trust import sign as trust
-from sycee.trust.keys import GetPassword, PrivateKey, Signing, parse_private, read_private_pem
+from sycee.trust.keys import GetPassword, PrivateKey, parse_private, read_private_pem
 from sycee.trust.sign import Result
+from sycee.trust.signers import Signer
 from sycee.workspace.repository import Repository
 
 
@@ -37,7 +38,7 @@ def load_private(
 
 def sign(
     folder: Path,
-    key: Signing,
+    key: Signer,
     *,
     repo: Repository | None = None,
     replace: bool = False,

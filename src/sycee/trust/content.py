@@ -37,10 +37,11 @@ class Signed:
 
     @classmethod
     def of(cls, statement: Statement) -> "Signed":
-        """Arrange a statement. Weights are what it promises a detached signature for; else what looks like weights."""
+        """Arrange a statement. Weights are what may have a pointer or signature by it; else what looks like weights."""
         resources = {resource.name: resource for resource in statement.resources}
         beside = {*statement.ignore_paths, *resources} - {modelfolder.SUMS_SIGNATURE, bundle.NAME}
-        promised = {name for name in resources if f"{name}{modelfolder.SIGNATURE_SUFFIX}" in beside}
+        ends = (modelfolder.SIGNATURE_SUFFIX, modelfolder.POINTER_SUFFIX)
+        promised = {name for name in resources if not beside.isdisjoint(f"{name}{end}" for end in ends)}
         return cls(statement, resources, frozenset(promised) or modelfolder.guess_weights(resources))
 
     def names(self, listing: Listing) -> Names:

@@ -11,19 +11,18 @@ The new signer vouches for the weights' digests as somebody before read them, an
 from typing import NamedTuple
 
 from sycee.core import modelfolder
-from sycee.core.policy import Signer
+from sycee.core.facts import Signer as KnownSigner
 from sycee.core.progress import SILENT
 from sycee.errors import DigestMismatch
 from sycee.formats import bundle, statement, sums
-from sycee.formats.bundle import Bundle
 from sycee.system.atomic import write_file
 from sycee.trust import bundles, content, context
 from sycee.trust.bundles import Vouched
 from sycee.trust.folder import Folder, Listing
 from sycee.trust.judging import Judge, Known
-from sycee.trust.keys import Signing
 from sycee.trust.reading import Hashing
 from sycee.trust.request import Request
+from sycee.trust.signers import Sealed, Signer, seal_further
 
 
 class Countersigned(NamedTuple):
@@ -31,7 +30,7 @@ class Countersigned(NamedTuple):
 
     Attributes:
         identity: sha256 of the sums file, 64 hex digits.
-        fingerprint: The new signer's key.
+        fingerprint: The new signer's key; without one, that of the certificate.
         before: Who had signed, of those that the trust file names.
         written: Name of the new bundle; None if it stood there already.
         absent: Weights that are not here.
@@ -39,18 +38,18 @@ class Countersigned(NamedTuple):
 
     identity: str
     fingerprint: str
-    before: tuple[Signer, ...]
+    before: tuple[KnownSigner, ...]
     written: str | None
     absent: tuple[str, ...]
 
 
-def countersign(request: Request, folder: Folder, key: Signing) -> Countersigned:
+def countersign(request: Request, folder: Folder, signer: Signer) -> Countersigned:
     """Add a signature to a signed model folder.
 
     Args:
         request: By whose word; its folder is the same one.
         folder: The open model folder.
-        key: What signs.
+        signer: What signs.
 
     Raises:
         SignatureInvalid: If nobody known has signed.
@@ -74,8 +73,9 @@ def countersign(request: Request, folder: Folder, key: Signing) -> Countersigned
     known = Known(vouched, card, complete=True)
     judge.require(known._replace(records=judge.records(known).facts))
     # 4  One bundle more.
-    written = _write(folder, listing, vouched, key)
-    return Countersigned(vouched.identity, key.public.fingerprint, tuple(sorted(vouched.signers)), written, absent)
+    sealed = _seal(folder, listing, vouched, signer)
+    written = _write(folder, listing, sealed)
+    return Countersigned(vouched.identity, sealed.fingerprint, tuple(sorted(vouched.signers)), written, absent)
 
 
 def _compare(folder: Folder, vouched: Vouched, listing: Listing) -> tuple[tuple[str, ...], dict[str, bytes]]:
@@ -94,14 +94,15 @@ def _compare(folder: Folder, vouched: Vouched, listing: Listing) -> tuple[tuple[
     return absent, found.parsed
 
 
-def _write(folder: Folder, listing: Listing, vouched: Vouched, key: Signing) -> str | None:
-    name = modelfolder.further_bundle(key.public.fingerprint)
+def _seal(folder: Folder, listing: Listing, vouched: Vouched, signer: Signer) -> Sealed:
     first = bundle.parse(vouched.data).payload
     same = statement.parse(first) == vouched.signed.statement
-    payload = first if same else statement.render(vouched.signed.statement)
-    data = bundle.render(Bundle(payload, key.sign_envelope(bundle.pae(payload)), key.public.fingerprint))
-    if name in listing.files and folder.read(name, bundle.MAX_SIZE) == data:
+    return seal_further(folder, listing.files, first if same else statement.render(vouched.signed.statement), signer)
+
+
+def _write(folder: Folder, listing: Listing, sealed: Sealed) -> str | None:
+    if sealed.name in listing.files and folder.read(sealed.name, bundle.MAX_SIZE) == sealed.data:
         return None
     (folder.path / modelfolder.RECORDS).mkdir(exist_ok=True)
-    write_file(folder.path / name, data)
-    return name
+    write_file(folder.path / sealed.name, sealed.data)
+    return sealed.name

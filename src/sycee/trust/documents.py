@@ -22,7 +22,9 @@ from sycee.errors import Conflict
 from sycee.system.atomic import write_file
 from sycee.system.tree import kind_at
 from sycee.trust.folder import Folder, ModelFolder
-from sycee.trust.keys import MAX_SIGNATURE, PublicKey, Signing
+from sycee.trust.keylesssign import KeylessSigner
+from sycee.trust.keys import MAX_SIGNATURE
+from sycee.trust.signers import Signer
 
 SUFFIX = ".json"
 KEYLESS_SUFFIX = ".sigstore.json"
@@ -99,7 +101,7 @@ def read_document(
     )
 
 
-def sign_document(path: Path, data: bytes, signer: Signing, *, replace: bool = False) -> tuple[Path, Path]:
+def sign_document(path: Path, data: bytes, signer: Signer, *, replace: bool = False) -> tuple[Path, Path]:
     """Write a document with a signature; or add a signature to one that has the same bytes.
 
     Args:
@@ -114,45 +116,59 @@ def sign_document(path: Path, data: bytes, signer: Signing, *, replace: bool = F
 
     Raises:
         Conflict: If another document stands there, unless that is to be replaced; or something that is no file.
+        RemoteError: If it is to be signed without a key, and that could not be done; nothing is written then.
     """
     with Folder(path.parent) as folder:
         names = signature_names(folder.names()).get(path.name, [])
         if replace and kind_at(path) == "file" and path.read_bytes() != data:
-            return _replace(path, data, signer, names)
+            return _replace(path, _made(signer, data), data, names)
         _require_free(path, data)
-        own = _own_signature(folder, names, signer.public, sha256_hex(data))
+        own = next((name for name in names if _is_own(folder, name, signer, data)), None)
     if own is None:
-        own = _free_name(path, names, signer.public.fingerprint).name
-        write_file(path.with_name(own), signer.sign_detached(sha256_hex(data)))
+        made = _made(signer, data)
+        own = _free_name(path, names, made).name
+        write_file(path.with_name(own), made.data)
     write_once(path, data)
     return path.with_name(own), path
 
 
-def _own_signature(folder: ModelFolder, names: Iterable[str], key: PublicKey, sha256: str) -> str | None:
-    detached = (name for name in names if name.endswith(SIGNATURE_SUFFIX))
-    return next((one for one in detached if key.verify_detached(folder.read(one, MAX_SIGNATURE), sha256)), None)
+class _Made(NamedTuple):
+    data: bytes
+    digits: str
+    suffix: str
 
 
-def _free_name(path: Path, taken: Iterable[str], digits: str) -> Path:
-    """Return the plain name of a signature, or if that is taken the one with digits in it."""
+def _made(signer: Signer, data: bytes) -> _Made:
+    if isinstance(signer, KeylessSigner):
+        sealed = signer.sign_file(data)
+        return _Made(sealed.data, sealed.witness.fingerprint[:_DIGITS], KEYLESS_SUFFIX)
+    return _Made(signer.sign_detached(sha256_hex(data)), signer.public.fingerprint[:_DIGITS], SIGNATURE_SUFFIX)
+
+
+def _is_own(folder: Folder, name: str, signer: Signer, data: bytes) -> bool:
+    if isinstance(signer, KeylessSigner):
+        return name.endswith(KEYLESS_SUFFIX) and signer.made_file(folder.read(name, MAX_KEYLESS), data)
+    if not name.endswith(SIGNATURE_SUFFIX):
+        return False
+    return signer.public.verify_detached(folder.read(name, MAX_SIGNATURE), sha256_hex(data))
+
+
+def _free_name(path: Path, taken: Iterable[str], made: _Made) -> Path:
+    """Return the plain name of a signature by a key; if that is taken, or there is no key, the one with digits."""
     plain = path.with_name(f"{path.name}{SIGNATURE_SUFFIX}")
-    return _numbered(path, digits, SIGNATURE_SUFFIX) if plain.name in taken else plain
+    usable = made.suffix == SIGNATURE_SUFFIX and plain.name not in taken
+    return plain if usable else path.with_name(f"{path.name}.{made.digits}{made.suffix}")
 
 
-def _numbered(path: Path, digits: str, suffix: str) -> Path:
-    return path.with_name(f"{path.name}.{digits[:_DIGITS]}{suffix}")
-
-
-def _replace(path: Path, data: bytes, signer: Signing, stale: Iterable[str]) -> tuple[Path, Path]:
+def _replace(path: Path, made: _Made, data: bytes, stale: Iterable[str]) -> tuple[Path, Path]:
     """Put a document and its signature in the place of others; beside either document there is always its own."""
-    signature = signer.sign_detached(sha256_hex(data))
-    bridge = _numbered(path, sha256_hex(data), SIGNATURE_SUFFIX)
-    plain = path.with_name(f"{path.name}{SIGNATURE_SUFFIX}")
-    for where, what in ((bridge, signature), (path, data), (plain, signature)):
+    bridge = path.with_name(f"{path.name}.{sha256_hex(data)[:_DIGITS]}{made.suffix}")
+    final = _free_name(path, (), made)
+    for where, what in ((bridge, made.data), (path, data), (final, made.data)):
         write_file(where, what)
-    for name in {bridge.name, *stale} - {plain.name}:
+    for name in {bridge.name, *stale} - {final.name}:
         path.with_name(name).unlink(missing_ok=True)
-    return plain, path
+    return final, path
 
 
 def write_once(path: Path, data: bytes) -> None:

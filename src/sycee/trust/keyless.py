@@ -105,7 +105,7 @@ class Root:
         try:
             return cls(described, Verifier(trusted_root=TrustedRoot.from_file(str(path))))
         except Exception as error:  # noqa: BLE001 - whatever it stumbles over, it is not a trust root
-            raise ConfigError(f"{described} is not a trusted_root.json: {_first_line(error)}", path=str(path)) from None
+            raise ConfigError(f"{described} is not a trusted_root.json: {first_line(error)}", path=str(path)) from None
 
     def check_dsse(self, raw: bytes, payload: bytes, name: str = envelope.NAME) -> Witness:
         """Check a bundle with an in-toto statement in it.
@@ -220,13 +220,14 @@ def _guarded(name: str, step: Callable[[], _T]) -> _T:
         return step()
     except Exception as error:  # noqa: BLE001 - see above
         raise SignatureInvalid(
-            f"{name} is not a good signature without a key: {_first_line(error)}",
+            f"{name} is not a good signature without a key: {first_line(error)}",
             hint="restore it from Git, or let the workflow sign again",
             path=name,
         ) from None
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the beginning of what an error of another package says, for a message of one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 

@@ -9,7 +9,8 @@
     7  ``.sig`` of each weights file, ``SHA256SUMS``, ``SHA256SUMS.sig``, ``model.sig``, then the pointers' records:
        a crash before the last signature leaves a folder that does not verify, and signing again completes it.
 
-Where somebody else signed this version before, step 7 writes one file: this signer's own bundle, in ``records/``.
+Where somebody else signed this version before, step 7 writes one file: this signer's own bundle, in ``records/``. Who
+signs without a key makes no detached signatures; the bundle is made before a file is written, since it may fail.
 
 Deterministic signatures over canonical bytes: signing an unchanged folder again changes no file.
 """
@@ -34,9 +35,10 @@ from sycee.system.git import Git
 from sycee.system.onepass import OnBytes
 from sycee.trust import context
 from sycee.trust.content import PARSED, Signed
-from sycee.trust.envelope import seal
 from sycee.trust.folder import Folder, Listing, Problem, shown
-from sycee.trust.keys import PublicKey, Signing
+from sycee.trust.keyless import Witness
+from sycee.trust.keys import Signing
+from sycee.trust.signers import Sealed, Signer, is_own, seal_first, seal_further
 
 DigestsOf = Callable[[Path, OnBytes], FileDigests]
 
@@ -60,7 +62,7 @@ class Request:
     """
 
     folder: Path
-    key: Signing
+    key: Signer
     digests_of: DigestsOf
     git: Git | None = None
     replace: bool = False
@@ -73,12 +75,13 @@ class Result:
 
     Attributes:
         identity: sha256 of the sums file, 64 hex digits.
-        fingerprint: The signer's key.
+        fingerprint: The signer's key; without one, that of the certificate.
         files: Names of the signed files, sorted.
         weights: The names among them that have a detached signature.
         written: Names that changed on disk, in the order of writing; empty when all was signed before.
         warnings: What did not prevent signing.
         added: The pointer of the folder if it is tracked as a whole, and had to be added again for its signatures.
+        witness: Who signed, if without a key.
     """
 
     identity: str
@@ -88,6 +91,7 @@ class Result:
     written: tuple[str, ...]
     warnings: tuple[str, ...]
     added: Path | None = None
+    witness: Witness | None = None
 
 
 @dataclass(slots=True)
@@ -126,7 +130,7 @@ def sign(request: Request, *, progress: Progress = SILENT) -> Result:
         # 1  Names.  2  The card.
         work = _look(folder)
         _refuse_names(work, request.git)
-        first = None if request.replace else _bundle_of_another(work, request.key.public)
+        first = None if request.replace else _bundle_of_another(work, request.key)
         # 3  Digests.
         _digest(work, request.digests_of, progress)
         _refuse_foreign_signatures(work, request)
@@ -142,14 +146,15 @@ def sign(request: Request, *, progress: Progress = SILENT) -> Result:
         # 6  Nothing changed meanwhile.
         _require_unchanged(work)
         # 7  Write, each step durable before the next.
-        text = _write_beside(work, request.key, first) if first else _write(work, request.key)
+        sealed = _write_beside(work, request.key, first) if first else _write(work, request.key)
     return Result(
-        identity=sums.identity(text),
-        fingerprint=request.key.public.fingerprint,
+        identity=sums.identity(_sums(work)),
+        fingerprint=sealed.fingerprint,
         files=tuple(sorted(work.digests)),
         weights=tuple(sorted(work.names.weights)),
         written=tuple(work.written),
         warnings=tuple(_warnings(work, request)),
+        witness=sealed.witness,
     )
 
 
@@ -254,20 +259,16 @@ def _attribute_fault(attributes: Mapping[str, str]) -> str | None:
     )
 
 
-def _bundle_of_another(work: _Work, key: PublicKey) -> Bundle | None:
+def _bundle_of_another(work: _Work, key: Signer) -> Bundle | None:
     """Return the bundle of a first signer who is somebody else. It is not believed, only stood beside."""
     if bundle.NAME not in work.listing.files:
         return None
     try:
-        found = bundle.parse(work.folder.read(bundle.NAME, bundle.MAX_SIZE))
+        raw = work.folder.read(bundle.NAME, bundle.MAX_SIZE)
+        found = bundle.parse(raw)
     except SyceeError:
         return None  # no bundle: nothing is lost
-    own = found.hint == key.fingerprint or (found.hint is None and key.verify_envelope(*_signed_by(found)))
-    return None if own else found
-
-
-def _signed_by(found: Bundle) -> tuple[bytes, bytes]:
-    return found.signature, bundle.pae(found.payload)
+    return None if is_own(found, raw, key) else found
 
 
 def _require_same_version(first: Bundle, signed: Signed) -> None:
@@ -292,8 +293,9 @@ def _refuse_foreign_signatures(work: _Work, request: Request) -> None:
         return
     for name in sorted(work.names.weights):
         signature = f"{name}{modelfolder.SIGNATURE_SUFFIX}"
-        if signature in work.listing.files and not request.key.public.verify_detached(
-            work.folder.read(signature, 1 << 20), work.digests[name].sha256
+        if signature in work.listing.files and not (
+            isinstance(request.key, Signing)
+            and request.key.public.verify_detached(work.folder.read(signature, 1 << 20), work.digests[name].sha256)
         ):
             raise Conflict(
                 f"{signature} is there and is not by this key over these bytes",
@@ -313,7 +315,7 @@ def _digest(work: _Work, digests_of: DigestsOf, progress: Progress) -> None:
                 work.digests[name] = digests_of(work.folder.path / name, task.advance)
 
 
-def _statement(work: _Work) -> Statement:
+def _statement(work: _Work, *, detached: bool = True) -> Statement:
     text = _sums(work)
     resources = {**work.digests, sums.NAME: digest_bytes(text)}
     card = work.card
@@ -321,7 +323,7 @@ def _statement(work: _Work) -> Statement:
     return Statement(
         subject=(card.name if card else None) or work.folder.path.absolute().name,
         resources=tuple(Resource.of(name, resources[name]) for name in sorted(resources)),
-        ignore_paths=modelfolder.ignore_paths(work.names),
+        ignore_paths=modelfolder.ignore_paths(work.names, detached=detached),
         annotations={
             "identity": sums.identity(text),
             **{key: value for key, value in facts.items() if value is not None},
@@ -346,36 +348,47 @@ def _require_unchanged(work: _Work) -> None:
         )
 
 
-def _write(work: _Work, key: Signing) -> bytes:
+def _write(work: _Work, key: Signer) -> Sealed:
+    payload = statement.render(_statement(work, detached=isinstance(key, Signing)))
+    sealed = seal_first(work.folder, work.listing.files, payload, key)
+    text = _sums(work)
+    signatures = _write_detached(work, key) if isinstance(key, Signing) else _remove_detached(work)
+    work.put(sums.NAME, text)
+    if isinstance(key, Signing):
+        work.put(modelfolder.SUMS_SIGNATURE, key.sign_detached(sums.identity(text)))
+    work.put(bundle.NAME, sealed.data)
+    for name in sorted(work.names.weights):
+        _record(work, name, signatures.get(name))
+    return sealed
+
+
+def _write_detached(work: _Work, key: Signing) -> dict[str, str]:
     signatures = {}
     for name in sorted(work.names.weights):
         signature = key.sign_detached(work.digests[name].sha256)
         work.put(f"{name}{modelfolder.SIGNATURE_SUFFIX}", signature)
         signatures[name] = sha256_hex(signature)
-    text = _sums(work)
-    work.put(sums.NAME, text)
-    work.put(modelfolder.SUMS_SIGNATURE, key.sign_detached(sums.identity(text)))
-    work.put(bundle.NAME, _sealed(statement.render(_statement(work)), key))
-    for name, signature_sha256 in signatures.items():
-        _record(work, name, signature_sha256)
-    return text
+    return signatures
 
 
-def _sealed(payload: bytes, key: Signing) -> bytes:
-    return seal(payload, key)
+def _remove_detached(work: _Work) -> dict[str, str]:
+    for name in work.names.of(Part.SIGNATURE):
+        (work.folder.path / name).unlink()
+        work.written.append(name)
+    return {}
 
 
-def _write_beside(work: _Work, key: Signing, first: Bundle) -> bytes:
+def _write_beside(work: _Work, key: Signer, first: Bundle) -> Sealed:
     """Write the bundle of a further signer, over the first one's very payload where that says all that is known."""
     own = _statement(work)
     same = statement.parse(first.payload).resources == own.resources
-    name = modelfolder.further_bundle(key.public.fingerprint)
+    sealed = seal_further(work.folder, work.listing.files, first.payload if same else statement.render(own), key)
     (work.folder.path / modelfolder.RECORDS).mkdir(exist_ok=True)
-    work.put(name, _sealed(first.payload if same else statement.render(own), key))
-    return _sums(work)
+    work.put(sealed.name, sealed.data)
+    return sealed
 
 
-def _record(work: _Work, name: str, signature_sha256: str) -> None:
+def _record(work: _Work, name: str, signature_sha256: str | None) -> None:
     """Name card and signature in the pointer, under the md5 they belong to."""
     pointer_name = f"{name}{modelfolder.POINTER_SUFFIX}"
     if pointer_name not in work.listing.files:

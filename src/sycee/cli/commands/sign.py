@@ -7,18 +7,18 @@ import click
 
 from sycee.cli import trusting
 from sycee.cli.context import Context, pass_context
-from sycee.cli.signers import signer_of, signer_options
+from sycee.cli.signers import any_signer_of, any_signer_options
 from sycee.cli.words import files
 from sycee.errors import NotFound, UsageError
 from sycee.ops.countersign import countersign as countersign_model
 from sycee.ops.sign import sign
-from sycee.trust.keys import Signing
+from sycee.trust.signers import Signer
 from sycee.workspace.repository import find_repository
 
 
 @click.command()
 @click.argument("model", metavar="MODEL")
-@signer_options
+@any_signer_options
 @click.option("--force", is_flag=True, help="Sign as the first, in the place of another signer.")
 @click.option("--countersign", is_flag=True, help="Sign on the word of who signed before; read no weights.")
 @click.option("--trust", "-t", metavar="FILE", help="With --countersign: the trust file that says whose word counts.")
@@ -36,20 +36,25 @@ def command(ctx: Context, model: str, *, force: bool, countersign: bool, **optio
     the bytes that are here, which you vouch for as he does. With --countersign you vouch for his word instead: his
     signature is verified, what is here is compared with it, and weights are not read and need not be here.
 
+    With --keyless no key is kept anywhere: a Sigstore instance certifies, for minutes, who the token says you are, and
+    writes the signature into its public log. That needs a network, and sycee[sigstore]; there is a bundle, and no .sig.
+
     \b
     Examples:
       sycee sign models/bert --key release.key
       sycee sign models/ner -k ci.key --password-file /run/secrets/password
       sycee sign models/bert --public-key kms.pub --key-command "./kms-sign {algorithm}"
       sycee sign models/bert --key release.key --countersign --signed-by training.key.pub
+      sycee sign models/bert --keyless
 
     \b
     Exit codes: 0 signed; 1 something in the folder may not be signed, another version is signed there, or the command
-    did not sign; 2 wrong usage, or wrong password; 12 what the command wrote is no signature; 14 card or pointers speak
-    of other bytes. With --countersign also 11 to 14 as sycee verify: what is here is not what was signed before.
+    did not sign; 2 wrong usage, wrong password, or no token; 12 what the command wrote is no signature; 14 card or
+    pointers speak of other bytes; 20 Sigstore could not be reached, or refused. With --countersign also 11 to 14 as
+    sycee verify: what is here is not what was signed before.
     """
     folder = ctx.path(model)
-    signer = signer_of(ctx, options)
+    signer = any_signer_of(ctx, options)
     if countersign:
         _countersign(ctx, folder, signer, options)
         return
@@ -58,7 +63,7 @@ def command(ctx: Context, model: str, *, force: bool, countersign: bool, **optio
     _sign(ctx, folder, signer, force=force)
 
 
-def _sign(ctx: Context, folder: Path, signer: Signing, *, force: bool) -> None:
+def _sign(ctx: Context, folder: Path, signer: Signer, *, force: bool) -> None:
     try:
         repo = find_repository(folder, environ=ctx.environ, notify=ctx.say, wait=ctx.wait)
     except NotFound:  # a folder that nobody tracks can be signed too
@@ -71,13 +76,13 @@ def _sign(ctx: Context, folder: Path, signer: Signing, *, force: bool) -> None:
     for warning in result.warnings:
         ctx.warn(warning)
     what = f"signed, {files(len(result.files))}" if result.written else "was signed like this before; nothing changed"
-    ctx.say(f"{ctx.shown(folder)}: {what}, by {result.fingerprint}")
+    ctx.say(f"{ctx.shown(folder)}: {what}, by {result.witness or result.fingerprint}")
     if result.added:
         ctx.say(f"{ctx.shown(folder)}: added again, since it is tracked as a whole; commit {ctx.shown(result.added)}")
     ctx.out(f"sycee:{result.identity}")
 
 
-def _countersign(ctx: Context, folder: Path, signer: Signing, options: dict[str, Any]) -> None:
+def _countersign(ctx: Context, folder: Path, signer: Signer, options: dict[str, Any]) -> None:
     asked = trusting.asked(ctx, {"trust": options["trust"], "key": options["signed_by"]})
     done = countersign_model(folder, signer, asked)
     by = ", ".join(one.name if options["trust"] else one.fingerprint for one in done.before)
