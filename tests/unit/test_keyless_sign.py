@@ -261,7 +261,15 @@ def test_a_trust_file_that_names_the_workflow_verifies_it(capsys, ci, model, tmp
     assert code == 0, out + err
     assert (code, json.loads(out)["signers"][0]["name"]) == (0, "ci"), err
     code, _, err = run(capsys, tmp_path, "verify", "bert", "--trust", trust(subject=SUBJECT.replace("main", "dev")))
-    assert (code, "model.sig" in err) == (12, True), err
+    assert (code, f"names has signed this model; it was signed by {SUBJECT} by {ISSUER}" in err) == (12, True), err
+    sealed = (model / "model.sig").read_bytes()
+    (model / "model.sig").write_bytes(sealed.replace(b'"logIndex":"1"', b'"logIndex":"2"'))
+    code, _, err = run(capsys, tmp_path, "verify", "bert", "--trust", trust())
+    assert (code, "nobody that can be believed: model.sig is not a good signature without a key: " in err) == (12, True)
+    (model / "model.sig").write_bytes(sealed)
+    (tmp_path / "key.pub").write_bytes(fixed_key().public.pem)
+    code, _, err = run(capsys, tmp_path, "verify", "bert", "--key", "key.pub")
+    assert (code, "has signed this model; it was signed by somebody without a key" in err) == (12, True), err
     (model / "model.pt").write_bytes(b"Weights of a model")
     code, _, err = run(capsys, tmp_path, "verify", "bert", "--trust", trust())
     assert (code, "model.pt" in err) == (11, True), err

@@ -105,6 +105,12 @@ class Authority:
             signer_by(name, key) for name, key in self.keys.items() if key.verify_envelope(bundle.signature, encoded)
         )
 
+    def told(self, raw: bytes, bundle: Bundle) -> str:
+        """Return who signed a bundle that nobody known signed, for a message; empty if that cannot be told."""
+        if bundle.keyless:
+            return self.identities.told(raw, bundle.payload)
+        return f"the key {bundle.hint}" if bundle.hint else ""
+
     def signers_of(self, document: SignedDocument) -> frozenset[Signer]:
         """Return who signed a document, of those that the trust file names; raises as :meth:`signers_of_bundle`."""
         digest = sha256_hex(document.data)

@@ -130,7 +130,7 @@ def check_signatures(bundles: Mapping[str, bytes], authority: Authority) -> tupl
         if signers:
             claims.append(Claim(name, data, envelope.payload, signers))
         else:
-            unknown[name] = envelope.hint
+            unknown[name] = (envelope.hint, authority.told(data, envelope))
     if not claims:
         raise _by_nobody(unknown, authority)
     return tuple(claims)
@@ -166,13 +166,14 @@ def _require_hint(name: str, hint: str | None, signers: Iterable[Signer], author
     )
 
 
-def _by_nobody(hints: Mapping[str, str | None], authority: Authority) -> SignatureInvalid:
-    key, hint = authority.only_key, hints[bundle.NAME]
-    if key is None:
-        named = sorted({one for one in hints.values() if one})
-        others = f"; it was signed by {' and '.join(f'the key {one}' for one in named)}" if named else ""
+def _by_nobody(others: Mapping[str, tuple[str | None, str]], authority: Authority) -> SignatureInvalid:
+    """Return the refusal, given what bundles say of their key, and who signed them in words."""
+    key, (hint, told) = authority.only_key, others[bundle.NAME]
+    if key is None or (told and hint is None):
+        named = sorted({one for _, one in others.values() if one})
+        signed = f"; it was signed by {' and '.join(named)}" if named else ""
         return SignatureInvalid(
-            f"nobody whom {authority.described} names has signed this model{others}",
+            f"nobody whom {authority.described} names has signed this model{signed}",
             hint="ask whoever keeps the trust file; sycee trust show lists whom it names",
             expected=sorted(one.fingerprint for one in authority.keys.values()),
             found=named,

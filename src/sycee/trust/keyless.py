@@ -167,6 +167,16 @@ class Identities:
         """Return who signed the bytes of a file; see :meth:`Root.check_artifact`. A bad bundle has no signers."""
         return self._signers(lambda root: root.check_artifact(raw, data, name))
 
+    def told(self, raw: bytes, payload: bytes) -> str:
+        """Return who signed a bundle with a statement in it, or why nobody can be believed to have, for a message."""
+        found = "somebody without a key"
+        for name in dict.fromkeys(identity.root for identity in self.named):
+            try:
+                return str(self._root(name).check_dsse(raw, payload))
+            except SignatureInvalid as error:
+                found = f"nobody that can be believed: {error.message}"
+        return found
+
     def _signers(self, check: Callable[[Root], Witness]) -> frozenset[Signer]:
         found = (_signer(identity, self._root(identity.root), check) for identity in self.named)
         return frozenset(signer for signer in found if signer)
