@@ -42,6 +42,7 @@ from sycee.trust.documents import sign_document
 from sycee.trust.folder import Folder
 from sycee.trust.memory import Memory, Seen
 from sycee.trust.request import Request
+from sycee.trust.verified import VerifiedModel
 from sycee.trust.verify import Verified, verify
 
 TWO = '[roles.release]\nmembers = ["alice", "bob"]\nthreshold = 2\n'
@@ -282,6 +283,20 @@ def test_a_pickle_that_the_bundle_does_not_call_weights(tmp_path, desk):
     forge(model, payload, key("alice"))
     strict = write_trust(desk, ROLES, MODELS.replace('["unknown"]', '["safetensors"]'))
     refused(judged(model, strict), PolicyDenied, "extra.bin: pickle")
+
+
+def test_a_pickle_that_is_put_in_the_place_of_what_was_looked_at(tmp_path, desk):
+    import pickle
+
+    weights = pickle.dumps([1])
+    model = write_signed(tmp_path / "bert", "alice", files={**MODEL, "model.pt": weights})
+    (model / "model.pt").write_bytes(b"PK\x03\x04".ljust(len(weights), b" "))  # a zip file, as the trust file allows
+    trust_file = write_trust(desk, ROLES, MODELS.replace('["unknown"]', '["torch"]'))
+    authority = Authority.read(trust_file)
+    with VerifiedModel.opened(Request(folder=model, authority=authority, now=NOW, postpone_weights=True)) as lazy:
+        (model / "model.pt").write_bytes(weights)
+        with pytest.raises(PolicyDenied, match="it was torch, and is pickle"):
+            lazy.read("model.pt")
 
 
 def test_safetensors_with_a_header_that_lies(tmp_path, desk):

@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, Self
 
 from sycee.core.policy import Signer
 from sycee.core.progress import SILENT, Progress
-from sycee.errors import ContextMismatch, DigestMismatch, NotFound, UsageError
-from sycee.formats import tensordigests
+from sycee.errors import ContextMismatch, DigestMismatch, NotFound, PolicyDenied, UsageError
+from sycee.formats import tensordigests, weightform
 from sycee.formats.card import Card
 from sycee.formats.statement import Resource
 from sycee.formats.tensordigests import FileTensors
@@ -357,4 +357,18 @@ class VerifiedModel:
                 f"{self._folder.path} is not what was signed:\n  {problems[0]}",
                 hint="do not use it; restore the signed version (git checkout, sycee checkout)",
                 problems=[problem.as_json() for problem in problems],
+            )
+        self._require_form(resource.name)
+
+    def _require_form(self, name: str) -> None:
+        """Refuse weights of another form than the verifier saw, and the trust file allowed, before it read them."""
+        form = weightform.form_of(name, self._kept.head(self._folder, name, weightform.HEAD))
+        if (seen := self._verified.forms.get(name, form)) not in {form, "unknown"}:
+            self._kept.drop(name)
+            raise PolicyDenied(
+                f"{name} was replaced while the model was open: it was {seen}, and is {form}",
+                hint="do not use it; look for what writes in the model's folder",
+                expected=seen,
+                found=form,
+                path=name,
             )
