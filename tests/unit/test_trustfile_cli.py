@@ -296,6 +296,17 @@ def test_check_refuses_a_key_file_that_is_another_one(tmp_path, authority, secon
     assert "is another key than" in capsys.readouterr().err
 
 
+def test_check_looks_at_the_roots_of_identities(tmp_path, authority, capsys):
+    authority()
+    path = tmp_path / "trust.toml"
+    path.write_text(path.read_text().replace("[identities.ci]", '[identities.ci]\nroot = "root.json"'))
+    assert sycee(tmp_path, "check", "--trust", "trust.toml") == 1
+    assert "there is no trust root" in capsys.readouterr().err
+    (tmp_path / "root.json").write_text("{}")
+    assert sycee(tmp_path, "check", "--trust", "trust.toml") == 1
+    assert "is not a trusted_root.json" in capsys.readouterr().err
+
+
 # revoke
 
 

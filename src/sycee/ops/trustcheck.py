@@ -110,9 +110,11 @@ def check(authority: Authority, at: dt.datetime) -> Checked:
         at: The time, in UTC.
 
     Raises:
-        FormatError: If the revocation list is malformed.
+        NotFound: If an identity's trust root is not there, or nothing here that could use it.
+        FormatError: If such a root, or the revocation list, is malformed.
         Conflict: If it is too long, or no regular file.
     """
+    authority.identities.load()
     withdrawn = read_list(authority)
     ends = tuple(sorted(_ends(authority.trust, withdrawn), key=lambda end: end.when))
     rehearsal = _Rehearsal(authority, withdrawn, ends)

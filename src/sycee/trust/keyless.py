@@ -177,6 +177,11 @@ class Identities:
                 found = f"nobody that can be believed: {error.message}"
         return found
 
+    def load(self) -> None:
+        """Load every root now, for whoever wants to know whether they can be; raises as :meth:`Root.read`."""
+        for identity in self.named:
+            self._root(identity.root)
+
     def _signers(self, check: Callable[[Root], Witness]) -> frozenset[Signer]:
         found = (_signer(identity, self._root(identity.root), check) for identity in self.named)
         return frozenset(signer for signer in found if signer)
