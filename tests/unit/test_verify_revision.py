@@ -12,7 +12,7 @@ from sycee.core.progress import SILENT
 from sycee.digest import digest_bytes
 from sycee.errors import MissingData, NotFound, SyceeError, UsageError, WrongVersion
 from sycee.ops.add import add
-from sycee.ops.atrevision import Spot, names_revision, spot_of, verify_at
+from sycee.ops.atrevision import Spot, spot_of, verify_at
 from sycee.ops.checkout import Options, checkout
 from sycee.ops.trustplace import Asked
 from sycee.ops.verify import verify
@@ -188,11 +188,13 @@ def test_outside_of_the_repository(repo):
             spot_of(repo, text, repo.root)
 
 
-def test_a_folder_of_that_name_comes_first(tmp_path):
-    (tmp_path / "v1:bert").mkdir()
-    assert not names_revision("v1:bert", tmp_path)
-    assert names_revision("v2:bert", tmp_path)
-    assert not names_revision("bert", tmp_path)
+def test_a_folder_of_that_name_comes_first(repo, tmp_path, capsys):
+    commit_version(repo, "1.0.0")
+    (tmp_path / "key.pub").write_bytes(fixed_key().public.pem)
+    (repo.root / "v1.0.0:models" / "bert").mkdir(parents=True)
+    words = ["-C", str(repo.root), "verify", "v1.0.0:models/bert", "--key", str(tmp_path / "key.pub")]
+    assert main(words) == 12
+    assert "v1.0.0:models/bert is not signed" in capsys.readouterr().err
 
 
 def test_the_command(repo, tmp_path, capsys):

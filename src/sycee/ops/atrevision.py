@@ -1,4 +1,4 @@
-"""``sycee verify REV:PATH``: what a commit has, judged without checking it out, and last accepted versions.
+"""``sycee verify REV:PATH``: what a commit has, judged without checking it out.
 
 Small files come from Git's objects, weights from the cache's, by the pointers of that commit; the verifier and its
 thirteen steps are the same, and so is the verdict that the folder would get if it were checked out.
@@ -33,11 +33,6 @@ class Spot(NamedTuple):
     folder: str
 
 
-def names_revision(text: str, cwd: Path) -> bool:
-    """Tell whether an argument means ``REV:PATH``; what lies there under that very name comes first."""
-    return ":" in text and not os.path.lexists(cwd / text)
-
-
 def spot_of(repo: Repository, text: str, cwd: Path) -> Spot:
     """Return what ``REV:PATH`` means: as in Git, PATH is below the top of the work tree, or after ``./`` below here.
 
@@ -66,7 +61,8 @@ def verify_at(repo: Repository, spot: Spot, asked: Asked, *, progress: Progress 
     """Prove that a model was what was signed, in a commit.
 
     Args:
-        repo: The repository; nothing in its work tree is read but statements of channels, and nothing is written.
+        repo: The repository; nothing in its work tree is read but statements of channels, and nothing is written
+            or remembered.
         spot: Which folder of which commit.
         asked: What it has to be, and by whose word.
         progress: Where to announce the bytes read.
@@ -79,4 +75,5 @@ def verify_at(repo: Repository, spot: Spot, asked: Asked, *, progress: Progress 
     request = request_for(repo.root / spot.folder, asked)
     folder = at_commit(repo, commit_of(git_of(repo), spot.rev), spot.folder)
     require_objects(folder, spot.rev)
-    return trust.verify(replace(request, folder=folder), progress=progress)
+    memory = replace(request.memory, remember=False) if request.memory else None
+    return trust.verify(replace(request, folder=folder, memory=memory), progress=progress)

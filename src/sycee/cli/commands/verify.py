@@ -1,15 +1,15 @@
 """``sycee verify``."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from sycee.cli import trusting
 from sycee.cli.context import Context, pass_context
-from sycee.errors import UsageError
-from sycee.ops.atrevision import names_revision, spot_of, verify_at
-from sycee.ops.trustplace import Asked
+from sycee.errors import UsageError, VerificationError
+from sycee.ops.trustplace import Asked, request_for
 from sycee.ops.verify import verify, verify_weights_only
 from sycee.trust.verify import STEPS, Verified
 
@@ -60,15 +60,28 @@ def command(ctx: Context, model: str, **options: Any) -> None:
         _folder(ctx, model, options)
 
 
-def _verified(ctx: Context, model: str, asked: Asked) -> Verified:
-    if not names_revision(model, ctx.cwd):
+def _verified(ctx: Context, model: str, options: Mapping[str, Any]) -> Verified:
+    asked = trusting.asked(ctx, options)
+    if ":" in model and not os.path.lexists(ctx.path(model)):
+        return _at_revision(ctx, model, asked)
+    try:
         return verify(ctx.path(model), asked, progress=ctx.progress)
+    except VerificationError as error:
+        from sycee.ops.acceptable import advise  # reads history, of which a model that is accepted needs none
+
+        advise(error, request_for(ctx.path(model), asked), ctx.environ)
+        raise
+
+
+def _at_revision(ctx: Context, spot: str, asked: Asked) -> Verified:
+    from sycee.ops.atrevision import spot_of, verify_at  # a folder needs no repository
+
     with ctx.repository() as repo:
-        return verify_at(repo, spot_of(repo, model, ctx.cwd), asked, progress=ctx.progress)
+        return verify_at(repo, spot_of(repo, spot, ctx.cwd), asked, progress=ctx.progress)
 
 
 def _folder(ctx: Context, model: str, options: dict[str, Any]) -> None:
-    verified = _verified(ctx, model, trusting.asked(ctx, options))
+    verified = _verified(ctx, model, options)
     if options["as_json"]:
         ctx.json(verified.as_json())
         return
