@@ -300,6 +300,16 @@ def test_shards(tmp_path):
     assert problems(folder) == {"new": "is here and was not signed"}
 
 
+def test_a_file_that_grew_since_it_was_cut_is_not_read(tmp_path):
+    """A shard may have one byte; to cut what grew to a terabyte into such would never end."""
+    folder = write(tmp_path / "llm", FOLDER)
+    payload = oms_vectors.statement(oms_vectors.shards(1, "sha256"), method="shards", shard_size=1)
+    (folder / "llm.sig").write_bytes(seal_payload(payload))
+    assert verify(folder)
+    os.truncate(folder / "model.bin", 1 << 40)
+    assert problems(folder) == {"model.bin": "has another size"}
+
+
 def test_a_lone_file(tmp_path):
     write(tmp_path, {"model.bin": b"weights", "beside": b""})
     file, signature = tmp_path / "model.bin", tmp_path / "model.bin.sig"

@@ -18,7 +18,7 @@ from sycee.formats import bundle, statement, sums
 from sycee.system.atomic import write_file
 from sycee.trust import bundles, content, context
 from sycee.trust.bundles import Vouched
-from sycee.trust.folder import Folder, Listing
+from sycee.trust.folder import Folder, Listing, in_lines
 from sycee.trust.judging import Judge, Known
 from sycee.trust.reading import Hashing
 from sycee.trust.request import Request
@@ -85,9 +85,8 @@ def _compare(folder: Folder, vouched: Vouched, listing: Listing) -> tuple[tuple[
     problems = [one for one in content.set_problems(folder, signed, listing) if one.path not in absent]
     found = content.read_all(folder, signed, listing, Hashing(), skip=signed.weights, progress=SILENT)
     if problems := [*problems, *found.problems]:
-        listed = "".join(f"\n  {problem}" for problem in problems[:20])
         raise DigestMismatch(
-            f"{folder.path} is not what was signed:{listed}",
+            f"{folder.path} is not what was signed:{in_lines(problems)}",
             hint="restore the signed version (git checkout), and countersign that",
             problems=[problem.as_json() for problem in problems],
         )

@@ -6,7 +6,7 @@ below it is opened without following links, and what was opened is asked what it
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from sycee.errors import Conflict, NotFound
 from sycee.system import tree
 from sycee.system.tree import TreeEntry
 
+_MAX_LISTED = 20  # problems spelled out in a message; all of them are in the details
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -50,6 +51,12 @@ class Problem:
 def shown(name: str) -> str:
     """Return a file name in a form that can be printed, whatever bytes it has."""
     return name.encode(errors="backslashreplace").decode() if name.isprintable() else ascii(name)
+
+
+def in_lines(problems: Sequence[Problem]) -> str:
+    """Return problems as the lines that follow a message; of many, the first."""
+    lines = "".join(f"\n  {problem}" for problem in problems[:_MAX_LISTED])
+    return lines + (f"\n  and {len(problems) - _MAX_LISTED} more" if len(problems) > _MAX_LISTED else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ Specification: ``docs/spec/bundle.md``. The order:
 Links are never followed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,9 @@ from sycee.formats.omsstatement import LONE_FILE, OmsStatement, Piece, left_out
 from sycee.system.onepass import read_regular
 from sycee.trust.certificates import CertificateRule, Certified, check_certificates
 from sycee.trust.envelope import require_signature
-from sycee.trust.folder import Listing, Problem, shown
+from sycee.trust.folder import Listing, Problem, in_lines, shown
 from sycee.trust.keys import PublicKey
-from sycee.trust.omsmodel import GIT_ONLY, SIGNATURE_NAMES, LeaveOut, OmsModel, inside, listed
+from sycee.trust.omsmodel import GIT_ONLY, SIGNATURE_NAMES, Cut, LeaveOut, OmsModel, Run, inside
 
 Expected = PublicKey | CertificateRule
 
@@ -222,15 +222,17 @@ class _Work:
                     self.problems.append(Problem(name, f"could not be read: {error.message}"))
 
     def _compare(self, name: str, pieces: list[Piece], task: Task) -> Iterable[Problem]:
-        algorithm, size = self.signed.algorithm, self.signed.shard_size
-        if size is None:
-            length, digest = self.model.digest(name, algorithm, task)
-            found = [(0, length, digest)]
-            expected = [(0, length, pieces[0].digest)]
-        else:
-            found = list(self.model.shards(name, algorithm, size, task))
-            expected = [(piece.start, piece.end or 0, piece.digest) for piece in pieces]
-        return _differences(self.model.name if self.model.lone else name, expected, found, algorithm)
+        shown_as = self.model.name if self.model.lone else name
+        algorithm, shard = self.signed.algorithm, self.signed.shard_size
+        if shard is None:
+            _, found = self.model.digest(name, algorithm, task)
+            return _differences(shown_as, algorithm, [(0, 0, pieces[0].digest)], [(0, 0, found)])
+        expected = [(piece.start, piece.end or 0, piece.digest) for piece in pieces]
+        whole = expected[-1][1]
+        size, runs = self.model.shards(name, algorithm, Cut(shard, whole), task)
+        if size != whole:
+            return [Problem(shown_as, "has another size", f"{whole} bytes", f"{size} bytes")]
+        return _differences(shown_as, algorithm, expected, runs)
 
 
 def _require_left_out(leaving: LeaveOut, signed: OmsStatement) -> None:
@@ -276,25 +278,22 @@ def _described(signed: OmsStatement) -> str:
     return f"the file {shown(names[0])}" if len(names) == 1 else f"a folder of {len(names)} files"
 
 
-_Run = tuple[int, int, str]  # offset of the first byte, offset behind the last, digest
-
-
-def _differences(name: str, expected: list[_Run], found: list[_Run], algorithm: str) -> list[Problem]:
-    if expected == found:
-        return []
-    sizes = [runs[-1][1] if runs else 0 for runs in (expected, found)]
-    if sizes[0] != sizes[1]:
-        return [Problem(name, "has another size", f"{sizes[0]} bytes", f"{sizes[1]} bytes")]
-    wanted, got = next((one, other) for one, other in zip(expected, found, strict=True) if one != other)
-    where = f" from {got[0]} to {got[1]}" if len(found) > 1 else ""
-    return [Problem(name, f"has other bytes{where}", f"{algorithm}:{wanted[2]}", f"{algorithm}:{got[2]}")]
+def _differences(name: str, algorithm: str, expected: list[Run], found: list[Run]) -> Iterator[Problem]:
+    """Yield the first difference; the two lists have the same offsets, unless the file changes while it is read."""
+    for wanted, got in zip(expected, found, strict=False):
+        if wanted != got:
+            where = f" from {got[0]} to {got[1]}" if len(found) > 1 else ""
+            yield Problem(name, f"has other bytes{where}", f"{algorithm}:{wanted[2]}", f"{algorithm}:{got[2]}")
+            return
+    if len(expected) != len(found):
+        yield Problem(name, "changed while it was read")
 
 
 def _require_no_problem(path: Path, problems: list[Problem]) -> None:
     if not problems:
         return
     raise DigestMismatch(
-        f"{path} is not what was signed:{listed(problems)}",
+        f"{path} is not what was signed:{in_lines(problems)}",
         hint="do not load it; get it from its signer again, or look at what was added",
         problems=[problem.as_json() for problem in problems],
     )

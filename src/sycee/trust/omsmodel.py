@@ -1,10 +1,10 @@
 """What ``sycee oms`` signs and verifies: any folder, or a lone file, opened once and reached through no link."""
 
-from collections.abc import Iterator, Sequence
+import os
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from sycee.core.progress import Task
 from sycee.digest import Algorithm
@@ -17,7 +17,16 @@ from sycee.trust.folder import Folder, Listing, Problem, kind_problem
 
 SIGNATURE_NAMES = (".sig", ".sigstore", ".sigstore.json")  # files that signatures and bundles lie in
 NOTHING: frozenset[str] = frozenset()
-_MAX_LISTED = 20  # problems spelled out in a message; all of them are in the details
+
+
+Run = tuple[int, int, str]  # offset of the first byte, offset behind the last, digest
+
+
+class Cut(NamedTuple):
+    """How a file was cut when it was signed, in bytes: each shard, and the whole."""
+
+    shard: int
+    whole: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +112,18 @@ class OmsModel:
         with self._folder.opened(self._real(name)) as fd:
             return hash_fd(fd, algorithm, on_bytes=task.advance)
 
-    def shards(self, name: str, algorithm: Algorithm, size: int, task: Task) -> Iterator[tuple[int, int, str]]:
-        """Yield start, end and digest of each shard of a file; raises as :meth:`digest`."""
+    def shards(self, name: str, algorithm: Algorithm, cut: Cut, task: Task) -> tuple[int, list[Run]]:
+        """Return size and shards of a file; none of a file that has not the size that was signed, which may be endless.
+
+        Raises:
+            NotFound: If it is gone.
+            Conflict: If it, or a folder above it, is a link or something else.
+        """
         with self._folder.opened(self._real(name)) as fd:
-            yield from hash_shards(fd, algorithm, size, on_bytes=task.advance)
+            size = os.fstat(fd).st_size
+            if size != cut.whole:
+                return size, []
+            return size, list(hash_shards(fd, algorithm, cut.shard, on_bytes=task.advance))
 
     def _real(self, name: str) -> str:
         return self.path.name if self.lone else name
@@ -124,9 +141,3 @@ def inside(path: Path, bundle_path: Path) -> str | None:
     """Return the path of a bundle below a folder, or None when it lies elsewhere."""
     folder, here = path.resolve(), bundle_path.resolve()
     return here.relative_to(folder).as_posix() if folder != here and here.is_relative_to(folder) else None
-
-
-def listed(problems: Sequence[Problem]) -> str:
-    """Return problems as the lines that follow a message."""
-    lines = "".join(f"\n  {problem}" for problem in problems[:_MAX_LISTED])
-    return lines + (f"\n  and {len(problems) - _MAX_LISTED} more" if len(problems) > _MAX_LISTED else "")

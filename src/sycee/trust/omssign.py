@@ -21,9 +21,9 @@ from sycee.formats.statement import root_of
 from sycee.system.atomic import write_file
 from sycee.system.onepass import read_regular
 from sycee.trust.envelope import seal
-from sycee.trust.folder import Listing, Problem, shown
+from sycee.trust.folder import Listing, Problem, in_lines, shown
 from sycee.trust.keys import Signing
-from sycee.trust.omsmodel import GIT_ONLY, SIGNATURE_NAMES, LeaveOut, OmsModel, inside, listed
+from sycee.trust.omsmodel import GIT_ONLY, SIGNATURE_NAMES, LeaveOut, OmsModel, inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _refuse_names(model: OmsModel, listing: Listing) -> None:
         problems.append(Problem(".", "holds nothing to sign"))
     if problems:
         raise FormatError(
-            f"{model.path} cannot be signed:{listed(problems)}",
+            f"{model.path} cannot be signed:{in_lines(problems)}",
             hint="remove, rename or leave out (--ignore-paths) what does not belong to it",
             problems=[problem.as_json() for problem in problems],
         )

@@ -35,7 +35,7 @@ from sycee.system.git import Git
 from sycee.system.onepass import OnBytes
 from sycee.trust import context
 from sycee.trust.content import PARSED, Signed
-from sycee.trust.folder import Folder, Listing, Problem, shown
+from sycee.trust.folder import Folder, Listing, Problem, in_lines, shown
 from sycee.trust.keyless import Witness
 from sycee.trust.keys import Signing
 from sycee.trust.signers import Sealed, Signer, is_own, seal_first, seal_further
@@ -204,9 +204,8 @@ def _absences(work: _Work, known: set[str]) -> Iterable[Problem]:
 
 def _refuse(work: _Work, problems: Iterable[Problem], hint: str) -> None:
     if found := list(problems):
-        listed = "".join(f"\n  {problem}" for problem in found)
         raise FormatError(
-            f"{work.folder.path} cannot be signed:{listed}",
+            f"{work.folder.path} cannot be signed:{in_lines(found)}",
             hint=hint,
             problems=[problem.as_json() for problem in found],
         )
