@@ -18,10 +18,11 @@ from typing import Any
 
 from rigs.crash import Crasher
 from rigs.legacy import old_repository
-from rigs.signed import KEY_PEM
+from rigs.signed import KEY_PEM, fixed_key
 from rigs.warm import run_warm
 from sycee.digest import digest_bytes
 from sycee.formats import dirobject, pointer
+from sycee.trust import keys
 
 TEMPORARY = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp")
 OTHERS = re.compile(r"/\.git/(?!hooks/|info/attributes|config$)|/\.dvc/tmp/")
@@ -30,6 +31,7 @@ import datetime as dt
 sycee.freeze("models/m", task="ner", metrics={"f1": %s}, now=dt.datetime(2026, 1, 31, 12, 0, 0, tzinfo=dt.UTC))
 """
 SIGN = ["sign", "models/m", "--key", "../release.key"]
+SIGN_SECOND = ["sign", "models/m", "--key", "../second.key"]
 
 
 def weights(seed: str) -> bytes:
@@ -129,6 +131,24 @@ def links(world: World) -> None:
     world.sycee("checkout", "--relink")
 
 
+def second_key(world: World) -> None:
+    (world.root / "release.pub").write_bytes(fixed_key().public.pem)
+    (world.root / "second.key").write_bytes(keys.generate("p256").to_pem(None))
+    (world.root / "second.key").chmod(0o600)
+
+
+def left_of_another_version(world: World) -> None:
+    """A further signer's bundle of the first version, which somebody brought back beside the second."""
+    second_key(world)
+    world.sycee(*SIGN_SECOND)
+    [made] = (world.repo / "models/m/records").glob("*.model.sig")
+    data = made.read_bytes()
+    retrain(world)
+    world.run(world.repo, FREEZE % "0.7")
+    made.parent.mkdir(exist_ok=True)
+    made.write_bytes(data)
+
+
 MERGE = ["git-hook", "merge-driver", "--ancestor", ".merge_base", "--our", ".merge_ours", "--their", ".merge_theirs"]
 
 
@@ -211,6 +231,9 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
     "freeze": (FREEZE % "0.7", retrain, [["status", "models/m/model.pt.dvc"]]),
     "gc": (["gc", "--workspace", "--cloud", "--force"], pushed_second, [["status"], ["status", "--cloud"]]),
     "sign": (SIGN, lambda world: (retrain(world), world.run(world.repo, FREEZE % "0.7")), []),
+    "sign as the second": (SIGN_SECOND, second_key, []),
+    "countersign": ([*SIGN_SECOND, "--countersign", "--signed-by", "../release.pub"], second_key, []),
+    "sign in the place of others": ([*SIGN, "--force"], left_of_another_version, []),
     "get": (["get", "-f", ".", "models/m"], lambda _world: None, []),
     "export": (["export", "models/m", "../exported"], lambda _world: None, []),
     "move": (["move", "data", "moved"], lambda _world: None, [["status"]]),
@@ -227,6 +250,7 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
 # These write only small files, or in the way that another does that writes large ones.
 SMALL = {"add a part", "cache migrate", "checkout that takes away", "config", "gc", "install", "merge", "move"}
 SMALL |= {"pull of imports", "remote add", "remove", "sign", "unprotect"}
+SMALL |= {"countersign", "sign as the second", "sign in the place of others"}
 
 
 Tree = dict[str, tuple[int, bytes]]

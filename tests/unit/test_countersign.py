@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from rigs.signed import CARD, MODEL, fixed_key, sign_folder, write_model
+from rigs.signed import CARD, KEY_PEM, MODEL, fixed_key, sign_folder, write_model
 from sycee.cli.main import main
 from sycee.formats import bundle
 from sycee.trust import keys
@@ -60,6 +60,30 @@ def test_no_weights_are_read_and_they_need_not_be_here(work, run, monkeypatch):
     assert "was countersigned like this before" in run(*COUNTERSIGN)[2]
     (work / "bert/model.pt").write_bytes(MODEL["model.pt"])
     assert run("verify", "bert", "--key", "release.pub")[0] == 0
+
+
+def test_who_signed_already_is_not_asked_again(work, run):
+    """Not as the first, whose bundle is model.sig; not as one whose signatures differ from time to time."""
+    (work / "first").write_bytes(KEY_PEM)
+    (work / "first").chmod(0o600)
+    code, _, err = run("sign", "bert", "--key", "first", "--countersign", "--signed-by", "first.pub")
+    assert (code, further(work)) == (0, [])
+    assert "was countersigned like this before" in err
+    command = "openssl pkeyutl -sign -inkey release -pkeyopt digest:{algorithm}"
+    words = ("--key-command", command, "--public-key", "release.pub")
+    assert run("sign", "bert", *words, "--countersign", "--signed-by", "first.pub")[0] == 0
+    [made] = further(work)
+    before = made.read_bytes()
+    assert "was countersigned like this before" in run("sign", "bert", *words, *COUNTERSIGN[4:])[2]
+    assert made.read_bytes() == before
+
+
+def test_what_a_killed_command_left_is_swept(work, run):
+    (work / "bert/records").mkdir()
+    for place in ("bert/records", "bert"):
+        (work / place / ".HB6UtiUn4Ft0I94k6jVh5g.tmp").write_bytes(b"half")
+    assert run(*COUNTERSIGN)[0] == 0
+    assert not [*work.rglob("*.tmp")]
 
 
 @pytest.mark.parametrize(

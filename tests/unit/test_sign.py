@@ -300,6 +300,52 @@ def test_a_second_signer_vouches_for_what_he_read(folder):
     assert all(resource.blake3 for resource in own.resources)
 
 
+def test_what_is_longer_than_before_and_what_is_shorter(folder):
+    """Files that stood there are replaced whatever their size: a version of thousands of files had a large bundle."""
+    sign_folder(folder)
+    for name in ("model.sig", "SHA256SUMS", "SHA256SUMS.sig", "model.pt.sig"):
+        (folder / name).write_bytes(b"x" * (2 << 20))
+    assert len(sign_folder(folder).written) == 4
+    verify_folder(folder)
+
+
+def retrained(folder):
+    """A version that two have signed, and after it one that the first alone has signed."""
+    sign_folder(folder)
+    second = keys.generate("p256")
+    [name] = sign_folder(folder, second).written
+    (folder / "model.pt").write_bytes(b"other weights!!!!!")
+    return name, second
+
+
+def test_a_bundle_of_another_version_is_told_of(folder):
+    name, second = retrained(folder)
+    (folder / "records/0000000000000000.model.sig").write_bytes(b"junk")
+    result = sign(folder, fixed_key())
+    junk, stale = result.warnings
+    assert junk.startswith("records/0000000000000000.model.sig is no bundle that can be read; it does not count")
+    assert stale.startswith(f"{name} is about another version (by the key {second.public.fingerprint}); it does not")
+    assert (folder / name).is_file()
+    (folder / "records/0000000000000000.model.sig").unlink()
+    verify_folder(folder)
+    assert sign(folder, second).warnings == (), "he signs again, and his old one is replaced"
+    verify_folder(folder, second)
+
+
+def test_force_moves_bundles_of_another_version_aside(folder):
+    name, second = retrained(folder)
+    data = (folder / name).read_bytes()
+    third = keys.generate("p256")
+    [told] = sign(folder, third, replace=True).warnings
+    assert not (folder / name).exists()
+    [moved] = folder.parent.glob(f".sycee-aside-*/{folder.name}/{name}")
+    assert moved.read_bytes() == data
+    assert told.endswith(f"it lies now in {moved}")
+    [beside] = sign_folder(folder, second).written
+    assert sign(folder, third, replace=True).warnings == ()
+    assert (folder / beside).is_file(), "one about this version stays"
+
+
 def test_a_signature_made_by_hand_is_kept(folder):
     (folder / "model.pt.sig").write_bytes(keys.generate("p256").sign_detached(digest_bytes(MODEL["model.pt"]).sha256))
     with pytest.raises(Conflict, match=r"model\.pt\.sig is there"):

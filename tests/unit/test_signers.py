@@ -56,6 +56,30 @@ def test_a_command_signs_as_the_key_itself_would(work, run, kind):
     assert subprocess.run(checked, capture_output=True, text=True, check=True).stdout == "Verified OK\n"
 
 
+def test_a_command_is_not_run_for_what_it_signed_before(work, run):
+    """Its signatures differ from time to time, so each one is kept that is good: nothing changes, nobody is asked."""
+    pair(work, "p256")
+    told = work / "told"
+    (work / "kms").write_text(f"echo asked >> {told}\n{OPENSSL.format(key=work / 'other').format(algorithm='$1')}\n")
+    words = ("sign", "bert", "--key-command", f"sh {work / 'kms'} {{algorithm}}", "--public-key", "other.pub")
+    assert run(*words)[0] == 0
+    assert told.read_text().count("asked") == 3, "for the weights, the sums and the bundle"
+    before = {path: path.read_bytes() for path in (work / "bert").rglob("*") if path.is_file()}
+    assert "nothing changed" in run(*words)[2]
+    assert all(path.read_bytes() == data for path, data in before.items())
+    (work / "bert/context/source/pre.py").write_text("def prepare(text):\n    return text\n")
+    (work / "bert/model.sig").write_bytes(before[work / "bert/model.sig"][:-1])
+    assert run(*words)[0] == 0
+    assert told.read_text().count("asked") == 5, "the weights are the same, and so is their signature"
+    verify_folder(work / "bert", keys.parse_private((work / "other").read_bytes(), "other"))
+    assert run("sign", "bert", "--key", "k")[0] == 0
+    assert run("sign", "bert", "--key", "k", "--force")[0] == 0
+    assert run(*words)[0] == 0, "now as a further signer"
+    assert told.read_text().count("asked") == 6
+    assert "nothing changed" in run(*words)[2]
+    assert told.read_text().count("asked") == 6
+
+
 @pytest.mark.parametrize(
     ("program", "error", "words"),
     [
@@ -140,6 +164,41 @@ def test_an_encrypted_key_is_shown_without_its_password(work, run, monkeypatch):
     (work / "word").write_text("wrong\n")
     assert run("key", "show", "locked", "--password-file", "word")[0] == 2
     assert run("key", "export", "locked")[0] == 2
+
+
+def test_where_a_trust_file_names_a_key(work, run):
+    pem = fixed_key().public.pem.decode()
+    (work / "trust.toml").write_text(
+        f'format = 1\n[keys.alice]\npem = """\n{pem}"""\nvalid_until = 2027-01-01T00:00:00Z\n'
+        '[roles.release]\nmembers = ["alice"]\n[roles.channel]\nmembers = ["alice"]\n'
+    )
+    code, out, err = run("key", "show", "k.pub", "--trust", "trust.toml")
+    assert code == 0, err
+    assert out.splitlines()[-1] == "named        alice: member of channel, release, until 2027-01-01T00:00:00Z"
+    [named] = json.loads(run("key", "show", "k", "--trust", "trust.toml", "--json")[1])["named"]
+    assert named == {"name": "alice", "roles": ["channel", "release"], "valid_until": "2027-01-01T00:00:00Z"}
+    pair(work, "p256")
+    assert "named        nowhere" in run("key", "show", "other.pub", "-t", "trust.toml")[1]
+    assert json.loads(run("key", "show", "other.pub", "-t", "trust.toml", "--json")[1])["named"] == []
+    (work / "locked").write_bytes(fixed_key().to_pem(b"open sesame"))
+    code, _, err = run("key", "show", "locked", "-t", "trust.toml")
+    assert (code, "give its public half" in err) == (2, True)
+    assert run("key", "show", "k.pub", "-t", "absent.toml")[0] == 1
+    (work / "trust.toml").write_text("format = 2\n")
+    assert run("key", "show", "k.pub", "-t", "trust.toml")[0] != 0
+
+
+@pytest.mark.parametrize("way", [["-scrypt"], ["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA512", "-iter", "5000"]])
+def test_keys_that_openssl_encrypted_otherwise(work, run, way):
+    """A key by openssl's scrypt, and by more rounds of another PBKDF2, opens with its password alone."""
+    made = ["openssl", "pkcs8", "-topk8", *way, "-in", "k", "-out", "locked", "-passout", "pass:open sesame"]
+    subprocess.run(made, check=True, capture_output=True)
+    (work / "word").write_text("open sesame\n")
+    (work / "locked").chmod(0o600)
+    assert run("key", "export", "locked", "--password-file", "word")[1].encode() == fixed_key().public.pem
+    assert run("sign", "bert", "--key", "locked", "--password-file", "word")[0] == 0
+    (work / "word").write_text("wrong\n")
+    assert run("key", "export", "locked", "--password-file", "word")[0] == 2
 
 
 @pytest.mark.parametrize("data", [b"", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", b"\0" * 100])

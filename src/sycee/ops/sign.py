@@ -1,6 +1,7 @@
 """``sycee sign``: the stamp on a model folder; see :mod:`sycee.trust.sign` for the steps."""
 
 import dataclasses
+import datetime as dt
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -8,9 +9,12 @@ from pathlib import Path
 from sycee.core.progress import SILENT, Progress
 from sycee.digest import FileDigests
 from sycee.ops.add import add
+from sycee.ops.aside import Aside
 from sycee.system.git import Git, toplevel
 from sycee.system.onepass import OnBytes, digest_file
 from sycee.trust import sign as trust
+from sycee.trust.folder import Folder
+from sycee.trust.further import stale_bundles
 from sycee.trust.keys import GetPassword, PrivateKey, parse_private, read_private_pem
 from sycee.trust.sign import Result
 from sycee.trust.signers import Signer
@@ -52,7 +56,8 @@ def sign(
         folder: The model folder.
         key: What signs.
         repo: The repository around it; with it, files that are unchanged since they were digested are not read again.
-        replace: Put this signature in the place of another first signer's.
+        replace: Put this signature in the place of another first signer's, and move bundles of further signers aside
+            that are about another version.
         progress: Where to announce the bytes read.
 
     Raises:
@@ -61,11 +66,32 @@ def sign(
     git = repo.git if repo else _git_around(folder)
     request = trust.Request(folder, key, _digests_of(repo), git, replace, _is_tracked_in(repo))
     with repo.locked(reads=[folder.absolute()]) if repo else nullcontext():
-        result = trust.sign(request, progress=progress)
+        result = _without_stale(trust.sign(request, progress=progress), request, repo)
     if repo is None or not trust.tracked_as_whole(folder):
         return result
     [added] = add(repo, [folder.absolute()], progress=progress)  # of such a folder Git has the pointer alone
     return dataclasses.replace(result, added=added.pointer if added.changed else None)
+
+
+def _without_stale(result: Result, request: trust.Request, repo: Repository | None) -> Result:
+    """Tell of further signers' bundles that do not count for what was signed; with ``replace`` move them aside first.
+
+    They go when the new signature is there: a crash between the two leaves one more bundle that nobody counts.
+    """
+    with Folder(request.folder) as opened:
+        stale = stale_bundles(opened, result.identity)
+    if not request.replace:
+        advice = "it does not count: let its signer sign again, or take it away"
+        return _warned(result, [f"{one.name} {one.why}; {advice}" for one in stale])
+    folder = request.folder.absolute()
+    aside = Aside(folder, repo, dt.datetime.now(dt.UTC))
+    aside.take(folder / one.name for one in stale)
+    moved = zip(stale, aside.taken, strict=True)
+    return _warned(result, [f"{one.name} {one.why}; it lies now in {now}" for one, (_, now) in moved])
+
+
+def _warned(result: Result, warnings: list[str]) -> Result:
+    return dataclasses.replace(result, warnings=(*result.warnings, *warnings))
 
 
 def _is_tracked_in(repo: Repository | None) -> Callable[[Path], bool]:

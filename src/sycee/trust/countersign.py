@@ -15,14 +15,14 @@ from sycee.core.facts import Signer as KnownSigner
 from sycee.core.progress import SILENT
 from sycee.errors import DigestMismatch
 from sycee.formats import bundle, statement, sums
-from sycee.system.atomic import write_file
-from sycee.trust import bundles, content, context
+from sycee.system.atomic import sweep, write_file
+from sycee.trust import bundles, content, context, further
 from sycee.trust.bundles import Vouched
 from sycee.trust.folder import Folder, Listing, in_lines
 from sycee.trust.judging import Judge, Known
 from sycee.trust.reading import Hashing
 from sycee.trust.request import Request
-from sycee.trust.signers import Sealed, Signer, seal_further
+from sycee.trust.signers import Sealed, Signer, fingerprint_of, seal_further
 
 
 class Countersigned(NamedTuple):
@@ -32,7 +32,7 @@ class Countersigned(NamedTuple):
         identity: sha256 of the sums file, 64 hex digits.
         fingerprint: The new signer's key; without one, that of the certificate.
         before: Who had signed, of those that the trust file names.
-        written: Name of the new bundle; None if it stood there already.
+        written: Name of the new bundle; None if this key had signed the version before.
         absent: Weights that are not here.
     """
 
@@ -57,7 +57,7 @@ def countersign(request: Request, folder: Folder, signer: Signer) -> Countersign
         DigestMismatch: If what is here is not what was signed.
         ContextMismatch: If sums, card or pointers contradict what was signed.
     """
-    listing, judge = folder.scan(), Judge(request, folder)
+    listing, judge = _swept(folder), Judge(request, folder)
     # 1  Bundles, signatures, statements, who signed.
     claims = bundles.check_signatures(bundles.read_bundles(folder, listing), request.authority)
     vouched = bundles.read_statements(claims, folder)
@@ -73,9 +73,21 @@ def countersign(request: Request, folder: Folder, signer: Signer) -> Countersign
     known = Known(vouched, card, complete=True)
     judge.require(known._replace(records=judge.records(known).facts))
     # 4  One bundle more.
+    before = tuple(sorted(vouched.signers))
+    if (own := fingerprint_of(signer)) and any(one.fingerprint == own for one in before):
+        return Countersigned(vouched.identity, own, before, None, absent)
     sealed = _seal(folder, listing, vouched, signer)
     written = _write(folder, listing, sealed)
-    return Countersigned(vouched.identity, sealed.fingerprint, tuple(sorted(vouched.signers)), written, absent)
+    return Countersigned(vouched.identity, sealed.fingerprint, before, written, absent)
+
+
+def _swept(folder: Folder) -> Listing:
+    """Look at the folder, without what killed commands left half written in it; what is being written now stays."""
+    listing = folder.scan()
+    places = {(folder.path / name).parent for name in listing.files if modelfolder.is_temporary(name)}
+    for place in places:
+        sweep(place)
+    return folder.scan() if places else listing
 
 
 def _compare(folder: Folder, vouched: Vouched, listing: Listing) -> tuple[tuple[str, ...], dict[str, bytes]]:
@@ -102,6 +114,6 @@ def _seal(folder: Folder, listing: Listing, vouched: Vouched, signer: Signer) ->
 def _write(folder: Folder, listing: Listing, sealed: Sealed) -> str | None:
     if sealed.name in listing.files and folder.read(sealed.name, bundle.MAX_SIZE) == sealed.data:
         return None
-    (folder.path / modelfolder.RECORDS).mkdir(exist_ok=True)
+    further.make_place(folder.path)
     write_file(folder.path / sealed.name, sealed.data)
     return sealed.name

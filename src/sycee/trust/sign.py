@@ -12,7 +12,7 @@
 Where somebody else signed this version before, step 7 writes one file: this signer's own bundle, in ``records/``. Who
 signs without a key makes no detached signatures; the bundle is made before a file is written, since it may fail.
 
-Deterministic signatures over canonical bytes: signing an unchanged folder again changes no file.
+Canonical bytes, and a good signature that stands there is kept: signing an unchanged folder again changes no file.
 """
 
 import os
@@ -33,12 +33,12 @@ from sycee.formats.statement import Resource, Statement
 from sycee.system.atomic import write_file
 from sycee.system.git import Git
 from sycee.system.onepass import OnBytes
-from sycee.trust import context
+from sycee.trust import context, further
 from sycee.trust.content import PARSED, Signed
 from sycee.trust.folder import Folder, Listing, Problem, in_lines, shown
 from sycee.trust.keyless import Witness
 from sycee.trust.keys import Signing
-from sycee.trust.signers import Sealed, Signer, is_own, seal_first, seal_further
+from sycee.trust.signers import Sealed, Signer, is_own, seal_first, seal_further, sign_file
 
 DigestsOf = Callable[[Path, OnBytes], FileDigests]
 
@@ -107,7 +107,8 @@ class _Work:
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file durably, unless it has these bytes already."""
-        if name in self.listing.files and self.folder.read(name, max(len(data), 1 << 20)) == data:
+        size = self.listing.files[name][0] if name in self.listing.files else -1
+        if size == len(data) and self.folder.read(name, size) == data:
             return
         write_file(self.folder.path / name, data)
         self.written.append(name)
@@ -354,7 +355,8 @@ def _write(work: _Work, key: Signer) -> Sealed:
     signatures = _write_detached(work, key) if isinstance(key, Signing) else _remove_detached(work)
     work.put(sums.NAME, text)
     if isinstance(key, Signing):
-        work.put(modelfolder.SUMS_SIGNATURE, key.sign_detached(sums.identity(text)))
+        name, identity = modelfolder.SUMS_SIGNATURE, sums.identity(text)
+        work.put(name, sign_file(work.folder, work.listing.files, name, identity, key))
     work.put(bundle.NAME, sealed.data)
     for name in sorted(work.names.weights):
         _record(work, name, signatures.get(name))
@@ -364,8 +366,9 @@ def _write(work: _Work, key: Signer) -> Sealed:
 def _write_detached(work: _Work, key: Signing) -> dict[str, str]:
     signatures = {}
     for name in sorted(work.names.weights):
-        signature = key.sign_detached(work.digests[name].sha256)
-        work.put(f"{name}{modelfolder.SIGNATURE_SUFFIX}", signature)
+        file = f"{name}{modelfolder.SIGNATURE_SUFFIX}"
+        signature = sign_file(work.folder, work.listing.files, file, work.digests[name].sha256, key)
+        work.put(file, signature)
         signatures[name] = sha256_hex(signature)
     return signatures
 
@@ -382,7 +385,7 @@ def _write_beside(work: _Work, key: Signer, first: Bundle) -> Sealed:
     own = _statement(work)
     same = statement.parse(first.payload).resources == own.resources
     sealed = seal_further(work.folder, work.listing.files, first.payload if same else statement.render(own), key)
-    (work.folder.path / modelfolder.RECORDS).mkdir(exist_ok=True)
+    further.make_place(work.folder.path)
     work.put(sealed.name, sealed.data)
     return sealed
 
