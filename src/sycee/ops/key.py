@@ -1,12 +1,15 @@
-"""``sycee key``: what a key file is, and its public half."""
+"""``sycee key``: what a key file is, what a trust file says of it, and its public half."""
 
+import datetime as dt
 import stat
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sycee.errors import Conflict
+from sycee.formats import times
 from sycee.ops.keygen import create_key_file
 from sycee.trust import keys
+from sycee.trust.authority import Authority
 from sycee.trust.keys import GetPassword, PublicKey
 
 
@@ -53,6 +56,51 @@ def read_key(path: Path, get_password: GetPassword | None) -> KeyFacts:
     closed = encrypted and get_password is None
     public = None if closed else keys.parse_private(pem, str(path), get_password).public
     return KeyFacts(path, public, is_private=True, is_encrypted=encrypted, mode=mode)
+
+
+class Named(NamedTuple):
+    """What a trust file says of a key.
+
+    Attributes:
+        name: What it calls the key.
+        roles: That the key is a member of, sorted.
+        valid_from: From when on its signatures count; None for always.
+        valid_until: Until when; None for ever.
+    """
+
+    name: str
+    roles: tuple[str, ...]
+    valid_from: dt.datetime | None
+    valid_until: dt.datetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for ``--json``."""
+        limits = {"valid_from": self.valid_from, "valid_until": self.valid_until}
+        shown = {which: times.render(limit) for which, limit in limits.items() if limit}
+        return {"name": self.name, "roles": [*self.roles]} | shown
+
+    def __str__(self) -> str:
+        roles = f"member of {', '.join(self.roles)}" if self.roles else "member of no role"
+        first = f", from {times.render(self.valid_from)}" if self.valid_from else ""
+        last = f", until {times.render(self.valid_until)}" if self.valid_until else ""
+        return f"{self.name}: {roles}{first}{last}"
+
+
+def named_in(trust_file: Path, key: PublicKey) -> tuple[Named, ...]:
+    """Return under which names a trust file has a key; none if it does not name it.
+
+    Raises:
+        NotFound: If the trust file, or a key file that it names, is not there.
+        FormatError: If it is malformed.
+    """
+    authority = Authority.read(trust_file)
+    trust = authority.trust
+    found = []
+    for name, public in sorted(authority.keys.items()):
+        if public.fingerprint == key.fingerprint:
+            roles = tuple(sorted(role.name for role in trust.roles.values() if name in role.members))
+            found.append(Named(name, roles, trust.keys[name].valid_from, trust.keys[name].valid_until))
+    return tuple(found)
 
 
 def export_public(path: Path, get_password: GetPassword | None, out: Path | None) -> PublicKey:

@@ -4,7 +4,8 @@ import click
 
 from sycee.cli import passwords
 from sycee.cli.context import Context, pass_context
-from sycee.ops.key import export_public, read_key
+from sycee.errors import UsageError
+from sycee.ops.key import KeyFacts, Named, export_public, named_in, read_key
 
 
 @click.group()
@@ -24,9 +25,10 @@ def command() -> None:
 @command.command()
 @click.argument("file", metavar="FILE")
 @click.option("--password-file", metavar="FILE", help="Take the key's password from the first line of a file.")
+@click.option("--trust", "-t", metavar="FILE", help="Say also where this trust file names it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 @pass_context
-def show(ctx: Context, file: str, password_file: str | None, *, as_json: bool) -> None:
+def show(ctx: Context, file: str, password_file: str | None, trust: str | None, *, as_json: bool) -> None:
     r"""Say what a key file is: its kind, its fingerprint, whether it can sign, and who may read it.
 
     The fingerprint is what `sha256sum` prints for the public half, and what trust files and bundles call a key by. That
@@ -36,12 +38,31 @@ def show(ctx: Context, file: str, password_file: str | None, *, as_json: bool) -
     Examples:
       sycee key show release.key.pub
       sycee key show release.key --json
+      sycee key show release.key.pub --trust ~/.config/sycee/trust.toml
     """
     password = passwords.given(ctx, password_file)
     facts = read_key(ctx.path(file), None if password is None else lambda: password)
+    named = _named(ctx, facts, trust) if trust else None
     if as_json:
-        ctx.json(facts.as_json())
+        found = {} if named is None else {"named": [one.as_json() for one in named]}
+        ctx.json(facts.as_json() | found)
         return
+    _show(ctx, facts)
+    if named is not None:
+        for one in named or ["nowhere: nothing that it signs counts there"]:
+            ctx.out(f"named        {one}")
+
+
+def _named(ctx: Context, facts: KeyFacts, trust: str) -> tuple[Named, ...]:
+    if facts.public is None:
+        raise UsageError(
+            f"{ctx.shown(facts.path)} is encrypted, so which key it is cannot be told",
+            hint="give its public half, or the password by --password-file",
+        )
+    return named_in(ctx.path(trust), facts.public)
+
+
+def _show(ctx: Context, facts: KeyFacts) -> None:
     ctx.out(f"file         {ctx.shown(facts.path)}")
     ctx.out(f"half         {'private: it signs' if facts.is_private else 'public: it checks signatures'}")
     if facts.public is not None:
