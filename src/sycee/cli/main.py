@@ -68,6 +68,7 @@ SECTIONS = {
         "key": "Look at key files, and give public halves away.",
         "sign": "Sign a model: weights, card and context as one.",
         "verify": "Prove that a model is what was signed.",
+        "attest": "Sign what became known of a version later.",
         "trust": "Say who may sign models here, and what is withdrawn.",
         "channel": "Let a name such as production stand for a version.",
         "oms": "Sign and verify any folder by OpenSSF Model Signing.",

@@ -14,8 +14,8 @@ from sycee.system.tree import kind_at
 from sycee.trust.authority import Authority
 from sycee.trust.documents import SignedDocument, sign_document, write_once
 from sycee.trust.folder import Folder
-from sycee.trust.keys import PrivateKey
 from sycee.trust.records import Found, read_records
+from sycee.trust.signers import Signer
 
 Signature = Literal["none", "unchecked", "good", "bad"]
 
@@ -45,6 +45,7 @@ class Listed(NamedTuple):
         fault: Why it cannot be read.
         about: Whether it names what is here: ``this version``, ``this card``, or ``another version``; empty if unread.
         signature: ``none``; ``unchecked`` if nobody's was asked for; else ``good`` or ``bad``.
+        signers: Who signed it, of those that were asked for.
     """
 
     name: str
@@ -52,10 +53,13 @@ class Listed(NamedTuple):
     fault: str
     about: str
     signature: Signature
+    signers: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the record for ``--json``."""
         facts: dict[str, Any] = {"file": self.name, "about": self.about, "signature": self.signature}
+        if self.signature in {"good", "bad"}:
+            facts["signers"] = list(self.signers)
         if self.record is None:
             return facts | {"fault": self.fault}
         one = self.record
@@ -97,16 +101,16 @@ def _card_bytes(model: Folder) -> bytes:
 
 
 def add_record(
-    folder: Path, kind: str, content: Mapping[str, Any], now: dt.datetime, key: PrivateKey | None = None
+    folder: Path, kind: str, content: Mapping[str, Any], now: dt.datetime, signer: Signer | None = None
 ) -> Written:
     """Write a record about the version in a model's folder; what is there already stays as it is.
 
     Args:
         folder: The model's folder.
-        kind: ``evaluation``.
+        kind: One of :data:`sycee.formats.record.KINDS`.
         content: What was found.
         now: The time, in UTC.
-        key: The key to sign it with.
+        signer: Who signs it; None for nobody.
 
     Raises:
         FormatError: If the content is not what its kind demands.
@@ -119,12 +123,13 @@ def add_record(
         raise Conflict(f"{place} is no folder, and records lie in one of that name", path=str(place))
     place.mkdir(exist_ok=True)
     path = place / record.file_name(made)
-    signature = sign_document(path, data, key)[0] if key else None
+    signature = sign_document(path, data, signer)[0] if signer else None
     write_once(path, data)
-    return Written(path, made, signature, _is_tracked_as_whole(folder))
+    return Written(path, made, signature, is_tracked_as_whole(folder))
 
 
-def _is_tracked_as_whole(folder: Path) -> bool:
+def is_tracked_as_whole(folder: Path) -> bool:
+    """Tell whether a folder has a pointer of its own, so that a new record has to be added to it."""
     return folder.with_name(f"{folder.name}{modelfolder.POINTER_SUFFIX}").is_file()
 
 
@@ -181,15 +186,17 @@ def _judged(one: Found, known: Mapping[str, str], authority: Authority | None) -
     subject = one.record.subject
     here = known.get(subject.file) == subject.sha256
     what = "this version" if subject.file == sums.NAME else "this card"
-    return Listed(one.name, one.record, "", what if here else "another version", _signature(one.document, authority))
+    signature, signers = _signature(one.document, authority)
+    return Listed(one.name, one.record, "", what if here else "another version", signature, signers)
 
 
-def _signature(document: SignedDocument, authority: Authority | None) -> Signature:
+def _signature(document: SignedDocument, authority: Authority | None) -> tuple[Signature, tuple[str, ...]]:
     if not (document.signatures or document.bundles):
-        return "none"
+        return "none", ()
     if authority is None:
-        return "unchecked"
-    return "good" if authority.signers_of(document) else "bad"
+        return "unchecked", ()
+    signers = tuple(sorted(signer.name for signer in authority.signers_of(document)))
+    return "good" if signers else "bad", signers
 
 
 def evaluations_of(listed: tuple[Listed, ...]) -> tuple[Mapping[str, Any], ...]:

@@ -2,16 +2,16 @@
 
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
-from sycee.cli import carddiff, cardexchange, cardrecords
+from sycee.cli import carddiff, cardexchange, cardrecords, trusting
 from sycee.cli.context import Context, pass_context
 from sycee.formats import card
 from sycee.ops.card import card_path, read_card, rows, shown
 from sycee.ops.records import Listed, records_of
-from sycee.trust.authority import Authority
-from sycee.trust.keys import load_public
+from sycee.ops.trustplace import authority_for
 
 
 @click.group()
@@ -40,14 +40,15 @@ for _command in (
 
 @command.command()
 @click.argument("model", metavar="MODEL")
-@click.option("--key", "-k", metavar="FILE", help="The public key by which records must be signed, PEM.")
+@click.option("--trust", "-t", metavar="FILE", help="The trust file that names who may have signed the records.")
+@click.option("--key", "-k", metavar="FILE", help="Instead: the public key by which records must be signed, PEM.")
 @click.option("--json", "as_json", is_flag=True, help="Print all values as JSON, and the records if there are any.")
 @pass_context
-def show(ctx: Context, model: str, key: str | None, *, as_json: bool) -> None:
+def show(ctx: Context, model: str, *, as_json: bool, **whom: Any) -> None:
     r"""Show the card of MODEL (a model's folder, a file in it, or a card) and the records beside it.
 
-    Of each record: whether it is about the version that is here and, with --key, whether it is signed by this key. The
-    card's own signature is for sycee verify.
+    Of each record: whether it is about the version that is here and, with --trust or --key, who signed it of those that
+    are named there. The card's own signature is for sycee verify.
 
     Exit codes: 0 shown; 1 no card, or not a valid one; 2 wrong usage, or no key in the file.
 
@@ -59,11 +60,12 @@ def show(ctx: Context, model: str, key: str | None, *, as_json: bool) -> None:
     """
     path = card_path(ctx.path(model))
     read = read_card(path)
-    listed = records_of(path.parent, Authority.of_key(load_public(ctx.path(key))) if key else None)
+    authority = authority_for(path.parent, trusting.asked(ctx, whom)) if trusting.is_said(whom) else None
+    listed = records_of(path.parent, authority)
     if as_json:
         ctx.json({**read.values, **({"records": [one.as_json() for one in listed]} if listed else {})})
         return
-    pairs = [*rows(read.values), *(row for one in listed for row in _record_rows(one))]
+    pairs = [*rows(read.values), *(row for one in listed for row in _record_rows(one, by_key=bool(whom["key"])))]
     if sys.stdout.isatty():
         _table(pairs)
     else:
@@ -71,15 +73,21 @@ def show(ctx: Context, model: str, key: str | None, *, as_json: bool) -> None:
         ctx.out("\n".join(f"{name:<{width}}  {text}" for name, text in pairs))
 
 
-_WORTH = {"none": "not signed", "unchecked": "signature not checked", "good": "signed by this key",
-          "bad": "NOT signed by this key"}  # fmt: skip
+def _worth(one: Listed, *, by_key: bool) -> str:
+    known = {"none": "not signed", "unchecked": "signature not checked"}
+    if one.signature in known:
+        return known[one.signature]
+    if by_key:
+        return "signed by this key" if one.signers else "NOT signed by this key"
+    return f"signed by {', '.join(one.signers)}" if one.signers else "NOT signed by anybody who is trusted"
 
 
-def _record_rows(one: Listed) -> Iterable[tuple[str, str]]:
+def _record_rows(one: Listed, *, by_key: bool) -> Iterable[tuple[str, str]]:
     if one.record is None:
         yield one.name, shown(f"cannot be read: {one.fault}")
         return
-    yield one.name, f"{one.record.kind} of {one.record.recorded}, about {one.about}, {_WORTH[one.signature]}"
+    worth = _worth(one, by_key=by_key)
+    yield one.name, f"{one.record.kind} of {one.record.recorded}, about {one.about}, {worth}"
     yield from ((f"  {name}", text) for name, text in rows(one.record.content))
 
 
