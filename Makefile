@@ -43,6 +43,9 @@ test-crash: $(VENV)/.dev     ## every command killed, and the power cut, at ever
 test-machine: $(VENV)/.dev   ## long random walks through a repository beside a model; CI takes a few short ones
 	SYCEE_MACHINE=long $(BIN)/python -m pytest tests/compat/test_state_machine.py --hypothesis-profile search
 
+test-trust: $(VENV)/.dev     ## 10,000 steps of publish, promote, rotate, revoke, expire and forget beside a model; CI walks some hundred
+	SYCEE_MACHINE=long $(BIN)/python -m pytest -s tests/compat/test_trust_machine.py
+
 test-thrash: $(VENV)/.dev    ## eight processes of sycee and dvc at once, for SYCEE_THRASH seconds; CI runs some seconds
 	SYCEE_THRASH=$${SYCEE_THRASH:-180} $(BIN)/python -m pytest tests/compat/test_thrash.py
 
