@@ -1,5 +1,6 @@
 """``sycee channel``: what is stated, serials, fallbacks, other versions, several signers, and what is shown of it."""
 
+import datetime as dt
 import json
 import subprocess
 
@@ -10,11 +11,13 @@ from rigs.signed import fixed_key
 from sycee.cli.main import main
 from sycee.digest import sha256_hex
 from sycee.errors import Conflict, NotFound, UsageError
-from sycee.formats import channel
+from sycee.formats import channel, revocations
 from sycee.formats.channel import MAX_SERIAL
+from sycee.formats.revocations import Revocations
 from sycee.ops.channel import Request, model_named, set_channel, sign_channel
 from sycee.ops.channelview import history, show
 from sycee.trust.channels import read_settled, statement_path
+from sycee.trust.documents import sign_document
 from sycee.trust.keys import generate
 from sycee.trust.memory import Memory, Seen
 
@@ -394,3 +397,71 @@ def test_a_damaged_memory_gives_no_serial(repo_dir, tmp_path, capsys, monkeypatc
 
 def test_where_a_statement_lies():
     assert statement_path("org/bert", "production") == ".sycee/channels/org/bert/production.json"
+
+
+TRUST = """\
+format = 1
+[keys.alice]
+file = "alice.pub"
+fingerprint = "{}"
+[keys.bob]
+file = "bob.pub"
+fingerprint = "{}"
+[roles.release]
+members = ["alice"]
+[roles.channel]
+members = ["{}"]
+[roles.revocation]
+members = ["alice"]
+[[models]]
+match = "bert"
+signed_by = ["release"]
+formats = ["unknown"]
+[revocations]
+file = "revoked.json"
+"""
+
+
+@pytest.fixture
+def etc(tmp_path):
+    """A folder with a trust file in which alice has the key of the tests, and bob speaks for channels or alice does."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+
+    def write(speaker="alice", versions=None):
+        (folder / "alice.pub").write_bytes(KEY.public.pem)
+        (folder / "bob.pub").write_bytes(OTHER.public.pem)
+        prints = (KEY.public.fingerprint, OTHER.public.fingerprint)
+        (folder / "trust.toml").write_text(TRUST.format(*prints, speaker))
+        today = dt.datetime.now(dt.UTC).replace(microsecond=0)
+        said = Revocations(1, today, today + dt.timedelta(days=9), versions=versions or {})
+        sign_document(folder / "revoked.json", revocations.render(said), KEY, replace=True)
+        return folder / "trust.toml"
+
+    return write
+
+
+def test_it_is_tried_whether_it_would_be_accepted(repo_dir, tmp_path, capsys, monkeypatch, etc):
+    monkeypatch.chdir(repo_dir)
+    first = release(repo_dir, "1.2.0")
+    words = ("channel", "set", "models/bert", "production", "-k", key_file(tmp_path), "--trust", etc())
+    assert "refused" not in sycee(capsys, *words).err
+    shown = sycee(capsys, "channel", "show", "--trust", etc()).out
+    assert "  alice  " in shown
+    release(repo_dir, "1.3.0")
+    assert "refused" not in sycee(capsys, *words, "--version-of", "HEAD~1").err  # judged from Git, card and all
+    etc("bob")
+    told = sycee(capsys, *words).err
+    assert "would be refused: channel production: expected 1 of bob, found alice" in " ".join(told.split())
+    assert "alice, NOT ENOUGH" in sycee(capsys, "channel", "show", "--trust", etc("bob")).out
+    etc(versions={first: "wrong labels"})
+    release(repo_dir, "1.4.0")
+    sycee(capsys, *words, "--version-of", "bert@1.2.0")
+    told = sycee(capsys, *words)
+    assert "was withdrawn, so it is no fallback" in told.err
+
+
+def test_a_trust_file_of_the_repository_is_refused(repo_dir, capsys, monkeypatch, etc):
+    monkeypatch.chdir(repo_dir)
+    (repo_dir / "trust.toml").write_bytes(etc().read_bytes())
+    assert "who can write there" in sycee(capsys, "channel", "show", "--trust", "trust.toml", rc=2).err

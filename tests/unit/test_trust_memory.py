@@ -11,7 +11,7 @@ import pytest
 from sycee.errors import Conflict, FormatError, PolicyDenied, RolledBack, UsageError
 from sycee.formats import memory
 from sycee.formats.memory import ChannelMemory, ListMemory
-from sycee.system.userstate import user_state
+from sycee.system.userstate import remembers, user_state
 from sycee.trust import memory as trust_memory
 from sycee.trust.memory import Memory, Seen
 
@@ -218,6 +218,17 @@ def test_where_it_lies(environ, place):
 def test_a_relative_place_is_refused():
     with pytest.raises(UsageError, match="a relative path"):
         user_state({"SYCEE_STATE": "state"})
+
+
+@pytest.mark.parametrize(("environ", "does"), [({}, True), ({"SYCEE_REMEMBER": ""}, True),
+    ({"SYCEE_REMEMBER": "1"}, True), ({"SYCEE_REMEMBER": "0"}, False)])  # fmt: skip
+def test_whether_it_is_written(environ, does):
+    assert remembers(environ) is does
+
+
+def test_another_word_for_remembering_is_refused():
+    with pytest.raises(UsageError, match="SYCEE_REMEMBER is 'no'"):
+        remembers({"SYCEE_REMEMBER": "no"})
 
 
 def test_a_home_is_found_without_the_environment():

@@ -54,6 +54,7 @@ class Written(NamedTuple):
         path: Of the statement, absolute.
         signature: Of its signature.
         statement: What it says.
+        version: The version that it names; None if it was not looked at.
         former: What the channel said before; None if nothing is known.
         notes: What the caller should know.
     """
@@ -61,6 +62,7 @@ class Written(NamedTuple):
     path: Path
     signature: Path
     statement: Channel
+    version: SignedVersion | None = None
     former: Channel | None = None
     notes: tuple[str, ...] = ()
 
@@ -100,7 +102,7 @@ def set_channel(repo: Repository, request: Request, key: Signing, memory: Memory
         path = repo.root / statement_path(statement.model, statement.name)
         _make_place(repo, path)
         signature, _ = sign_document(path, channel.render(statement), key, replace=True)
-    return Written(path, signature, statement, known.latest, tuple(notes))
+    return Written(path, signature, statement, version, known.latest, tuple(notes))
 
 
 def _version(repo: Repository, request: Request) -> SignedVersion:

@@ -12,7 +12,7 @@ from pathlib import Path
 from sycee.errors import NotFound, UsageError
 from sycee.formats.trust import FILE_NAME
 from sycee.system.git import toplevel
-from sycee.system.userstate import user_state
+from sycee.system.userstate import remembers, user_state
 from sycee.trust.authority import Authority
 from sycee.trust.channels import Places
 from sycee.trust.keys import PublicKey, load_public
@@ -75,7 +75,7 @@ def request_for(model: Path, asked: Asked, *, lazy: bool = False) -> Request:
         identity=asked.expect if by_identity else asked.identity,
         channel=asked.channel,
         channel_places=Places(None, _around(model), asked.channel_file),
-        memory=Memory(user_state(asked.environ)) if remembering else None,
+        memory=Memory(user_state(asked.environ), remembers(asked.environ)) if remembering else None,
         postpone_weights=lazy,
     )
 

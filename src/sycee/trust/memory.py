@@ -20,7 +20,7 @@ from sycee.system.locks import Waiting
 _WAIT = 30.0  # seconds; whoever holds the lock writes one small file
 _UNWRITABLE = (
     "name a folder that stays in SYCEE_STATE; where nothing stays, as in a pod, write the lowest acceptable serial into"
-    " the trust file (channel_serials) and verify without remembering"
+    " the trust file (channel_serials) and set SYCEE_REMEMBER=0"
 )
 _UNREADABLE = (
     "put it back from a backup; if there is none, write the highest serial that you know into the trust file"

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from sycee.digest import sha256_hex
 from sycee.errors import Conflict, FormatError, NotFound
 from sycee.formats import bundle, card, sums
-from sycee.formats.card import Card
 from sycee.system.git import Git
 from sycee.trust.folder import Folder
 from sycee.workspace.filehistory import changes_of
@@ -30,24 +29,15 @@ class SignedVersion(NamedTuple):
         model: The model's name: the card's, or that of the folder.
         version: Its label; empty if it has none.
         identity: sha256 of the sums, 64 hex digits.
-        sums: The bytes of ``SHA256SUMS``.
-        bundle: The bytes of ``model.sig``.
-        card: The card; None if it has none.
+        folder: Where it lies: absolute in the work tree, below the root of Git in a commit.
         commit: The commit it was read from; None for the work tree.
     """
 
     model: str
     version: str
     identity: str
-    sums: bytes
-    bundle: bytes
-    card: Card | None
+    folder: str
     commit: str | None = None
-
-    @property
-    def label(self) -> str:
-        """``bert@1.2.0``, or the name alone."""
-        return f"{self.model}@{self.version}" if self.version else self.model
 
 
 Read = Callable[[str], bytes | None]
@@ -69,10 +59,10 @@ def version_in(folder: Path) -> SignedVersion:
             except NotFound:
                 return None
 
-        return _version(read, folder.name, str(folder), None)
+        return _version(read, str(folder), None, str(folder))
 
 
-def _version(read: Read, folder_name: str, where: str, commit: str | None) -> SignedVersion:
+def _version(read: Read, folder: str, commit: str | None, where: str) -> SignedVersion:
     text, raw, described = read(sums.NAME), read(bundle.NAME), read(card.FILE_NAME)
     if text is None or raw is None:
         raise NotFound(
@@ -87,7 +77,7 @@ def _version(read: Read, folder_name: str, where: str, commit: str | None) -> Si
         )
     about = card.parse(described, f"{where}: {card.FILE_NAME}") if described else None
     name, version = (about.name, about.version) if about else (None, None)
-    return SignedVersion(name or folder_name, version or "", sums.identity(text), text, raw, about, commit)
+    return SignedVersion(name or folder.rpartition("/")[2], version or "", sums.identity(text), folder, commit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +153,4 @@ class VersionsInGit:
             if about.startswith(b"100"):
                 blobs[os.fsdecode(path).removeprefix(folder)] = about.split(b" ")[2].decode()
         content = self.git.blobs(blobs.values())
-        return _version(
-            lambda name: content.get(blobs.get(name, "")), folder.rstrip("/").rpartition("/")[2], where, commit
-        )
+        return _version(lambda name: content.get(blobs.get(name, "")), folder.rstrip("/"), commit, where)

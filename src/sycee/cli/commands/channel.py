@@ -1,6 +1,7 @@
 """``sycee channel``."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from sycee.core.lifetime import left, until
 from sycee.formats import times
 from sycee.formats.channel import Channel
 from sycee.ops.channel import Request, Written, model_named, set_channel, sign_channel
+from sycee.ops.channeltrial import trial, withdrawn_versions
 from sycee.ops.channelview import Shown, as_json, authority_of, history, show
 from sycee.ops.frozen import utc_now
 from sycee.system.userstate import user_state
@@ -69,6 +71,7 @@ _JSON = click.option("--json", "as_json_", is_flag=True, help="Print it as JSON.
     help="What may stand in for it, likewise; by default what the channel named before.",
 )
 @click.option("--no-fallback", is_flag=True, help="Let nothing stand in for it.")
+@click.option("--trust", metavar="FILE", help="Warn if who judges by this trust file would refuse the version now.")
 @_JSON
 @pass_context
 def set_command(ctx: Context, model: str, name: str, **options: Any) -> None:
@@ -77,7 +80,8 @@ def set_command(ctx: Context, model: str, name: str, **options: Any) -> None:
     The serial is one more than the highest that is known: from the file, from Git's history of it, and from what this
     machine has accepted. What the channel named before becomes the fallback: servers may go on with it, with a
     warning, or return to it without anybody who holds a key. To go back for all, name the old version again: it gets
-    a new serial, and the one between is no fallback.
+    a new serial, and the one between is no fallback. With --trust, what the revocation list of the trust file
+    withdraws is no fallback either, and it is tried whether the version would be accepted; the weights are not read.
 
     \b
     Examples:
@@ -90,7 +94,7 @@ def set_command(ctx: Context, model: str, name: str, **options: Any) -> None:
     Exit codes: 0 written; 1 the version is not signed or not known here; 2 wrong usage, or wrong password; 13 what
     this machine has accepted before cannot be read.
     """
-    now = utc_now()
+    now, signer = utc_now(), signer_of(ctx, options)
     request = Request(
         folder=ctx.path(model),
         name=require_name(name),
@@ -100,9 +104,13 @@ def set_command(ctx: Context, model: str, name: str, **options: Any) -> None:
         fallback=options["fallback"],
         no_fallback=options["no_fallback"],
     )
-    signer = signer_of(ctx, options)
     with ctx.repository() as repo:
+        authority = authority_of(repo, ctx.path(options["trust"])) if options["trust"] else None
+        if authority:
+            request = replace(request, withdrawn=withdrawn_versions(authority))
         done = set_channel(repo, request, signer, Memory(user_state(ctx.environ)))
+        if authority and done.version and (why := trial(repo, done.statement, done.version, authority, now)):
+            ctx.warn(f"by {authority.described} it would be refused: {why}")
     _tell_written(ctx, repo, done, as_json_=options["as_json_"])
 
 
