@@ -10,7 +10,7 @@ from rigs import oms_vectors
 from rigs.authorities import LEAF, MIDDLE
 from rigs.oms_vectors import FOLDER, write
 from rigs.signed import fixed_key, seal_payload
-from sycee.errors import Conflict, DigestMismatch, FormatError, NotFound, SignatureInvalid, UsageError
+from sycee.errors import Conflict, DigestMismatch, FormatError, NotFound, PolicyDenied, SignatureInvalid, UsageError
 from sycee.formats import bundle, omsstatement
 from sycee.trust import keys, oms, omssign
 from sycee.trust.omsmodel import LeaveOut
@@ -149,6 +149,11 @@ def test_bundles_that_are_not_replaced(folder):
     (folder / "model.json").write_bytes(b"{}")
     with pytest.raises(Conflict, match="exists and is no bundle"):
         sign(folder, folder / "model.json", replace=True)
+
+
+def test_a_bundle_needs_a_folder(folder):
+    with pytest.raises(NotFound, match="there is no folder"):
+        sign(folder, folder / "no" / "llm.sig")
 
 
 def test_a_file_that_changes_meanwhile(folder, monkeypatch):
@@ -355,3 +360,19 @@ def test_another_key(folder):
     sign(folder, signer=keys.generate("p256"))
     with pytest.raises(SignatureInvalid, match="was signed by the key"):
         verify(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("certified", "step"), [(False, 2), (True, 7)])
+def test_no_byte_of_a_bundle_can_be_another(tmp_path, certified, step):
+    """Bytes with one bit changed, which one by its place; all were tried once, and each is refused."""
+    folder = write(tmp_path / "llm", {"a": b"1"})
+    by = {"signer": LEAF.signer, "certificates": (LEAF.der, MIDDLE.der)} if certified else {}
+    expected = oms_vectors.expected_signer("certificate") if certified else KEY.public
+    sign(folder, tmp_path / "m.sig", **by)
+    good = (tmp_path / "m.sig").read_bytes()
+    assert oms.verify(folder, tmp_path / "m.sig", expected)
+    for at in range(0, len(good), step):
+        (tmp_path / "m.sig").write_bytes(good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1 :])
+        with pytest.raises((SignatureInvalid, PolicyDenied)):
+            oms.verify(folder, tmp_path / "m.sig", expected)

@@ -1,6 +1,6 @@
 """Signing plain OpenSSF Model Signing: any folder or file, in the one profile that every reader takes.
 
-    1  No bundle of another signer is replaced, and nothing that is none.
+    1  The bundle has a place, no bundle of another signer is replaced, and nothing that is none.
     2  Names: no links or special files, none that others could not have, no two that are one elsewhere.
     3  The sha256 of every file.
     4  Nothing changed meanwhile.
@@ -66,10 +66,11 @@ def sign(request: SignRequest, progress: Progress = SILENT) -> OmsSigned:
     """Sign a folder or file.
 
     Raises:
-        NotFound: If it is not there.
+        NotFound: If it is not there, or the folder that the bundle would lie in.
         FormatError: If something in it may not be signed, with every problem.
         Conflict: If files change meanwhile, or the bundle would replace another signer's, or what is none.
     """
+    _require_place(request.bundle)
     _refuse_foreign_bundle(request)
     with OmsModel(request.path) as model:
         ignored = _ignored(model, request.leave_out, inside(request.path, request.bundle))
@@ -118,6 +119,14 @@ def _refuse_names(model: OmsModel, listing: Listing) -> None:
             f"{model.path} cannot be signed:{in_lines(problems)}",
             hint="remove, rename or leave out (--ignore-paths) what does not belong to it",
             problems=[problem.as_json() for problem in problems],
+        )
+
+
+def _require_place(bundle_path: Path) -> None:
+    """Find out before gigabytes are read that the bundle could not be written."""
+    if not bundle_path.parent.is_dir():
+        raise NotFound(
+            f"there is no folder {bundle_path.parent}", hint="make it, or choose another place for the bundle"
         )
 
 

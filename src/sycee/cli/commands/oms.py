@@ -127,9 +127,9 @@ def _ignored(ctx: Context, model: Path, options: dict[str, Any]) -> frozenset[st
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @pass_context
 def verify(ctx: Context, model: str, bundle: str, **options: Any) -> None:
-    """Prove that a folder or file is what a bundle says, by a key or a certificate.
+    """Prove that a folder or file is what was signed.
 
-    Give either --key, or --root with --identity; roots of web browsers never count. What the signer left out is shown,
+    Give either --key, or --root with --identity for a signer who has a certificate; roots of web browsers never count. What the signer left out is shown,
     and may only be Git's files and signatures unless you allow more. Needs no network.
     """
     path = ctx.path(model)
@@ -192,7 +192,10 @@ def _moment(text: str | None) -> dt.datetime:
 @_leaving_out
 @pass_context
 def digest(ctx: Context, model: str, **options: Any) -> None:
-    """Print the root digest that a bundle of a folder or file would have. File names are not in it."""
+    """Print the root digest of a folder or file.
+
+    It is the one that a bundle would have. File names are not in it, so it proves nothing.
+    """
     path = ctx.path(model)
     leave_out = LeaveOut(_ignored(ctx, path, options), options["git"])
     ctx.out(f"sha256:{omssign.digest(path, leave_out, ctx.progress)}")
