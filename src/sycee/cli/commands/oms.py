@@ -129,8 +129,9 @@ def _ignored(ctx: Context, model: Path, options: dict[str, Any]) -> frozenset[st
 def verify(ctx: Context, model: str, bundle: str, **options: Any) -> None:
     """Prove that a folder or file is what was signed.
 
-    Give either --key, or --root with --identity for a signer who has a certificate; roots of web browsers never count. What the signer left out is shown,
-    and may only be Git's files and signatures unless you allow more. Needs no network.
+    Give either --key, or --root with --identity for a signer who has a certificate; roots of web browsers never count.
+    What the signer left out is shown, and may only be Git's files and signatures unless you allow more. Needs no
+    network.
     """
     path = ctx.path(model)
     leave_out = LeaveOut(
