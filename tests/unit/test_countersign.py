@@ -144,7 +144,17 @@ def test_the_trust_file_says_whose_word_and_at_what_gate(work, run, tmp_path_fac
 @pytest.mark.parametrize("words", [("--signed-by", "first.pub"), ("--trust", "first.pub")])
 def test_options_that_belong_together(work, run, words):
     assert run("sign", "bert", "--key", "release", *words)[0] == 2
-    assert run(*COUNTERSIGN, "--trust", "first.pub")[0] == 2
+    code, _, err = run(*COUNTERSIGN, "--trust", "first.pub")
+    assert (code, "--trust and --signed-by exclude each other" in err) == (2, True)
+
+
+def test_whose_word_has_to_be_said(work, run, monkeypatch):
+    """--key is who signs here, so nobody is told to name by it whose word counts."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(work / "none"))
+    code, _, err = run("sign", "bert", "--key", "release", "--countersign")
+    assert code == 2
+    assert "--signed-by FILE" in err
+    assert "--key FILE" not in err
 
 
 def test_a_folder_that_is_tracked_as_a_whole(work, run):

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -136,6 +137,33 @@ def test_the_algorithm_is_told_twice(tmp_path):
     with pytest.raises(SignatureInvalid):
         CommandSigner.of_line(key.public, line).sign_envelope(b"payload")
     assert seen.read_text() == "sha384 sha384"
+
+
+def test_both_signatures_travel_with_a_folder_that_is_tracked_as_a_whole(work, run):
+    """Signed by two, pushed, lost, pulled and exported: each of the two is still told."""
+    pair(work, "p384")
+    assert run("init", "--no-scm")[0] == 0
+    assert run("remote", "add", "-d", "store", work / "store")[0] == 0
+    assert run("add", "bert")[0] == 0
+    identities = {run("sign", "bert", "--key", name)[1] for name in ("k", "other")}
+    assert len(identities) == 1
+    assert "nothing changed" in run("sign", "bert", "--key", "other")[2]
+    assert run("push")[0] == 0
+    shutil.rmtree("bert")
+    shutil.rmtree(".dvc/cache")
+    assert run("pull")[0] == 0
+    assert run("export", "bert", "served", "--key", "other.pub")[0] == 0
+    for folder in ("bert", "served"):
+        for public in ("k.pub", "other.pub"):
+            assert run("verify", folder, "--key", public)[0] == 0, (folder, public)
+    (work / "bert/context/source/pre.py").write_text("def prepare(text):\n    return text\n")
+    code, _, err = run("sign", "bert", "--key", "k")
+    assert (code, "is about another version" in err) == (0, True)
+    code, _, err = run("sign", "bert", "--key", "k", "--force")
+    assert (code, "it lies now in" in err) == (0, True)
+    assert not [*(work / "bert/records").iterdir()]
+    assert run("status")[1].strip() in {"", "Data and pipelines are up to date."}
+    assert run("verify", "bert", "--key", "k.pub")[0] == 0
 
 
 def test_key_show_and_export(work, run):

@@ -12,6 +12,7 @@ from sycee.cli.words import files
 from sycee.errors import NotFound, UsageError
 from sycee.ops.countersign import countersign as countersign_model
 from sycee.ops.sign import sign
+from sycee.ops.trustplace import Asked, find_trust_file
 from sycee.trust.signers import Signer
 from sycee.workspace.repository import find_repository
 
@@ -83,7 +84,7 @@ def _sign(ctx: Context, folder: Path, signer: Signer, *, force: bool) -> None:
 
 
 def _countersign(ctx: Context, folder: Path, signer: Signer, options: dict[str, Any]) -> None:
-    asked = trusting.asked(ctx, {"trust": options["trust"], "key": options["signed_by"]})
+    asked = _whose_word(ctx, options)
     done = countersign_model(folder, signer, asked)
     by = ", ".join(one.name if options["trust"] else one.fingerprint for one in done.before)
     what = f"countersigned in {done.written}" if done.written else "was countersigned like this before"
@@ -91,3 +92,15 @@ def _countersign(ctx: Context, folder: Path, signer: Signer, options: dict[str, 
     if done.absent:
         ctx.say(f"{ctx.shown(folder)}: not here, and not needed: {', '.join(done.absent)}")
     ctx.out(f"sycee:{done.identity}")
+
+
+def _whose_word(ctx: Context, options: dict[str, Any]) -> Asked:
+    asked = trusting.asked(ctx, {"trust": options["trust"], "key": options["signed_by"]})
+    if asked.trust and asked.key:
+        raise UsageError("--trust and --signed-by exclude each other", hint="the trust file names the keys that count")
+    if asked.key is None and find_trust_file(ctx.environ, asked.trust) is None:
+        raise UsageError(
+            "whose word is relied on was not said",
+            hint="--signed-by FILE for the public key of one who signed before, or --trust FILE for a trust file",
+        )
+    return asked
