@@ -116,6 +116,12 @@ def test_init_writes_into_the_configuration_of_the_user(tmp_path, pair, capsys):
     assert f"alice      EC P-256, {pair.public.fingerprint}" in capsys.readouterr().out
 
 
+def test_a_final_slash_means_a_folder_that_is_made(tmp_path, capsys):
+    assert sycee(tmp_path, "init", "deploy/") == 0
+    assert capsys.readouterr().out == "deploy/trust.toml\n"
+    assert (tmp_path / "deploy/trust.toml").is_file()
+
+
 def test_a_starter_in_a_work_tree_warns(tmp_path, capsys):
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     assert sycee(tmp_path, "init", "trust.toml") == 0

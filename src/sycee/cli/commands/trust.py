@@ -14,6 +14,7 @@ from sycee.core.lifetime import left, until
 from sycee.core.printable import in_line
 from sycee.errors import UsageError
 from sycee.formats import times
+from sycee.formats.trust import FILE_NAME
 from sycee.ops import trustshow
 from sycee.ops.frozen import utc_now
 from sycee.ops.trustcheck import Checked, End, Outlook, check
@@ -79,7 +80,7 @@ def init(ctx: Context, path: str | None, keys: tuple[str, ...], pattern: str) ->
       sycee trust init --key alice.pub
       sycee trust init --key alice.pub --key bob.pub --model "bert-*" deploy/trust.toml
     """
-    target = ctx.path(path) if path else user_file(ctx.environ)
+    target = ctx.path(f"{path}{FILE_NAME}" if path.endswith("/") else path) if path else user_file(ctx.environ)
     made = init_trust(target, [ctx.path(key) for key in keys], pattern, utc_now())
     for name, key in made.keys.items():
         ctx.say(f"trusts {name}: {key.kind}, {key.fingerprint}. Compare it with what its owner says.")
