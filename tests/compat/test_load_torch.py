@@ -8,6 +8,7 @@ import torch
 
 from rigs.signed import CARD, fixed_key, open_folder, sign_folder
 from sycee.errors import FormatError, NotFound, UsageError
+from sycee.ops.scan import scan
 from sycee.system.sealed import seal
 from sycee.trust import frameworks
 
@@ -154,3 +155,15 @@ def test_a_model_closed_meanwhile_does_not_let_another_file_in(tmp_path, monkeyp
     assert opened == [number]
     os.close(number)
     assert loaded["w"].item() == 1.0
+
+
+@pytest.mark.parametrize("form", [{}, {"_use_new_zipfile_serialization": False}])
+def test_a_scan_finds_what_torch_wrote_clean_and_code_not(tmp_path, form):
+    torch.save({**STATE, "half": torch.ones(3, dtype=torch.bfloat16), "p": torch.nn.Parameter(torch.ones(2))},
+               tmp_path / "good.pt", **form)  # fmt: skip
+    torch.save({"weight": Evil()}, tmp_path / "evil.pt", **form)
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "module.pt", **form)
+    evil, good, module = scan(tmp_path)
+    assert good.clean, good
+    assert evil.unusual == ("__builtin__ print",)
+    assert "torch.nn.modules.linear Linear" in module.unusual
