@@ -52,8 +52,9 @@ test-thrash: $(VENV)/.dev    ## eight processes of sycee and dvc at once, for SY
 fuzz: $(VENV)/.dev           ## readers of foreign bytes, SYCEE_FUZZ seconds each; CI reads what it found again
 	$(BIN)/python tests/fuzz/run.py $${SYCEE_FUZZ:-600}
 
-test-trust: $(VENV)/.dev     ## a thousand loads while somebody writes to the weights; CI runs forty
+test-trust: $(VENV)/.dev     ## a thousand loads while somebody writes to the weights, every flipped byte of a release; CI runs some
 	SYCEE_RACES=$${SYCEE_RACES:-1000} $(BIN)/python -m pytest tests/compat/test_load_races.py
+	SYCEE_FLIPS=all $(BIN)/python -m pytest tests/unit/test_verify_mutations.py
 
 test-cases: $(VENV)/.dev     ## one script after the other, run with sycee and with the real dvc
 	$(BIN)/python -m pytest -n 2 tests/cases
