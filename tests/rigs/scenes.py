@@ -25,10 +25,17 @@ from sycee.formats import dirobject, pointer
 from sycee.trust import keys
 
 TEMPORARY = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp")
-OTHERS = re.compile(r"/\.git/(?!hooks/|info/attributes|config$)|/\.dvc/tmp/")
+PLACE = ".sycee-pull-"  # where a version that is pulled waits to be continued
+OTHERS = re.compile(r"^\.sycee-pull-|/\.git/(?!hooks/|info/attributes|config$)|/\.dvc/tmp/")
 FREEZE = """
 import datetime as dt
 sycee.freeze("models/m", task="ner", metrics={"f1": %s}, now=dt.datetime(2026, 1, 31, 12, 0, 0, tzinfo=dt.UTC))
+"""
+VERSION = """
+import hashlib, pathlib
+from sycee.cli.main import main
+identity = hashlib.sha256(pathlib.Path("models/m/SHA256SUMS").read_bytes()).hexdigest()
+assert main(["pull", "--identity", identity, "../brought", "--remote", "../remote"]) == 0
 """
 SIGN = ["sign", "models/m", "--key", "../release.key"]
 SIGN_SECOND = ["sign", "models/m", "--key", "../second.key"]
@@ -224,6 +231,7 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
     "push": (["push"], second_version, [["status"], ["status", "--cloud"]]),
     "fetch": (["fetch"], clone, [["status", "--cloud"]]),
     "pull": (["pull"], clone, [["status"], ["status", "--cloud"]]),
+    "pull of a version": (VERSION, pushed_second, []),
     "pull of imports": (["pull", "in"], imports_of_a_repository, [["pull", "in/whole.pt.dvc"]]),
     "pull of urls": (["pull", "in"], imports_of_urls, [["pull", "in/w.pt.dvc"]]),
     "checkout": (["checkout"], back_to_the_first, [["status"]]),
@@ -249,7 +257,7 @@ COMMANDS: dict[str, tuple[list[str] | str, Callable[[World], None], list[list[st
 
 # These write only small files, or in the way that another does that writes large ones.
 SMALL = {"add a part", "cache migrate", "checkout that takes away", "config", "gc", "install", "merge", "move"}
-SMALL |= {"pull of imports", "remote add", "remove", "sign", "unprotect"}
+SMALL |= {"pull of a version", "pull of imports", "remote add", "remove", "sign", "unprotect"}
 SMALL |= {"countersign", "sign as the second", "sign in the place of others"}
 
 
@@ -319,7 +327,8 @@ def check_pointers(root: Path, before: Tree) -> None:
 
 def leftovers(root: Path) -> list[str]:
     """Temporary files, but for those on the remote: there another writer's cannot be told from a dead one's."""
-    return [name for name in tree(root, temporary=True) if not name.startswith("remote/")]
+    places = [path.name for path in root.iterdir() if path.name.startswith(PLACE)]
+    return places + [name for name in tree(root, temporary=True) if not name.startswith("remote/")]
 
 
 class Scene:

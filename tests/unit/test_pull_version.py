@@ -196,6 +196,14 @@ def test_two_at_once(remote, identity, target):
         pull_version(VersionRequest(target, identity), remote)
 
 
+def test_what_a_kill_at_the_end_left_goes_with_the_next_look(remote, identity, target):
+    pull_version(VersionRequest(target, identity), remote)
+    place = assembling._place_of(target, identity)
+    (place / "objects").mkdir(parents=True)
+    assert pull_version(VersionRequest(target, identity), remote).moved is None
+    assert beside(target) == ["bert"]
+
+
 def test_places_that_nobody_continued_are_swept(remote, identity, target):
     old = target.with_name(f"{assembling.PREFIX}old")
     (old / "objects").mkdir(parents=True)

@@ -93,7 +93,7 @@ def private_place(target: Path, identity: str) -> Iterator[Path]:
         Conflict: If another command is using it.
     """
     _sweep(target.parent)
-    place = target.with_name(f"{PREFIX}{identity[:16]}-{sha256_hex(os.fsencode(target.name))[:8]}")
+    place = _place_of(target, identity)
     place.mkdir(mode=0o700, exist_ok=True)
     held = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
@@ -107,6 +107,17 @@ def private_place(target: Path, identity: str) -> Iterator[Path]:
         remove_tree(place)
     finally:
         os.close(held)
+
+
+def _place_of(target: Path, identity: str) -> Path:
+    return target.with_name(f"{PREFIX}{identity[:16]}-{sha256_hex(os.fsencode(target.name))[:8]}")
+
+
+def leave_place(target: Path, identity: str) -> None:
+    """Remove what a command left that was killed when the folder had its name."""
+    if _place_of(target, identity).is_dir():
+        with private_place(target, identity):
+            pass
 
 
 def _sweep(folder: Path) -> None:

@@ -31,7 +31,16 @@ from sycee.errors import (
 )
 from sycee.formats import bundle, manifest, statement, sums
 from sycee.formats.manifest import Entry, Manifest
-from sycee.ops.assembling import Source, assemble, cache_in, private_place, publish, require_fitting, require_room
+from sycee.ops.assembling import (
+    Source,
+    assemble,
+    cache_in,
+    leave_place,
+    private_place,
+    publish,
+    require_fitting,
+    require_room,
+)
 from sycee.ops.bysums import read_by_sums
 from sycee.ops.trustplace import Asked, authority_for, request_for
 from sycee.store import versions
@@ -142,9 +151,11 @@ def _present(request: VersionRequest, progress: Progress) -> PulledVersion:
             found=found,
         )
     try:
-        return _judged(request, found, target, progress)
+        judged = _judged(request, found, target, progress)
     except WrongVersion as error:
         raise Conflict(f"{target} exists: {error.message}", hint="choose a folder that does not exist") from None
+    leave_place(target, found)
+    return judged
 
 
 def _judged(request: VersionRequest, identity: str, folder: Path, progress: Progress) -> PulledVersion:
