@@ -121,7 +121,8 @@ def test_an_altered_report_is_refused(capsys, desk):
     data = report_of(desk, result="differs", level="fail", stages=(Compared("0", "output", "fail"),))
     (desk / "replay.json").write_bytes(data.replace(b'"differs"', b'"reproduced"') + b" ")
     code, _, err = run(capsys, desk, "attest", "bert", "--type", "replay", "--from", "replay.json", "--key", "key")
-    assert (code, "replay.json" in err) == (1, True)
+    assert (code, "replay.json is no report of a replay: " in err) == (1, True), err
+    assert "hint: write it anew: sycee replay MODEL" in err
 
 
 def test_an_evaluation_from_json_and_from_a_record(capsys, desk):

@@ -7,10 +7,12 @@ import subprocess
 import pytest
 
 from rigs.channels import NOW, A, commit, key_file, put, release, statement
+from rigs.fulcio import Sigstore
 from rigs.signed import fixed_key
+from rigs.sigstoreserver import serving, token, write_config
 from sycee.cli.main import main
 from sycee.digest import sha256_hex
-from sycee.errors import Conflict, NotFound, UsageError
+from sycee.errors import Conflict, NotFound, RemoteError, UsageError
 from sycee.formats import channel, revocations
 from sycee.formats.channel import MAX_SERIAL
 from sycee.formats.revocations import Revocations
@@ -18,6 +20,7 @@ from sycee.ops.channel import Request, model_named, set_channel, sign_channel
 from sycee.ops.channelview import history, show
 from sycee.trust.channels import read_settled, statement_path
 from sycee.trust.documents import sign_document
+from sycee.trust.keylesssign import KeylessSigner
 from sycee.trust.keys import generate
 from sycee.trust.memory import Memory, Seen
 
@@ -69,6 +72,22 @@ def test_openssl_checks_it(repo_dir, state, tmp_path):
     (tmp_path / "pub").write_bytes(KEY.public.pem)
     command = ["openssl", "dgst", "-sha256", "-verify", tmp_path / "pub", "-signature", written.signature, written.path]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "Verified OK\n"
+
+
+def test_without_a_key(repo_dir, state, tmp_path):
+    release(repo_dir, "1.2.0")
+    with serving(Sigstore()) as service:
+        ci = KeylessSigner.connect(token(), write_config(service, tmp_path / "config.json"))
+        written = state(key=ci)
+        assert written.signature.name.endswith(".sigstore.json")
+        service.broken.add("/api/v1/log/entries")
+        with pytest.raises(RemoteError):
+            state(key=ci)
+    assert said(repo_dir).serial == 1
+    document = read_settled(repo_dir, PLACE)
+    assert (document.signatures, ci.made_file(*document.bundles, document.data)) == ((), True)
+    assert state().statement.serial == 2
+    assert not read_settled(repo_dir, PLACE).bundles
 
 
 def test_the_next_one_has_the_next_serial_and_falls_back_on_the_one_before(repo_dir, state):

@@ -9,7 +9,7 @@ from sycee.core import modelfolder
 from sycee.errors import Conflict, ContextMismatch, FormatError, NotFound, UsageError
 from sycee.formats import bundle, card, record, replay, statement, strictjson, sums
 from sycee.formats.record import Record
-from sycee.formats.replay import Verdict
+from sycee.formats.replay import Report, Verdict
 from sycee.ops.frozen import utc_now
 from sycee.ops.records import Written, add_record, is_tracked_as_whole, subject_of
 from sycee.system.onepass import open_regular
@@ -77,7 +77,7 @@ def replay_content(folder: Path, file: Path) -> Mapping[str, Any]:
         FormatError: If it is no report.
         Conflict: If it is about another version or none, or left a stage out.
     """
-    report = replay.parse(_read(file, replay.MAX_SIZE), str(file))
+    report = _report(file)
     here = f"sycee:{signed_identity(folder)}"
     if not report.identity:
         raise Conflict(
@@ -97,6 +97,17 @@ def replay_content(folder: Path, file: Path) -> Mapping[str, Any]:
             hint="replay without --waive",
         )
     return Verdict.of(report)._asdict()
+
+
+def _report(file: Path) -> Report:
+    try:
+        return replay.parse(_read(file, replay.MAX_SIZE), str(file))
+    except FormatError as error:
+        raise FormatError(
+            f"{file} is no report of a replay: {error.message}",
+            hint=f"write it anew: sycee replay MODEL --key FILE --json > {file.name}",
+            faults=error.faults[:3],
+        ) from None
 
 
 def evaluation_content(file: Path) -> Mapping[str, Any]:

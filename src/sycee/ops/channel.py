@@ -13,8 +13,8 @@ from sycee.system.atomic import write_file
 from sycee.system.tree import kind_at
 from sycee.trust.channels import FOLDER, statement_path
 from sycee.trust.documents import sign_document, signature_names
-from sycee.trust.keys import Signing
 from sycee.trust.memory import Memory
+from sycee.trust.signers import Signer
 from sycee.workspace.repository import Repository
 from sycee.workspace.signedversions import SignedVersion, VersionsInGit, version_in
 from sycee.workspace.snapshot import git_of
@@ -67,7 +67,7 @@ class Written(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def set_channel(repo: Repository, request: Request, key: Signing, memory: Memory) -> Written:
+def set_channel(repo: Repository, request: Request, key: Signer, memory: Memory) -> Written:
     """Let a channel name a version, by a new statement with the next serial.
 
     The new statement and its signature take the place of the former ones so that at any moment one of them stands
@@ -200,7 +200,7 @@ def _make_place(repo: Repository, path: Path) -> None:
         write_file(attributes, ATTRIBUTES_BYTES)
 
 
-def sign_channel(repo: Repository, model: str, name: str, key: Signing) -> Written:
+def sign_channel(repo: Repository, model: str, name: str, key: Signer) -> Written:
     """Add a signature to the statement that stands there: where a threshold asks for several.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sycee.cli.context import Context, pass_context
-from sycee.cli.signers import signer_of, signer_options
+from sycee.cli.signers import any_signer_of, any_signer_options
 from sycee.cli.words import table, to_track
 from sycee.core.lifetime import left, until
 from sycee.formats import times
@@ -51,7 +51,7 @@ _JSON = click.option("--json", "as_json_", is_flag=True, help="Print it as JSON.
 @command.command("set")
 @click.argument("model", metavar="MODEL")
 @click.argument("name", metavar="NAME")
-@signer_options
+@any_signer_options
 @click.option(
     "--expires",
     metavar="WHEN",
@@ -92,9 +92,9 @@ def set_command(ctx: Context, model: str, name: str, **options: Any) -> None:
 
     \b
     Exit codes: 0 written; 1 the version is not signed or not known here; 2 wrong usage, or wrong password; 13 what
-    this machine has accepted before cannot be read.
+    this machine has accepted before cannot be read; 20 Sigstore could not be reached, or refused.
     """
-    now, signer = utc_now(), signer_of(ctx, options)
+    now, signer = utc_now(), any_signer_of(ctx, options)
     request = Request(
         folder=ctx.path(model),
         name=require_name(name),
@@ -117,7 +117,7 @@ def set_command(ctx: Context, model: str, name: str, **options: Any) -> None:
 @command.command("sign")
 @click.argument("model", metavar="MODEL")
 @click.argument("name", metavar="NAME")
-@signer_options
+@any_signer_options
 @_JSON
 @pass_context
 def sign_command(ctx: Context, model: str, name: str, **options: Any) -> None:
@@ -130,9 +130,10 @@ def sign_command(ctx: Context, model: str, name: str, **options: Any) -> None:
       sycee channel sign models/bert production --key second.key
       sycee channel sign bert production --key second.key
 
-    Exit codes: 0 signed; 1 there is no such channel, or it cannot be read; 2 wrong usage, or wrong password.
+    Exit codes: 0 signed; 1 there is no such channel, or it cannot be read; 2 wrong usage, or wrong password; 20
+    Sigstore could not be reached, or refused.
     """
-    signer = signer_of(ctx, options)
+    signer = any_signer_of(ctx, options)
     with ctx.repository() as repo:
         done = sign_channel(repo, model_named(ctx.path(model), model), name, signer)
     _tell_written(ctx, repo, done, as_json_=options["as_json_"])
