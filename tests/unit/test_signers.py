@@ -88,7 +88,9 @@ def test_a_command_is_not_run_for_what_it_signed_before(work, run):
         ("print('junk')", SignatureInvalid, "is no signature by"),
         ("pass", SignatureInvalid, "is no signature by"),
         ("import sys; sys.stdout.write('x' * 100000)", SignatureInvalid, "is no signature by"),
+        ("import sys; sys.stderr.write('x' * 1000000 + 'wrong PIN'); sys.exit(3)", SyceeError, "xwrong PIN"),
         ("import time; time.sleep(60)", SyceeError, "did not sign within 0.3 seconds"),
+        ("import os, time; os.close(1); os.close(2); time.sleep(60)", SyceeError, "did not sign within 0.3 seconds"),
     ],
 )
 def test_a_command_that_does_not_sign(program, error, words):
@@ -107,6 +109,12 @@ def test_a_command_by_another_key_signs_nothing(work, run):
     assert "is no signature by" in err
     left = set(work.rglob("*")) - set(before)
     assert {one.name for one in left} <= {".gitattributes"}
+
+
+@pytest.mark.parametrize("words", [["cat", "/dev/zero"], ["sh", "-c", "cat /dev/zero"]])
+def test_a_command_that_writes_without_end_is_stopped(words):
+    with pytest.raises(SignatureInvalid, match="is no signature by"):
+        CommandSigner(fixed_key().public, words).sign_detached("00" * 32)
 
 
 @pytest.mark.parametrize("line", ["", "   ", "sign 'half", "/no/such/program"])
