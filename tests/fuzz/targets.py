@@ -15,11 +15,14 @@ from sycee.formats import (
     channel,
     dirobject,
     gate,
+    manifest,
+    memory,
     omsstatement,
     record,
     revocations,
     statement,
     sums,
+    tensordigests,
     tensorheader,
     trustfile,
 )
@@ -119,6 +122,21 @@ def read_revocations(data: bytes) -> None:
         raise AssertionError("two texts for one list")
 
 
+def read_manifest(data: bytes) -> None:
+    """The manifest of a version on a remote, which anybody who writes there may have written."""
+    manifest.parse(data)
+
+
+def read_digests(data: bytes) -> None:
+    """The digests of single tensors."""
+    tensordigests.parse(data)
+
+
+def read_memory(data: bytes) -> None:
+    """What a machine remembers; a disk may have spoilt it."""
+    memory.parse_channel(data, "the memory")
+
+
 def read_tensors(data: bytes) -> None:
     """The header of a safetensors file behind two bytes that tell how many follow it: what passes fills these."""
     body, header = int.from_bytes(data[:2], "big"), data[2:]
@@ -173,7 +191,10 @@ TARGETS: Mapping[str, Target] = {
     "certificates": Target(read_certificates, chains),
     "card": Target(read_card, lambda: vectors("card")),
     "sums": Target(read_sums, lambda: examples("sums.md")),
-    "manifest": Target(read_directory, lambda: vectors("dirobject")),
+    "directory": Target(read_directory, lambda: vectors("dirobject")),
+    "manifest": Target(read_manifest, lambda: examples("version-manifest.md")),
+    "digests": Target(read_digests, lambda: examples("tensors.md")),
+    "memory": Target(read_memory, lambda: examples("memory.md")),
     "record": Target(read_record, lambda: examples("record.md")),
     "tensors": Target(read_tensors, headers),
     "trust": Target(read_trust, lambda: examples("trust.md")),

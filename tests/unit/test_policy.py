@@ -166,6 +166,10 @@ REFUSALS = {
         {}, {"channel": on_channel(statement=statement(identity=OTHER, version="1.5.0"))}, (),
         "channel production", WrongVersion, f"sycee:{IDENTITY}", "use the version that the channel names: 1.5.0",
     ),
+    "a fallback that the trust file does not accept": (
+        {}, {"channel": on_channel(statement=statement(identity=OTHER, version="1.5.0", fallback=IDENTITY))}, (),
+        "channel production", WrongVersion, f"sycee:{IDENTITY}", "say fallback = true under [channels]",
+    ),
     "a statement past its grace": (
         {}, {"channel": on_channel(statement=statement(expires=NOW - 3 * DAY))}, (),
         "channel production is current", Expired, "2026-06-01T12:00:00Z", "bring the newest statement",
@@ -353,7 +357,7 @@ def test_a_list_in_its_grace_still_withdraws():
         (
             {},
             {"channel": on_channel(statement=statement(identity=OTHER, version="1.5.0", fallback=IDENTITY))},
-            (),
+            ("[channels]\n", "[channels]\nfallback = true\n"),
             "this is the fallback of channel production, which names 1.5.0",
         ),
         ({"records": records(kind="replay", recorded=NOW - 80 * DAY)}, {}, (), "record replay by training will soon"),

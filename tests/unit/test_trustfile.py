@@ -40,6 +40,7 @@ def test_the_example_of_the_page_says_what_the_page_says():
     assert others == ModelRule("*", ("release",))
     assert trust.waivers[0].rules == {"metrics.val_f1 >= 0.89"}
     assert (trust.revocations.role, trust.revocations.grace_days, trust.channel_grace_days) == ("revocation", 7, 3)
+    assert trust.channel_fallback is False
     assert (trust.expires, trust.warn_days) == (dt.datetime(2027, 6, 30, tzinfo=dt.UTC), 14)
 
 
@@ -135,6 +136,7 @@ def test_a_pem_may_stand_in_the_file_and_times_are_read_into_utc():
         (WAIVER.replace('"r"', '""') + 'rules = ["a > 1"]', "waivers[0].reason: must be one line"),
         ('[revocations]\nfile = "r.json"', "revocations.role: 'revocation' is no role of this file; there are: none"),
         (f'{ROLE}[revocations]\nrole = "release"', "revocations.file: is missing"),
+        ("[channels]\nfallback = 1", "channels.fallback: must be true or false"),
         ("[channels]\ngrace_days = 1.5", "channels.grace_days: must be an integer"),
     ],
 )

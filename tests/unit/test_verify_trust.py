@@ -439,6 +439,9 @@ def test_the_version_that_a_channel_names(tmp_path, channels):
     put(file, statement(identity, 39))
     refused(judged(model, trust_file, **asked), RolledBack, "serial 40 or higher")
     put(file, statement("0" * 64, 42, fallback=identity))
+    refused(judged(model, trust_file, **asked), WrongVersion, "channel production")
+    with trust_file.open("a") as text:
+        text.write("[channels]\nfallback = true\n")
     assert any("fallback" in warning for warning in judged(model, trust_file, **asked).warnings)
     assert Memory(tmp_path / "state").seen("bert", "production") == Seen(42, "0" * 64)
     refused(judged(model, trust_file, NOW + 6 * DAY, **asked), Expired, "channel production is current")

@@ -269,9 +269,12 @@ class _Judge:
         if signatures.outcome == "failed":
             return signatures
         one, here = fact.statement, self.facts.identity
-        expected = " or ".join(f"sycee:{identity}" for identity in (one.identity, one.fallback) if identity)
-        if here not in {one.identity, one.fallback}:
+        allowed = (one.identity, one.fallback if self.trust.channel_fallback else None)
+        expected = " or ".join(f"sycee:{identity}" for identity in allowed if identity)
+        if here not in allowed:
             advice = f"use the version that the channel names: {one.version or one.identity}"
+            if here == one.fallback:
+                advice += "; or, as this is its fallback, say fallback = true under [channels] in the trust file"
             return Rule(name, "failed", expected, f"sycee:{here}", advice, "other version")
         if here != one.identity:
             self.warnings.append(f"this is the fallback of {name}, which names {one.version or one.identity}")

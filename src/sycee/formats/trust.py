@@ -176,6 +176,7 @@ class Trust:
         waivers: In the order of the file.
         revocations: None where nothing is ever withdrawn.
         channel_grace_days: How long an expired channel statement still counts, with a warning.
+        channel_fallback: Whether the fallback that a channel statement names is accepted too, with a warning.
         expires: When the whole file stops counting; None for never.
         warn_days: How many days before something expires a warning says so.
     """
@@ -187,6 +188,7 @@ class Trust:
     waivers: tuple[Waiver, ...] = ()
     revocations: RevocationSource | None = None
     channel_grace_days: int = 0
+    channel_fallback: bool = False
     expires: dt.datetime | None = None
     warn_days: int = 14
 

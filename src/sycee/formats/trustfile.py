@@ -134,6 +134,7 @@ class _Reader(strictjson.Reader):
         self.members = {*keys, *identities}
         roles = {name: self.role(name, one, at) for name, one, at in self.named(top, "roles")}
         self.roles = roles.keys()
+        grace_days, fallback = top.read("channels", self.channels, (0, False))
         return Trust(
             keys=keys,
             identities=identities,
@@ -141,7 +142,8 @@ class _Reader(strictjson.Reader):
             models=top.read("models", self.models, ()),
             waivers=top.read("waivers", self.each(self.waiver), ()),
             revocations=top.read("revocations", self.revocations, None),
-            channel_grace_days=top.read("channels", self.channel_grace, 0),
+            channel_grace_days=grace_days,
+            channel_fallback=fallback,
             expires=top.read("expires", self.moment, None),
             warn_days=top.read("warn_days", self.whole(0, MAX_DAYS), 14),
         )
@@ -355,5 +357,6 @@ class _Reader(strictjson.Reader):
             table.read("file", self.relpath, ""), role, table.read("grace_days", self.whole(0, MAX_DAYS), 0)
         )
 
-    def channel_grace(self, value: object, at: str) -> int:
-        return self.table(value, at, optional=("grace_days",)).read("grace_days", self.whole(0, MAX_DAYS), 0)
+    def channels(self, value: object, at: str) -> tuple[int, bool]:
+        table = self.table(value, at, optional=("grace_days", "fallback"))
+        return table.read("grace_days", self.whole(0, MAX_DAYS), 0), table.read("fallback", self.flag, False)

@@ -6,6 +6,7 @@ is refused then is refused for the trust file's sake.
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sycee.core import policy
@@ -163,11 +164,7 @@ class _Rehearsal(NamedTuple):
 
     def decision(self, rule: ModelRule, at: dt.datetime) -> policy.Decision:
         """Ask about a model that is called like the pattern, by this entry alone; only the card is left open."""
-        trust = self.authority.trust
-        alone = Trust(
-            trust.keys, trust.identities, trust.roles, (rule,), (), trust.revocations, trust.channel_grace_days,
-            trust.expires, trust.warn_days,
-        )  # fmt: skip
+        alone = replace(self.authority.trust, models=(rule,), waivers=())
         situation = Situation(at, revocations=self.withdrawn.said, revokers=self.withdrawn.signers)
         return policy.decide(alone, self.version(rule, at), situation)
 

@@ -74,6 +74,7 @@ _MORE = """
 # members = [MEMBERS]
 # [channels]
 # grace_days = 3  # how long an expired statement still counts, with a warning
+# fallback = true  # accept the version before too, which the statement names: for a bad night
 #
 # A list of what was withdrawn, as sycee trust revoke makes it:
 # [roles.revocation]

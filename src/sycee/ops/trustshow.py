@@ -70,7 +70,8 @@ def _exceptions(trust: Trust) -> Iterator[Row]:
         yield "revocations", f"{source.file}, signed by {source.role}; {source.grace_days} days of grace"
     else:
         yield "revocations", "none: nothing is ever withdrawn"
-    yield "channels", f"{trust.channel_grace_days} days of grace"
+    fallback = "accepted" if trust.channel_fallback else "not accepted"
+    yield "channels", f"{trust.channel_grace_days} days of grace; their fallback is {fallback}"
 
 
 def as_json(authority: Authority) -> Any:
@@ -99,6 +100,7 @@ def as_json(authority: Authority) -> Any:
         "waivers": [waiver._asdict() for waiver in trust.waivers],
         "revocations": trust.revocations._asdict() if trust.revocations else None,
         "channel_grace_days": trust.channel_grace_days,
+        "channel_fallback": trust.channel_fallback,
     }
     return _plain(said)
 
