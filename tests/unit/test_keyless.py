@@ -236,6 +236,22 @@ def test_another_key_than_the_certificate_names_is_refused(root):
     assert refused(artifact, root, bundle) == "Signature is invalid for input"
 
 
+@pytest.mark.parametrize("start", range(3))
+def test_a_flipped_bit_is_refused_or_says_the_same(root, start):
+    raw = json.dumps(INSTANCE.sign_artifact(DATA), separators=(",", ":")).encode()
+    witness = artifact(root, raw)
+    accepted = 0
+    for at in range(start, len(raw), 31):
+        flipped = bytearray(raw)
+        flipped[at] ^= 1
+        try:
+            assert artifact(root, bytes(flipped)) == witness
+            accepted += 1  # the log's own name in its checkpoint, and bits of base64 that stand for nothing
+        except SignatureInvalid:
+            pass
+    assert accepted <= 2
+
+
 # --- trust roots, and what is not here
 
 
