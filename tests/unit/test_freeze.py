@@ -281,6 +281,7 @@ def test_a_context_file_of_the_former_version_goes_aside(repo):
 
 def test_signatures_that_no_longer_hold_go_aside(repo):
     names = ["model.pt.sig", "SHA256SUMS", "SHA256SUMS.sig", "model.sig", "shards/a.pt.sig"]
+    names.append("records/0123456789abcdef.model.sig")
     for name in [*names, "records/eval.sig", "context/x.sig"]:
         put(repo / "m" / name, name.encode())
     put(repo / "m/model.pt")
