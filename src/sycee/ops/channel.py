@@ -67,7 +67,7 @@ class Written(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def set_channel(repo: Repository, request: Request, key: Signer, memory: Memory) -> Written:
+def set_channel(repo: Repository, request: Request, signer: Signer, memory: Memory) -> Written:
     """Let a channel name a version, by a new statement with the next serial.
 
     The new statement and its signature take the place of the former ones so that at any moment one of them stands
@@ -76,7 +76,7 @@ def set_channel(repo: Repository, request: Request, key: Signer, memory: Memory)
     Args:
         repo: The repository.
         request: What to state.
-        key: Who states it.
+        signer: Who states it.
         memory: What was accepted on this machine: no serial of it is given again.
 
     Raises:
@@ -101,7 +101,7 @@ def set_channel(repo: Repository, request: Request, key: Signer, memory: Memory)
         )
         path = repo.root / statement_path(statement.model, statement.name)
         _make_place(repo, path)
-        signature, _ = sign_document(path, channel.render(statement), key, replace=True)
+        signature, _ = sign_document(path, channel.render(statement), signer, replace=True)
     return Written(path, signature, statement, version, known.latest, tuple(notes))
 
 
@@ -200,14 +200,14 @@ def _make_place(repo: Repository, path: Path) -> None:
         write_file(attributes, ATTRIBUTES_BYTES)
 
 
-def sign_channel(repo: Repository, model: str, name: str, key: Signer) -> Written:
+def sign_channel(repo: Repository, model: str, name: str, signer: Signer) -> Written:
     """Add a signature to the statement that stands there: where a threshold asks for several.
 
     Args:
         repo: The repository.
         model: The model's name.
         name: The channel.
-        key: The further signer.
+        signer: The further signer.
 
     Raises:
         NotFound: If there is no statement.
@@ -222,7 +222,7 @@ def sign_channel(repo: Repository, model: str, name: str, key: Signer) -> Writte
             raise NotFound(f"{path} cannot be read: {found.fault}", hint="restore it (git checkout)", path=path)
         statement = channel.parse(found.document.data, path)
         repo.sweep([repo.root / path])
-        signature, _ = sign_document(repo.root / path, found.document.data, key)
+        signature, _ = sign_document(repo.root / path, found.document.data, signer)
     return Written(repo.root / path, signature, statement)
 
 
