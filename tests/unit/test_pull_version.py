@@ -28,6 +28,7 @@ from sycee.errors import (
 from sycee.formats import manifest
 from sycee.ops import assembling
 from sycee.ops.pullversion import VersionRequest, pull_version
+from sycee.ops.sign import sign
 from sycee.ops.trustplace import Asked
 from sycee.storage.local import LocalBackend
 from sycee.storage.memory import MemoryBackend
@@ -430,6 +431,14 @@ def test_somebody_elses_version_under_the_name(repo, remote, identity, target):
     with pytest.raises(SignatureInvalid, match="is signed by nobody whom the key"):
         pull_version(VersionRequest(target, None, LABEL, SIGNED), remote)
     assert beside(target) == []
+
+
+def test_a_further_signer_suffices(repo, remote, identity, target):
+    second = generate("p256")
+    assert sign(model_of(repo), second, repo=repo).identity == identity
+    push_all(repo, remote)
+    done = pull_version(VersionRequest(target, None, LABEL, Asked(key=second.public)), remote)
+    assert [signer.fingerprint for signer in done.signers] == [second.public.fingerprint]
 
 
 def test_another_version_under_the_name(repo, remote, identity, target):

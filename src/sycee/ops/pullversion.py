@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from sycee.core import modelfolder
 from sycee.core.policy import Signer
 from sycee.core.progress import SILENT, Progress
 from sycee.digest import is_hex
@@ -251,15 +252,14 @@ def _serial(source: Source, identity: str, label: str, authority: Authority) -> 
 
     Whether that suffices the verifier decides, when everything is here.
     """
-    raw = source.small(_file(_read(source, identity), bundle.NAME))
-    envelope = bundle.parse(raw)
-    if not authority.signers_of_bundle(raw, envelope):
+    payload = _signed_payload(source, _read(source, identity), authority)
+    if payload is None:
         raise SignatureInvalid(
             f"the version sycee:{identity}, which claims to be {label}, is signed by nobody whom {authority.described} "
             "names",
             hint="ask its owner who signs, and on which remote the version lies",
         )
-    signed = statement.parse(envelope.payload).annotations
+    signed = statement.parse(payload).annotations
     found = manifest.label_of(str(signed.get("name")), str(signed.get("version")))
     if found != label:
         raise WrongVersion(
@@ -269,3 +269,15 @@ def _serial(source: Source, identity: str, label: str, authority: Authority) -> 
             found=found,
         )
     return int(signed.get("serial", -1))
+
+
+def _signed_payload(source: Source, found: Manifest, authority: Authority) -> bytes | None:
+    """Return what somebody known has signed, of all the bundles of a version; None if nobody has."""
+    _file(found, bundle.NAME)
+    for one in found.files:
+        if one.path == bundle.NAME or modelfolder.is_further_bundle(one.path):
+            raw = source.small(one)
+            envelope = bundle.parse(raw, one.path)
+            if authority.signers_of_bundle(raw, envelope):
+                return envelope.payload
+    return None
