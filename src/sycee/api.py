@@ -161,4 +161,5 @@ def load(
     """
     keeping = Keeping(mode, None if place is None else Path(place))
     request = request_for(Path(path), _asked(trust, key, expect, channel), lazy=lazy)
-    return LoadedModel.opened(request, keeping=keeping, environ=os.environ)
+    with ops_verify.advised(request, os.environ):
+        return LoadedModel.opened(request, keeping=keeping, environ=os.environ)

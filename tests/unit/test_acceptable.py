@@ -6,11 +6,12 @@ import subprocess
 
 import pytest
 
+import sycee
 from rigs.signed import CARD, fixed_key, sign_folder
 from rigs.versions import NAME, commit, commit_version, git, model_of
 from sycee.cli.main import main
 from sycee.digest import digest_bytes
-from sycee.errors import SyceeError
+from sycee.errors import DigestMismatch, SyceeError
 from sycee.ops import acceptable
 from sycee.ops.acceptable import last_accepted
 from sycee.ops.trustplace import Asked, request_for
@@ -141,3 +142,11 @@ def test_who_is_accepted_waits_for_nothing(repo, trust, monkeypatch):
 
     monkeypatch.setattr(acceptable, "last_accepted", never)
     assert verify(repo) == 0
+
+
+def test_a_refused_load_says_it_too(repo, history, trust):
+    trust(1)
+    with pytest.raises(DigestMismatch) as caught:
+        sycee.load(model_of(repo), trust=repo.root.parent / "trust.toml")
+    assert "last accepted here: bert@1.2.0" in caught.value.__notes__[-1]
+    assert caught.value.details["last_accepted"]["identity"] == history[2]

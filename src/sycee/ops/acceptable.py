@@ -68,7 +68,9 @@ def advise(error: VerificationError, request: Request, environ: Mapping[str, str
     """
     if found := last_accepted(request, environ):
         error.details = {**error.details, "last_accepted": {"identity": found.identity, "commit": found.commit}}
-        error.advise("\n".join(filter(None, [error.hint, found.told, f"go back to it: {found.command}"])))
+        back = f"{found.told}\ngo back to it: {found.command}"
+        error.hint = f"{error.hint}\n{back}" if error.hint else back
+        error.add_note(back)  # for the traceback of a script, which has the hint already
 
 
 def last_accepted(request: Request, environ: Mapping[str, str]) -> Acceptable | None:

@@ -1,17 +1,20 @@
 """``sycee verify``: is this what was signed? See :mod:`sycee.trust.verify` for the steps."""
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sycee.core.modelfolder import SIGNATURE_SUFFIX
 from sycee.core.progress import SILENT, Progress
-from sycee.errors import NotFound, SignatureInvalid, UsageError
+from sycee.errors import NotFound, SignatureInvalid, UsageError, VerificationError
 from sycee.ops.trustplace import Asked, request_for
 from sycee.system.onepass import hash_fd, open_regular
 from sycee.trust import verify as trust
 from sycee.trust.keys import MAX_SIGNATURE, PublicKey, load_public
+from sycee.trust.request import Request
 from sycee.trust.verify import Verified
 
 
@@ -27,7 +30,26 @@ def verify(folder: Path, asked: Asked, *, progress: Progress = SILENT) -> Verifi
         VerificationError: See :func:`sycee.trust.verify.verify`.
         SyceeError: See :func:`sycee.ops.trustplace.request_for`.
     """
-    return trust.verify(request_for(folder, asked), progress=progress)
+    request = request_for(folder, asked)
+    with advised(request, asked.environ):
+        return trust.verify(request, progress=progress)
+
+
+@contextmanager
+def advised(request: Request, environ: Mapping[str, str]) -> Iterator[None]:
+    """Add to a refusal in the block which version in the history would be accepted; see :mod:`sycee.ops.acceptable`.
+
+    Args:
+        request: What the verifier is asked.
+        environ: The process environment.
+    """
+    try:
+        yield
+    except VerificationError as error:
+        from sycee.ops.acceptable import advise  # reads history, of which a model that is accepted needs none
+
+        advise(error, request, environ)
+        raise
 
 
 @dataclass(frozen=True, slots=True)

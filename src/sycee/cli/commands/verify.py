@@ -8,8 +8,8 @@ import click
 
 from sycee.cli import trusting
 from sycee.cli.context import Context, pass_context
-from sycee.errors import UsageError, VerificationError
-from sycee.ops.trustplace import Asked, request_for
+from sycee.errors import UsageError
+from sycee.ops.trustplace import Asked
 from sycee.ops.verify import verify, verify_weights_only
 from sycee.trust.verify import STEPS, Verified
 
@@ -64,13 +64,7 @@ def _verified(ctx: Context, model: str, options: Mapping[str, Any]) -> Verified:
     asked = trusting.asked(ctx, options)
     if ":" in model and not os.path.lexists(ctx.path(model)):
         return _at_revision(ctx, model, asked)
-    try:
-        return verify(ctx.path(model), asked, progress=ctx.progress)
-    except VerificationError as error:
-        from sycee.ops.acceptable import advise  # reads history, of which a model that is accepted needs none
-
-        advise(error, request_for(ctx.path(model), asked), ctx.environ)
-        raise
+    return verify(ctx.path(model), asked, progress=ctx.progress)
 
 
 def _at_revision(ctx: Context, spot: str, asked: Asked) -> Verified:
