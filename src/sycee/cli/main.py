@@ -72,6 +72,7 @@ SECTIONS = {
         "trust": "Say who may sign models here, and what is withdrawn.",
         "channel": "Let a name such as production stand for a version.",
         "oms": "Sign and verify any folder by OpenSSF Model Signing.",
+        "convert": "Make a safetensors version of torch weights.",
         "scan": "List what pickles would look up when they are loaded.",
         "replay": "Prove that a model comes out the same here.",
         "export": "Copy a model to serve it without Git.",

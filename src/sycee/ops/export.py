@@ -58,8 +58,8 @@ def export(model: Path, target: Path, *, asked: Asked | None = None, progress: P
         VerificationError: If the model is not what was signed; nothing is left behind.
         NotFound: If the model is not there, or has no SHA256SUMS; see :func:`sycee.ops.trustplace.request_for`.
     """
-    _require_new(model, target)
-    with _appearing(target) as temporary:
+    require_new(model, target)
+    with appearing(target) as temporary:
         identity, weights = _copy_signed(model, temporary, asked, progress)
         with Folder(model) as folder:
             _copy_beside(folder, Copying(temporary), weights)
@@ -68,8 +68,12 @@ def export(model: Path, target: Path, *, asked: Asked | None = None, progress: P
 
 
 @contextmanager
-def _appearing(target: Path) -> Iterator[Path]:
-    """Give a folder to fill, which gets its name, whole and durable, only if the block ends without an error."""
+def appearing(target: Path) -> Iterator[Path]:
+    """Give a folder to fill, which gets its name, whole and durable, only if the block ends without an error.
+
+    Args:
+        target: The folder to make; see :func:`require_new`.
+    """
     sweep(target.parent)
     temporary = target.with_name(temp_name())
     temporary.mkdir()
@@ -88,14 +92,20 @@ def _appearing(target: Path) -> Iterator[Path]:
     fsync_dir(target.parent)
 
 
-def _require_new(model: Path, target: Path) -> None:
+def require_new(model: Path, target: Path) -> None:
+    """Demand that a folder can be made beside a model.
+
+    Raises:
+        Conflict: If it is there, or would lie in the model.
+        NotFound: If the folder around it is not there.
+    """
     if target.exists() or target.is_symlink():
-        raise Conflict(f"{target} exists", hint="export into a folder that does not", path=str(target))
+        raise Conflict(f"{target} exists", hint="name a folder that does not", path=str(target))
     if not target.parent.is_dir():
         raise NotFound(f"there is no folder {target.parent}")
     real, place = (Path(os.path.realpath(one)) for one in (model, target.parent))
     if real in (place, *place.parents):
-        raise Conflict(f"{target} lies in the model that is exported", path=str(target))
+        raise Conflict(f"{target} lies in the model itself", path=str(target))
 
 
 def _copy_signed(model: Path, root: Path, asked: Asked | None, progress: Progress) -> tuple[str, frozenset[str]]:
