@@ -139,7 +139,7 @@ def test_a_folder_that_is_not_as_it_was_signed_is_told_of(repo, remote):
     commit_version(repo, "1.2.0")
     (model_of(repo) / "model_card.yaml").write_bytes(CARD.replace(b"0.892", b"0.999"))
     [note] = push_all(repo, remote).notes
-    assert note.startswith("models/bert is signed, and only Git can give it to anybody: model_card.yaml is not")
+    assert note.startswith("models/bert: nothing is left for machines without Git, since model_card.yaml is not")
     assert private(remote) == {}
 
 

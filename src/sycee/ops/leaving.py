@@ -72,7 +72,7 @@ def leave_versions(repo: Repository, tracked: Iterable[Tracked], open_remote: Op
             raise
         except (_Unfit, SyceeError) as reason:
             if place.commit is None:  # in the past nothing can be changed
-                outcome.notes.append(f"{place.folder} is signed, and only Git can give it to anybody: {reason}")
+                outcome.notes.append(f"{place.folder}: nothing is left for machines without Git, since {reason}")
 
 
 def _at(repo: Repository, commit: str) -> Sequence[Tracked]:
