@@ -72,6 +72,7 @@ class Walk:
         text += '[[models]]\nmatch = "bert"\nsigned_by = ["release"]\nformats = ["unknown"]\n'
         text += 'records = [{kind = "approval", role = "review", max_age_days = 60}]\n'
         text += '[revocations]\nfile = "revoked.json"\ngrace_days = 2\n[channels]\ngrace_days = 1\n'
+        text += "fallback = true\n" if self.model.fallbacks else ""
         self.trust.write_text(text)
 
     def publish(self) -> None:
@@ -167,14 +168,16 @@ class Walk:
         self.model.versions[name].packed[:] = [said]
 
     def rotate(self) -> None:
-        """Put a new key into a role in the place of another, or let a key end, or change a threshold."""
+        """Put a new key in the place of another, let a key end, or change a threshold or what is said of fallbacks."""
         role = self.one(["release", "review", "channel"])
         members = self.model.roles[role]
-        match self.random.randrange(4):
+        match self.random.randrange(5):
             case 0:
                 self.model.ends[self.one(members)] = self.model.now + self.random.randrange(1, 40) * DAY
             case 1:
                 self.model.thresholds[role] = self.random.randrange(1, 3)
+            case 2:
+                self.model.fallbacks = not self.model.fallbacks
             case _:
                 members.remove(self.one(members))
                 members.add(f"k{self.keys}")
@@ -197,6 +200,7 @@ class Walk:
         self.model.roles["revocation"] = {"admin"}
         self.model.thresholds.update(release=1, review=1, channel=1)
         self.model.ends.clear()
+        self.model.fallbacks = True
         self.write_trust()
         self.publish()
         name = [*self.model.versions][-1]

@@ -42,6 +42,7 @@ class Model:
     versions: dict[str, Version] = field(default_factory=dict)
     served: Statement | None = None
     served_list: Withdrawn | None = None
+    fallbacks: bool = True  # whether they are accepted
     seen: Statement | None = None
     seen_list: int = 0
 
@@ -101,13 +102,12 @@ class Model:
             yield Expired
 
     def _channel(self, name: str) -> Iterator[type[VerificationError]]:
-        one = self.statement(name)
-        if one is None:
+        if (one := self.statement(name)) is None:
             yield PolicyDenied
             return
         if error := self.quorum("channel", one.signers):
             yield error
-        if name not in {one.version, one.fallback}:
+        if name not in {one.version, one.fallback if self.fallbacks else None}:
             yield WrongVersion
         if self.now >= one.expires + CHANNEL_GRACE:
             yield Expired

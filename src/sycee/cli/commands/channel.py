@@ -78,10 +78,12 @@ def set_command(ctx: Context, model: str, name: str, **options: Any) -> None:
     r"""Let the channel NAME name the signed version in MODEL (a model's folder), or another one of its versions.
 
     The serial is one more than the highest that is known: from the file, from Git's history of it, and from what this
-    machine has accepted. What the channel named before becomes the fallback: servers may go on with it, with a
-    warning, or return to it without anybody who holds a key. To go back for all, name the old version again: it gets
-    a new serial, and the one between is no fallback. With --trust, what the revocation list of the trust file
-    withdraws is no fallback either, and it is tried whether the version would be accepted; the weights are not read.
+    machine has accepted. What the channel named before becomes the fallback: servers whose trust file accepts
+    fallbacks may go on with it, with a warning, or return to it without anybody who holds a key. To go back for all,
+    name the old version again: it gets a new serial, and the one between is no fallback.
+
+    With --trust, what the revocation list of the trust file withdraws is no fallback either, and it is tried whether
+    the version would be accepted; the weights are not read.
 
     \b
     Examples:
