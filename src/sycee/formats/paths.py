@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from sycee.errors import Fault, FormatError
 
+DVC_DIR = ".dvc"  # the folder that makes the one around it a repository
+
 MAX_PATH_BYTES = 4096  # PATH_MAX on Linux; longer names cannot be created anyway
 MAX_DEPTH = 255  # components; what is deeper is made to make us slow
 MAX_NAME_BYTES = 255  # NAME_MAX of every common file system

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sycee.errors import Conflict, NotFound
+from sycee.formats.paths import DVC_DIR
 from sycee.system.atomic import write_file
 from sycee.system.git import Git, toplevel
-from sycee.workspace.repository import DVC_DIR
 
 _IGNORED = b"/config.local\n/tmp\n/cache\n"
 _DVCIGNORE = (

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sycee.errors import NotFound, UsageError
+from sycee.formats.paths import DVC_DIR
 from sycee.formats.trust import FILE_NAME
 from sycee.system.git import toplevel
 from sycee.system.userstate import remembers, user_state
@@ -18,7 +19,6 @@ from sycee.trust.channels import Places
 from sycee.trust.keys import PublicKey, load_public
 from sycee.trust.memory import Memory
 from sycee.trust.request import Request
-from sycee.workspace.repository import DVC_DIR
 
 VARIABLE = "SYCEE_TRUST"
 SYSTEM_FILE = Path("/etc/sycee") / FILE_NAME

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
-from sycee.formats.paths import path_fault
+from sycee.formats.paths import DVC_DIR, path_fault
 from sycee.formats.pointer import Out
 from sycee.store.layout import is_object_id
 from sycee.system.atomic import replacing, sweep, write_all
 from sycee.system.tree import kind_at, scan
-from sycee.workspace.repository import DVC_DIR, Repository
+from sycee.workspace.repository import Repository
 
 MAX_BYTES = 64 << 20
 GOING = ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 
 from sycee.errors import Conflict, NoRepository
+from sycee.formats.paths import DVC_DIR
 from sycee.store.cache import Cache
 from sycee.store.statcache import StatCache
 from sycee.system.atomic import sweep
@@ -18,8 +19,6 @@ from sycee.system.pathlocks import Uses, working
 from sycee.system.tree import kind_at
 from sycee.workspace.config import Config, load_config
 from sycee.workspace.tracked import SUFFIX, Tracked, find_tracked, select
-
-DVC_DIR = ".dvc"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sycee.errors import FormatError
+from sycee.formats.paths import DVC_DIR
 from sycee.store.garbage import kind_of
 from sycee.system.git import Git
 from sycee.system.tree import scan
-from sycee.workspace.repository import DVC_DIR, Repository
+from sycee.workspace.repository import Repository
 from sycee.workspace.revisions import History, Revisions, read_history, read_latest, read_unfinished
 from sycee.workspace.tracked import Tracked, origins, read_origin
 
