@@ -17,8 +17,6 @@ SUITE = sorted(
 )
 # Who signs without a key asks a service and a log.
 SIGNING = ("tests/unit/test_keyless_sign.py", "tests/unit/test_channel.py::test_without_a_key")
-# What the sigstore package imports asks the kernel whether there is IPv6, when it is imported.
-IMPORTING = ["socket.__new__(10, 1, 0)", "socket.bind(('::1', 0),)"]
 WITHOUT_NETWORK = ("unshare", "--user", "--map-root-user", "--net")
 
 pytestmark = pytest.mark.slow
@@ -50,5 +48,4 @@ def test_verifying_and_loading_make_no_socket():
     assert len(SUITE) >= 4
     done = run(*SUITE, *(f"--deselect={name}" for name in SIGNING))
     assert done.returncode == 0, done.stdout[-4000:]
-    [(_, calls)] = re.findall(r"^socket calls: ([0-9]+)\n((?:socket\..*\n)*)", done.stdout, re.MULTILINE)
-    assert calls.splitlines() in ([], IMPORTING)
+    assert "socket calls: 0" in done.stdout
