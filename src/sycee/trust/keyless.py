@@ -17,7 +17,6 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -91,6 +90,8 @@ class Root:
 
     @classmethod
     def _shipped(cls) -> "Root":
+        from importlib import resources  # likewise: of no use to most verdicts, and not small
+
         with resources.as_file(resources.files("sigstore").joinpath(*_PUBLIC_ROOT)) as file:
             return cls._load(file, "the trust root of the sigstore package")
 
