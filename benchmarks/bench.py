@@ -142,13 +142,13 @@ def random_file(path: Path, size: int) -> Path:
     return path
 
 
-def random_folder(path: Path, count: int, size: int) -> Path:
+def random_folder(path: Path, count: int, size: int, suffix: str = ".bin") -> Path:
     """Make a folder of small random files, a hundred in each sub-folder."""
     for index in range(count):
         place = path / f"{index // 100:04d}"
         if index % 100 == 0:
             place.mkdir(parents=True)
-        (place / f"{index % 100:02d}.bin").write_bytes(os.urandom(size))
+        (place / f"{index % 100:02d}{suffix}").write_bytes(os.urandom(size))
     return path
 
 
