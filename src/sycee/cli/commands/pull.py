@@ -45,6 +45,9 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
     Examples:
       git clone https://git.example.org/nlp/ner && cd ner && sycee pull
       sycee pull models/bert data/conll/dev
+
+    \b
+    Without Git:
       sycee pull --identity 3f2a… /srv/bert --remote s3://models/store
       sycee pull bert@1.2.0 /srv/bert --trust /etc/sycee/trust.toml --remote s3://models/store
 
