@@ -127,6 +127,19 @@ def test_the_command_that_is_printed_goes_back(repo, history, trust, capsys):
     assert verify(repo) == 0
 
 
+def test_it_goes_back_from_a_version_with_more_files(repo, history, trust, capsys):
+    """What a newer version has beside the older one is in the way of the older one's signature."""
+    trust(1)
+    (model_of(repo) / "context").mkdir(exist_ok=True)
+    (model_of(repo) / "context" / "extra.txt").write_text("new\n")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "more")
+    assert verify(repo) == 11
+    command = re.search(r"go back to it: (.*)", capsys.readouterr().err)[1]
+    subprocess.run(command, shell=True, cwd=repo.root, check=True, capture_output=True)
+    assert verify(repo) == 0
+
+
 def test_a_script_gets_it_too(repo, history, trust, capsys):
     trust(1)
     assert verify(repo, "--json") == 11

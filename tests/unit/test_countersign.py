@@ -141,6 +141,48 @@ def test_the_trust_file_says_whose_word_and_at_what_gate(work, run, tmp_path_fac
     assert "on the word of ci" in err
 
 
+TWO_ROLES = """
+[roles.training]
+members = ["ci"]
+[roles.release]
+members = ["boss", "deputy"]
+threshold = 2
+[[models]]
+match = "bert"
+signed_by = ["training", "release"]
+formats = ["torch", "unknown"]
+"""
+
+
+def test_the_trust_file_that_asks_for_those_who_are_still_missing(work, run, tmp_path_factory):
+    """The very file that production goes by: of three who must sign, each signs after the other."""
+    trust = tmp_path_factory.mktemp("etc") / "trust.toml"
+    deputy = keys.generate("p256")
+    (work / "deputy").write_bytes(deputy.to_pem(None))
+    (work / "deputy").chmod(0o600)
+    pems = {"ci": fixed_key().public.pem, "boss": (work / "release.pub").read_bytes(), "deputy": deputy.public.pem}
+    known = "".join(f'[keys.{name}]\npem = """\n{pem.decode()}"""\n' for name, pem in pems.items())
+    trust.write_text("format = 1\n" + known + TWO_ROLES)
+    code, _, err = run("verify", "bert", "--trust", trust)
+    assert (code, "sycee sign MODEL --key FILE --countersign" in err) == (13, True)
+    for key in ("release", "deputy"):
+        assert run("verify", "bert", "--trust", trust)[0] == 13
+        code, _, err = run("sign", "bert", "--key", key, "--countersign", "--trust", trust)
+        assert code == 0, err
+    assert run("verify", "bert", "--trust", trust)[0] == 0
+
+
+def test_the_word_of_one_who_counts_for_no_role(work, run, tmp_path_factory):
+    trust = tmp_path_factory.mktemp("etc") / "trust.toml"
+    pems = {"visitor": fixed_key().public.pem, "boss": (work / "release.pub").read_bytes()}
+    known = "".join(f'[keys.{name}]\npem = """\n{pem.decode()}"""\n' for name, pem in pems.items())
+    roles = '[roles.release]\nmembers = ["boss"]\n[[models]]\nmatch = "bert"\nsigned_by = ["release"]\n'
+    trust.write_text("format = 1\n" + known + roles)
+    code, _, err = run("sign", "bert", "--key", "release", "--countersign", "--trust", trust)
+    assert (code, "visitor (not in the role release)" in err) == (13, True)
+    assert not further(work)
+
+
 @pytest.mark.parametrize("words", [("--signed-by", "first.pub"), ("--trust", "first.pub")])
 def test_options_that_belong_together(work, run, words):
     assert run("sign", "bert", "--key", "release", *words)[0] == 2

@@ -92,6 +92,8 @@ class Situation(NamedTuple):
         revocations: The list; None if there is none.
         revokers: Who signed the list.
         revocations_seen: The highest number of a list that this machine has accepted; None for none.
+        more_to_sign: Whether this is asked on behalf of a signer to come, so that a role that still lacks one is no
+            reason to refuse, as long as somebody signed who counts for a role that is asked for.
     """
 
     now: dt.datetime
@@ -100,3 +102,4 @@ class Situation(NamedTuple):
     revocations: Revocations | None = None
     revokers: frozenset[Signer] = frozenset()
     revocations_seen: int | None = None
+    more_to_sign: bool = False

@@ -110,6 +110,7 @@ def decide(trust: Trust, facts: VersionFacts, situation: Situation) -> Decision:
     return Decision(rules, tuple(dict.fromkeys(judge.warnings)))
 
 
+_COUNTERSIGN = "sycee sign MODEL --key FILE --countersign"
 _SIGN_AGAIN: Mapping[Refusal, str] = {
     "revoked": "have it signed with a key that was not withdrawn",
     "expired": "have it signed with a key that is valid now: a key proves no time of signing; or renew its validity",
@@ -185,8 +186,17 @@ class _Judge:
         return Rule(name, "failed", patterns or "no model at all", model or "a model without a name", advice)
 
     def signed_by(self, role: str) -> Rule:
-        quorum = self.quorum(role, self.facts.signers)
-        return self.signatures(f"signed by {role}", quorum)
+        rule = self.signatures(f"signed by {role}", self.quorum(role, self.facts.signers))
+        if rule.outcome != "failed" or rule.refusal != "signer":
+            return rule
+        if self.situation.more_to_sign and self.anybody_counts():
+            return rule._replace(outcome="idle", advice="")
+        return rule._replace(advice=f"{rule.advice}; to sign beside others: {_COUNTERSIGN}")
+
+    def anybody_counts(self) -> bool:
+        """Tell whether somebody signed who counts for one of the roles that the model's entry asks for."""
+        roles = self.model.signed_by if self.model else ()
+        return any(self.quorum(role, self.facts.signers).counted for role in roles)
 
     def signatures(self, name: str, quorum: Quorum) -> Rule:
         """Return the rule that a quorum is met."""

@@ -54,8 +54,8 @@ class Acceptable(NamedTuple):
     @property
     def command(self) -> str:
         """What goes back to it, from the repository's root."""
-        folder = quote(self.folder)
-        return f"git checkout {self.commit[:10]} -- {folder} && sycee checkout {folder}"
+        folder = quote(self.folder)  # without overlay, since a file that the older version has not is one nobody signed
+        return f"git checkout --no-overlay {self.commit[:10]} -- {folder} && sycee checkout {folder}"
 
 
 def advise(error: VerificationError, request: Request, environ: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """Countersigning: one signature more, on the word of those who signed before; no weights are read.
 
-    1  The bundles, their signatures and statements, and who signed, as the verifier's steps 1 to 4.
+    1  The bundles, their signatures and statements, and who signed, as the verifier's steps 1 to 4; but that a role
+       still lacks somebody is no reason to refuse, since that is what a countersignature is for.
     2  Every file that is here is what was signed. Of weights only the size is compared, and they need not be here.
     3  SHA256SUMS, card and pointers say the same; records and gates are as the trust file demands.
     4  One bundle more, over what all who signed before say.
@@ -57,7 +58,7 @@ def countersign(request: Request, folder: Folder, signer: Signer) -> Countersign
         DigestMismatch: If what is here is not what was signed.
         ContextMismatch: If sums, card or pointers contradict what was signed.
     """
-    listing, judge = _swept(folder), Judge(request, folder)
+    listing, judge = _swept(folder), Judge(request, folder, more_to_sign=True)
     # 1  Bundles, signatures, statements, who signed.
     claims = bundles.check_signatures(bundles.read_bundles(folder, listing), request.authority)
     vouched = bundles.read_statements(claims, folder)

@@ -69,9 +69,11 @@ class Judge:
     Args:
         request: What is verified.
         folder: The open model folder.
+        more_to_sign: Whether it is asked on behalf of a signer to come; see :class:`Situation`.
     """
 
-    def __init__(self, request: Request, folder: ModelFolder) -> None:
+    def __init__(self, request: Request, folder: ModelFolder, *, more_to_sign: bool = False) -> None:
+        self._more_to_sign = more_to_sign
         self._request = request
         self._folder = folder
         self._situation: Situation | None = None
@@ -96,7 +98,7 @@ class Judge:
             around = _situation(self._request)
             found = _channel(self._request, self._folder, known.model, around)
             self.warnings = found.faults
-            self._situation = around._replace(channel=found.fact)
+            self._situation = around._replace(channel=found.fact, more_to_sign=self._more_to_sign)
         self._decision = policy.decide(self._request.authority.trust, known.facts(), self._situation)
         refused = self._decision.refused or (_pending(self._decision) if known.complete else None)
         if refused is not None:
