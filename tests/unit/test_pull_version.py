@@ -197,6 +197,36 @@ def test_two_at_once(remote, identity, target):
         pull_version(VersionRequest(target, identity), remote)
 
 
+@pytest.mark.parametrize("name", ["objects", "statcache.sqlite", "made", "-x"])
+def test_any_name_of_a_folder(remote, identity, target, name):
+    folder = target.with_name(name)
+    pull_version(VersionRequest(folder, identity), remote)
+    assert verify_folder(folder).identity == identity
+    assert beside(target) == [name]
+
+
+def somebody_elses(place: Path, monkeypatch):
+    place.mkdir()
+    monkeypatch.setattr(assembling.os, "geteuid", lambda: place.stat().st_uid + 1)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda place, _: place.symlink_to(place.parent),
+        lambda place, _: place.write_bytes(b""),
+        somebody_elses,
+    ],
+    ids=["link", "file", "somebody else's"],
+)
+def test_a_place_that_is_not_ours(remote, identity, target, plant, monkeypatch):
+    place = assembling._place_of(target, identity)
+    plant(place, monkeypatch)
+    with pytest.raises(Conflict, match="is in the way"):
+        pull_version(VersionRequest(target, identity), remote)
+    assert beside(target) == [place.name]
+
+
 def test_what_a_kill_at_the_end_left_goes_with_the_next_look(remote, identity, target):
     pull_version(VersionRequest(target, identity), remote)
     place = assembling._place_of(target, identity)
@@ -235,6 +265,10 @@ def test_requests_that_mean_nothing_here(remote, identity, target, request_of, e
 
 def test_another_thing_in_the_way(remote, identity, target):
     target.mkdir()
+    os.mkfifo(target / "SHA256SUMS")
+    with pytest.raises(Conflict, match="is no version"):
+        pull_version(VersionRequest(target, identity), remote)
+    (target / "SHA256SUMS").unlink()
     with pytest.raises(Conflict, match="is no version"):
         pull_version(VersionRequest(target, identity), remote)
     (target / "SHA256SUMS").write_bytes(b"0")
@@ -493,8 +527,9 @@ def test_a_trust_file_decides(remote, identity, target, tmp_path):
     assert (done.identity, [signer.name for signer in done.signers]) == (identity, ["alice"])
 
 
-def test_an_index_that_is_none(remote, identity, target):
-    put(remote, versions.index_key(LABEL), b"other\n")
+@pytest.mark.parametrize("data", [b"other\n", f"{LABEL}\n".encode(), b""], ids=["another", "nobody", "empty"])
+def test_an_index_that_is_none(remote, identity, target, data):
+    put(remote, versions.index_key(LABEL), data)
     with pytest.raises(DigestMismatch, match="index entry"):
         pull_version(VersionRequest(target, None, LABEL, SIGNED), remote)
 

@@ -171,7 +171,8 @@ def parse_index(data: bytes, label: str) -> tuple[str, ...]:
     """
     what = f"the index entry of {label}"
     lines = data[: MAX_INDEX + 1].decode(errors="replace").split("\n")[1:-1]
-    if len(data) > MAX_INDEX or len(lines) > MAX_IDENTITIES or not all(is_hex(line, "sha256") for line in lines):
+    named = 0 < len(lines) <= MAX_IDENTITIES and all(is_hex(line, "sha256") for line in lines)
+    if len(data) > MAX_INDEX or not named:
         raise FormatError(f"{what} is malformed", faults=[Fault("$", "must be the label and identities, a line each")])
     strictjson.require_canonical(data, render_index(label, lines), what, ": the label first, each identity once")
     return tuple(lines)

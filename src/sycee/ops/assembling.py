@@ -90,12 +90,11 @@ def private_place(target: Path, identity: str) -> Iterator[Path]:
     It goes when the block ends well, or with an error that no further try would mend. Else it stays for the next try.
 
     Raises:
-        Conflict: If another command is using it.
+        Conflict: If another command is using it, or what stands there is somebody else's.
     """
     _sweep(target.parent)
     place = _place_of(target, identity)
-    place.mkdir(mode=0o700, exist_ok=True)
-    held = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    held = _opened(place)
     try:
         if not try_hold(held):
             raise Conflict(f"another command is bringing this version to {target}", hint="wait until it has ended")
@@ -107,6 +106,31 @@ def private_place(target: Path, identity: str) -> Iterator[Path]:
         remove_tree(place)
     finally:
         os.close(held)
+
+
+def _opened(place: Path) -> int:
+    """Return a place, made or found; whoever owns one could exchange what lies in it after it was compared."""
+    try:
+        place.mkdir(mode=0o700)
+        made = True
+    except FileExistsError:
+        made = False
+    try:
+        held = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise _in_the_way(place) from error
+    if not made and os.fstat(held).st_uid != os.geteuid():
+        os.close(held)
+        raise _in_the_way(place)
+    return held
+
+
+def _in_the_way(place: Path) -> Conflict:
+    return Conflict(
+        f"{place} is in the way, and no folder of yours",
+        hint="remove it, or choose a folder in a place where nobody else can write",
+        path=str(place),
+    )
 
 
 def _place_of(target: Path, identity: str) -> Path:

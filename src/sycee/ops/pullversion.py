@@ -52,6 +52,7 @@ from sycee.system.atomic import hidden_folder
 from sycee.system.links import DEFAULT_WAYS
 from sycee.system.tree import kind_at
 from sycee.trust.authority import Authority
+from sycee.trust.folder import Folder
 from sycee.trust.reading import Hashing
 from sycee.trust.verify import verify
 
@@ -141,8 +142,9 @@ def _present(request: VersionRequest, progress: Progress) -> PulledVersion:
     """See that what stands at the target is the version."""
     target = request.target
     try:
-        found = sums.identity((target / sums.NAME).read_bytes())
-    except OSError:
+        with Folder(target) as folder:
+            found = sums.identity(folder.read(sums.NAME, sums.MAX_SIZE))
+    except (NotFound, Conflict):
         raise Conflict(f"{target} exists, and is no version", hint="choose a folder that does not exist") from None
     if request.identity not in {None, found}:
         raise Conflict(
@@ -180,7 +182,7 @@ def _bring(request: VersionRequest, identity: str, remote: Remote, progress: Pro
         source = Source(remote, cache, ways, progress)
         found = _read(source, identity)
         require_room(place, found.files)
-        made = place / request.target.name  # so that messages name it
+        made = place / "made" / request.target.name  # a name of its own, which messages tell
         moved = assemble(source, found.files, made)
         brought = _judged(request, identity, made, progress)
         publish(made, request.target)
