@@ -269,6 +269,14 @@ def test_another_signers_bundle_is_kept(folder):
     verify_folder(folder)
 
 
+def test_a_folder_whose_name_no_bundle_can_say(folder):
+    folder = folder.rename(folder.with_name(b"\xff".decode(errors="surrogateescape")))
+    sign_folder(folder)  # the card says its name
+    (folder / "model_card.yaml").unlink()
+    with pytest.raises(FormatError, match="has a name that is not valid Unicode"):
+        sign_folder(folder, replace=True)
+
+
 @pytest.mark.parametrize("kind", ["p256", "p384", "rsa-3072"])
 def test_a_second_signer_stands_beside_the_first(folder, kind):
     """One file more, over the very same payload; who signs again changes nothing."""
@@ -285,6 +293,19 @@ def test_a_second_signer_stands_beside_the_first(folder, kind):
         assert sign_folder(folder, second).written == ()
     assert sign_folder(folder).written == (), "the first one's own is untouched too"
     verify_folder(folder)
+
+
+def test_a_second_signer_signs_nothing_that_he_did_not_find(folder):
+    """Whoever can write the folder chose a name, a serial and what is left out; the files are the same."""
+    sign_folder(folder)
+    payload = payload_of(folder)
+    payload["subject"][0].update(name="prod", annotations={"sycee": {"name": "prod", "version": "9", "serial": 999}})
+    payload["predicate"]["serialization"]["ignore_paths"].append("zz.py")
+    payload["extra"] = "unknown"
+    honest = bundle.parse((folder / "model.sig").read_bytes()).payload
+    forge(folder, payload, keys.generate("p256"))
+    [name] = sign_folder(folder, keys.generate("p256")).written
+    assert bundle.parse((folder / name).read_bytes()).payload == honest
 
 
 def test_a_second_signer_vouches_for_what_he_read(folder):

@@ -79,6 +79,11 @@ def reading_fault(path: str) -> str | None:
     return None if part is None else f"has the component {part!r}"
 
 
+def is_unicode(name: str) -> bool:
+    """Tell whether a name that a file system gave is text, and not bytes that no document can hold."""
+    return not _LONE_SURROGATE.search(name)
+
+
 def sharing_fault(path: str) -> str | None:
     """Say why a file of this name should not be signed for others, whose systems and tools are not known, or None."""
     if fault := reading_fault(path):

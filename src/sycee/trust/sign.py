@@ -29,6 +29,7 @@ from sycee.formats import bundle, pointer, statement, sums
 from sycee.formats import card as card_format
 from sycee.formats.bundle import Bundle
 from sycee.formats.card import Card
+from sycee.formats.paths import is_unicode
 from sycee.formats.statement import Resource, Statement
 from sycee.system.atomic import write_file
 from sycee.system.git import Git
@@ -147,7 +148,7 @@ def sign(request: Request, *, progress: Progress = SILENT) -> Result:
         # 6  Nothing changed meanwhile.
         _require_unchanged(work)
         # 7  Write, each step durable before the next.
-        sealed = _write_beside(work, request.key, first) if first else _write(work, request.key)
+        sealed = _write_beside(work, request.key) if first else _write(work, request.key)
     return Result(
         identity=sums.identity(_sums(work)),
         fingerprint=sealed.fingerprint,
@@ -182,6 +183,8 @@ def _refuse_names(work: _Work, git: Git | None) -> None:
     problems = list(work.listing.problems)
     problems += [Problem(name, fault) for name, fault in modelfolder.set_faults(work.listing.files)]
     problems += _absences(work, {problem.path for problem in problems})
+    if not is_unicode(_subject(work)):
+        problems.append(Problem(".", "has a name that is not valid Unicode"))
     leftovers = [name for name in work.names.of(Part.CONTENT) if modelfolder.is_leftover(name)]
     problems += [Problem(name, "is left from the training, no part of a version") for name in leftovers]
     taken = sorted(work.names.weights & _TAKEN)
@@ -321,7 +324,7 @@ def _statement(work: _Work, *, detached: bool = True) -> Statement:
     card = work.card
     facts = {"name": card.name, "version": card.version, "serial": card.serial} if card else {}
     return Statement(
-        subject=(card.name if card else None) or work.folder.path.absolute().name,
+        subject=_subject(work),
         resources=tuple(Resource.of(name, resources[name]) for name in sorted(resources)),
         ignore_paths=modelfolder.ignore_paths(work.names, detached=detached),
         annotations={
@@ -329,6 +332,10 @@ def _statement(work: _Work, *, detached: bool = True) -> Statement:
             **{key: value for key, value in facts.items() if value is not None},
         },
     )
+
+
+def _subject(work: _Work) -> str:
+    return (work.card.name if work.card else None) or work.folder.path.absolute().name
 
 
 def _sums(work: _Work) -> bytes:
@@ -380,11 +387,13 @@ def _remove_detached(work: _Work) -> dict[str, str]:
     return {}
 
 
-def _write_beside(work: _Work, key: Signer, first: Bundle) -> Sealed:
-    """Write the bundle of a further signer, over the first one's very payload where that says all that is known."""
-    own = _statement(work)
-    same = statement.parse(first.payload).resources == own.resources
-    sealed = seal_further(work.folder, work.listing.files, first.payload if same else statement.render(own), key)
+def _write_beside(work: _Work, key: Signer) -> Sealed:
+    """Write the bundle of a further signer, over what he found himself: of the first one's payload nothing is believed.
+
+    Where both found the same, it is the same to the byte. Detached signatures are declared if they are here.
+    """
+    own = _statement(work, detached=modelfolder.SUMS_SIGNATURE in work.listing.files)
+    sealed = seal_further(work.folder, work.listing.files, statement.render(own), key)
     further.make_place(work.folder.path)
     work.put(sealed.name, sealed.data)
     return sealed
