@@ -127,6 +127,18 @@ def test_an_unknown_extension_that_must_be_understood():
         judged(Holder("Release Signing", 2018, MIDDLE, extensions=[(unknown, True)]), MIDDLE)
 
 
+def test_a_common_name_escapes_no_constraints():
+    constraints = x509.NameConstraints([x509.RFC822Name("example.org")], None)
+    middle = Holder("Constrained", 2019, ROOT, authority=True, extensions=[(constraints, True)])
+    mail = x509.SubjectAlternativeName([x509.RFC822Name("release@example.org")])
+    leaf = Holder("boss@example.com", 2020, middle, extensions=[(mail, False)])
+    assert judged(leaf, middle, identity="release@example.org").names == ("release@example.org",)
+    with pytest.raises(PolicyDenied, match=r"expected boss@example\.com, found release@example\.org"):
+        judged(leaf, middle, identity="boss@example.com")
+    with pytest.raises(PolicyDenied, match="found no name"):
+        judged(Holder("boss@example.com", 2021, middle), middle, identity="boss@example.com")
+
+
 def test_names():
     alternative = x509.SubjectAlternativeName(
         [

@@ -36,6 +36,8 @@ class CertificateRule:
     Attributes:
         roots: The certificates that everything is traced back to.
         identity: The name that the signer's certificate must carry: one of its alternative names, or its common name.
+            The latter counts for nothing below an authority whose names are constrained, since constraints do not bind
+            it.
         at: The moment at which the chain must be valid, with a time zone.
         usage: ``code-signing``: the certificate must be meant for it; ``any``: for digital signatures is enough.
 
@@ -129,9 +131,9 @@ def check_certificates(chain: Sequence[bytes], rule: CertificateRule, name: str)
     """
     leaf, *others = (_parse(one, name) for one in chain)
     _require_moment(leaf, rule, name)
-    _require_path(leaf, others, rule, name)
+    authorities = _require_path(leaf, others, rule, name)
     _require_usage(leaf, rule, name)
-    names = _names(leaf)
+    names = _names(leaf, common=not any(map(_constrains, authorities)))
     if rule.identity not in names:
         raise PolicyDenied(
             f"{name} was signed by somebody else: expected {rule.identity}, found {' or '.join(names) or 'no name'}",
@@ -175,14 +177,17 @@ def _require_moment(leaf: "Certificate", rule: CertificateRule, name: str) -> No
     )
 
 
-def _require_path(leaf: "Certificate", others: Sequence["Certificate"], rule: CertificateRule, name: str) -> None:
+def _require_path(
+    leaf: "Certificate", others: Sequence["Certificate"], rule: CertificateRule, name: str
+) -> Sequence["Certificate"]:
+    """Return the authorities on the path."""
     from cryptography.x509.verification import Store, VerificationError
 
     if leaf in rule.roots:
-        return  # given by whoever verifies: nobody else has to vouch for it
+        return ()  # given by whoever verifies: nobody else has to vouch for it
     builder = _builder(rule.usage).store(Store(list(rule.roots))).time(rule.at.astimezone(dt.UTC).replace(tzinfo=None))
     try:
-        builder.build_client_verifier().verify(leaf, list(others))
+        return builder.build_client_verifier().verify(leaf, list(others)).chain[1:]
     except VerificationError as error:
         raise SignatureInvalid(
             f"no valid path leads from the certificate in {name} ({leaf.subject.rfc4514_string()}) to a root that was "
@@ -238,12 +243,19 @@ def _extension(certificate: "Certificate", kind: type) -> Any:
         return None
 
 
-def _names(leaf: "Certificate") -> tuple[str, ...]:
+def _constrains(authority: "Certificate") -> bool:
+    from cryptography.x509 import NameConstraints
+
+    return _extension(authority, NameConstraints) is not None
+
+
+def _names(leaf: "Certificate", *, common: bool) -> tuple[str, ...]:
     from cryptography.x509 import DNSName, RFC822Name, SubjectAlternativeName, UniformResourceIdentifier
     from cryptography.x509.oid import NameOID
 
     alternative = _extension(leaf, SubjectAlternativeName) or ()
     kinds = (RFC822Name, UniformResourceIdentifier, DNSName)
     found = [name.value for name in alternative if isinstance(name, kinds)]
-    found += [str(attribute.value) for attribute in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if common:
+        found += [str(attribute.value) for attribute in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     return tuple(dict.fromkeys(found))
