@@ -18,6 +18,8 @@ from sycee.trust.omssign import SignRequest
 
 KEY = fixed_key()
 
+NO_TEXT = b"\xff".decode(errors="surrogateescape")
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -107,13 +109,25 @@ def test_a_certificate_that_did_not_sign(folder):
     [
         ("line\nfeed", "control character"),
         ("back\\slash", "backslash"),
-        (b"\xff".decode(errors="surrogateescape"), "Unicode"),
+        (NO_TEXT, "Unicode"),
     ],
 )
 def test_names_that_are_not_signed(folder, name, why):
     (folder / name).write_bytes(b"")
     with pytest.raises(FormatError, match=why):
         sign(folder)
+
+
+def test_names_that_no_bundle_can_say(folder, tmp_path):
+    with pytest.raises(FormatError, match=r"own name .* is not valid Unicode"):
+        sign(folder, folder / NO_TEXT)
+    with pytest.raises(FormatError, match=r"own name .* control character"):
+        sign(folder, folder / "a\nb.sig")
+    sign(folder, tmp_path / b"\xfe".decode(errors="surrogateescape"))
+    folder = folder.rename(folder.with_name(NO_TEXT))
+    with pytest.raises(FormatError, match=r"the name .* is not valid Unicode"):
+        sign(folder, tmp_path / "other.sig")
+    assert not (tmp_path / "other.sig").exists()
 
 
 def test_what_else_is_not_signed(folder, tmp_path):

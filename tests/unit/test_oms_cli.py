@@ -88,6 +88,7 @@ def test_the_command_leaves_out_what_it_is_told_to(sycee, tmp_path):
         (["--root", "root.pem"], "--identity is missing"),
         (["--root", "root.pem", "--identity", "x", "--at", "yesterday"], "'yesterday' is no day or time"),
         (["--root", "root.pem", "--identity", "x", "--at", "2026-01-01T00:00:00"], "is no day or time"),
+        (["--root", "root.pem", "--identity", "x", "--at", "0001-01-01T00:00:00+05:00"], "before or after all days"),
         (["--root", "k.pub", "--identity", "x"], "holds no certificates in PEM"),
         (["--key", "k"], "is a private key"),
     ],

@@ -16,7 +16,7 @@ from sycee.core.progress import SILENT, Progress
 from sycee.errors import Conflict, FormatError, NotFound
 from sycee.formats import bundle, omsstatement
 from sycee.formats.omsstatement import LONE_FILE
-from sycee.formats.paths import colliding, sharing_fault
+from sycee.formats.paths import colliding, is_unicode, sharing_fault
 from sycee.formats.statement import root_of
 from sycee.system.atomic import write_file
 from sycee.system.onepass import read_regular
@@ -73,7 +73,9 @@ def sign(request: SignRequest, progress: Progress = SILENT) -> OmsSigned:
     _require_place(request.bundle)
     _refuse_foreign_bundle(request)
     with OmsModel(request.path) as model:
-        ignored = _ignored(model, request.leave_out, inside(request.path, request.bundle))
+        own = inside(request.path, request.bundle)
+        _require_sayable(model, own)
+        ignored = _ignored(model, request.leave_out, own)
         listing = model.look(ignored)
         digests = _digests(model, listing, progress)
         if model.look(ignored) != listing:
@@ -105,6 +107,14 @@ def _digests(model: OmsModel, listing: Listing, progress: Progress) -> dict[str,
     total = sum(size for size, *_ in listing.files.values())
     with progress.start(f"digesting {model.name}", total) as task:
         return {name: model.digest(name, "sha256", task)[1] for name in sorted(listing.files)}
+
+
+def _require_sayable(model: OmsModel, own: str | None) -> None:
+    """Find out before gigabytes are read that the bundle could not say what was signed, or where it lies itself."""
+    if not is_unicode(model.name):
+        raise FormatError(f"the name {shown(model.name)} is not valid Unicode", hint="rename it, and sign again")
+    if own and (fault := sharing_fault(own)):
+        raise FormatError(f"the bundle's own name {shown(own)} {fault}", hint="choose another name for the bundle")
 
 
 def _refuse_names(model: OmsModel, listing: Listing) -> None:

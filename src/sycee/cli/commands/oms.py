@@ -185,7 +185,10 @@ def _moment(text: str | None) -> dt.datetime:
         found = None
     if found is None or (found.tzinfo is None and len(text) != len("2026-01-31")):
         raise UsageError(f"{text!r} is no day or time", hint="for example 2026-01-31 or 2026-01-31T12:00:00Z")
-    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+    try:
+        return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)
+    except OverflowError:
+        raise UsageError(f"{text!r} lies before or after all days that are counted") from None
 
 
 @command.command()
