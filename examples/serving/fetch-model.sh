@@ -11,6 +11,6 @@ set -eu
 
 case "$MODEL" in
 sycee:*) sycee pull --identity "$MODEL" "$DESTINATION" --remote "$REMOTE" ;;
-*) sycee pull "$MODEL" "$DESTINATION" --remote "$REMOTE" ;;
+*) sycee pull "$MODEL" "$DESTINATION" --trust "$SYCEE_TRUST" --remote "$REMOTE" ;;
 esac
 sycee verify "$DESTINATION"

@@ -17,6 +17,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples/ci"
 TEXTS = {name: (EXAMPLES / f"model-{name}.yml").read_text() for name in ("train", "release")}
 JOBS = {name: next(iter(yaml.load(text, yaml.BaseLoader)["jobs"].values())) for name, text in TEXTS.items()}
 BIN = Path(sys.executable).parent
+FETCH = EXAMPLES.parent / "serving/fetch-model.sh"
 
 TRAIN = """
 import argparse, struct, json, numpy, sycee
@@ -144,6 +145,7 @@ def test_from_training_to_release(team):
     clone.run("release", "Trust and key", TRUST=trained, KEY=(root / "release.key").read_text())
     clone.run("release", "Countersign, without weights")
     clone.run("release", "Approve", BY="a person")
+    clone.run("release", "Store")
     clone.run("release", "Forget the key")
     assert not (root / "temp/release.key").exists()
     clone.run("release", "Commit and tag")
@@ -154,6 +156,15 @@ def test_from_training_to_release(team):
     rules = f'signed_by = ["training", "release"]\nrecords = {records}\ngates = ["metrics.val_f1 >= 0.9"]'
     (root / "etc").mkdir()
     (root / "etc/trust.toml").write_text(trust_file(root, rules))
+    environ = {**runner.environ, "SYCEE_TRUST": str(root / "etc/trust.toml")}
+    wanted = {"MODEL": "digits@1.2.0", "REMOTE": str(root / "store"), "DESTINATION": str(root / "pod/digits")}
+    (root / "pod").mkdir()
+    fetched = subprocess.run(["sh", FETCH], cwd=root / "pod", env=environ | wanted, capture_output=True, text=True)
+    assert fetched.returncode == 0, fetched.stderr
+    assert (root / "pod/digits/model.safetensors").stat().st_size > 16
+    wanted["MODEL"] = "digits@9.9.9"
+    assert subprocess.run(["sh", FETCH], cwd=root / "pod", env=environ | wanted, capture_output=True).returncode != 0
+
     command = [BIN / "sycee", "verify", "models/digits", "--trust", root / "etc/trust.toml", "--json"]
     done = subprocess.run(command, cwd=root / "serve", env=runner.environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
