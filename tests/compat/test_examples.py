@@ -1,5 +1,6 @@
 """Every line below ``Examples:`` in a ``--help`` works when it is typed; those of a command one after the other."""
 
+import os
 import re
 import shlex
 import shutil
@@ -50,10 +51,45 @@ sycee -C ../ner push
 cd ../ner && git add -A && git commit -qm one && git tag ner@v1.0.0
 """
 
+# A trust file of whoever runs the machine, by which the models of the world are accepted; and somebody else's key.
+TRUSTED = """\
+cp release.key.pub alice.pub && sycee keygen bob --no-password && sycee keygen second.key --no-password
+mkdir -p ../home/.config/sycee deploy && cp release.key.pub ../home/release.key.pub
+cp TESTS/rigs/trust-of-examples.toml ../home/trust.toml
+sed -i s/FINGERPRINT/$(sha256sum release.key.pub | cut -c1-64)/ ../home/trust.toml
+"""
+AS_DEFAULT = "cp ../home/trust.toml ../home/release.key.pub ../home/.config/sycee/ && cp ../home/* deploy/"
+GOLDEN = (
+    "rm -r models/bert/context && cd TESTS && python -m rigs.golden ROOT/repo/models/bert\n"
+    "sycee sign models/bert --key release.key"
+)
+ON_CHANNEL = "git tag bert@v1.2.0 v1.0 && sycee channel set models/bert production --key release.key"
+AS_TORCH = (
+    'python -c \'import torch; torch.save({"w": torch.ones(2)}, "models/bert/model.pt")\'\n'
+    "sycee add models/bert/model.pt\nsycee sign models/bert --key release.key"
+)
+
 # What a person has done before the lines of a command, beyond that. ROOT is as below.
 BEFORE = {
-    "replay": "rm -r models/bert/context && cd TESTS && python -m rigs.golden ROOT/repo/models/bert\n"
-    "sycee sign models/bert --key release.key",
+    "replay": GOLDEN,
+    "attest": f"sycee keygen my.key --no-password && sycee keygen second.key --no-password\n{GOLDEN}",
+    "channel": TRUSTED,
+    "channel set": TRUSTED + ON_CHANNEL,
+    "channel sign": TRUSTED + ON_CHANNEL,
+    "channel show": f"{TRUSTED}{AS_DEFAULT}\n{ON_CHANNEL}",
+    "channel history": f"{ON_CHANNEL}\ngit add -A && git commit -qm production",
+    "convert": AS_TORCH,
+    "key show": TRUSTED + AS_DEFAULT,
+    "scan": f"{AS_TORCH}\ncp models/bert/model.pt downloaded.pt",
+    "sign": "sycee keygen kms --no-password && cp release.key.pub training.key.pub\n"
+    "printf '#!/bin/sh\\nopenssl pkeyutl -sign -inkey kms -pkeyopt digest:$1\\n' > kms-sign && chmod +x kms-sign",
+    "trust": TRUSTED,
+    "trust check": TRUSTED + AS_DEFAULT,
+    "trust explain": f"{TRUSTED}{AS_DEFAULT}\n{ON_CHANNEL}",
+    "trust init": TRUSTED,
+    "trust revoke": TRUSTED,
+    "trust show": TRUSTED + AS_DEFAULT,
+    "verify": TRUSTED + ON_CHANNEL,
     "init": "rm -rf .git .dvc",
     "add": "mkdir checkpoints && touch checkpoints/1.pt models/bert/model.safetensors models/bert/tokenizer.bin",
     "config": "sycee remote add store s3://bucket/models",
@@ -81,6 +117,10 @@ HERE = {
     " --accept --sign my.key": "",  # on the machine of the record there is nothing to accept
     " --rebuild": "",  # it would bring every package of this environment; test_replay_rebuild brings a few
     "--not-in-remote": "--not-in-remote --force",  # it asks, and here is nobody
+    "models/bert --keyless": "models/bert --key release.key",  # nobody here vouches for an identity
+    "approval-2026-02-01-85ab6372ac59.json": "$(basename models/bert/records/approval-*.json)",
+    "sycee:4b17…": "4b17" * 16,
+    "trust explain models/bert": "trust explain models/bert || [ $? = 13 ]",  # a refusal is what it explains
 }
 
 
@@ -98,12 +138,13 @@ def examples() -> dict[str, list[str]]:
 
 
 def play(line: str, cwd: Path) -> Done:
-    """Run a line; by a shell if it needs one."""
-    words = shlex.split(line)
+    """Run a line, by a shell if it needs one; at home is a folder beside the working folder."""
+    words, home = shlex.split(line), cwd.parent / "home"
+    environ = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
     if words[0] == "sycee" and not _SHELL & set(line):
-        return run_warm("sycee", words[1:], cwd)
+        return run_warm("sycee", words[1:], cwd, environ)
     done = subprocess.run(
-        ["bash", "-c", line], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        ["bash", "-c", line], cwd=cwd, env=environ, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
     return Done(done.returncode, done.stdout, done.stderr)
 
@@ -115,6 +156,7 @@ def make_world(root: Path) -> None:
     (root / "ner/models/ner/weights.bin").write_text("weights")
     (root / "srv/shared").mkdir(parents=True)
     (root / "secrets").mkdir()
+    (root / "home").mkdir()
     (root / "secrets/password").write_text("a password\n")
     for line in WORLD.replace("ROOT", str(root)).splitlines():
         done = play(line, root / "repo")
