@@ -33,8 +33,8 @@ APPROVED = MODELS + 'records = [{kind = "approval", role = "review"}]\n'
 REVIEW = '[roles.review]\nmembers = ["alice"]\n'
 STATEMENT = "records/channel-production.json"
 
-# Line ends of a key in PEM, a bit of its base64 that no byte takes, and the mark of how its point is written (62): it is
-# the same key, by its fingerprint. In the folder there is no such byte: a document has one text, a bundle no white space.
+# Line ends of a key in PEM, a bit of its base64 that no byte takes, and the mark of how its point is written (62): it
+# is the same key, by its fingerprint. In the folder is no such byte: a document has one text, a bundle no white space.
 SAME_KEY = frozenset((f"{name}.pub", at) for name in PEOPLE for at in (26, 62, 91, 152, 177))
 
 # What an operator may write otherwise into his own trust file, which nobody signs: text before the byte, and the byte.
