@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -194,6 +195,20 @@ def test_two_at_once(remote, identity, target):
         assembling.private_place(target, identity),
         pytest.raises(Conflict, match="another command is bringing this version"),
     ):
+        pull_version(VersionRequest(target, identity), remote)
+
+
+@pytest.mark.parametrize("after", [shutil.rmtree, lambda place: (shutil.rmtree(place), place.mkdir())])
+def test_a_place_that_ends_while_one_waits_for_it(remote, identity, target, monkeypatch, after):
+    """Between opening and locking, the command that held it has ended; a third one may have begun."""
+    place, hold = assembling._place_of(target, identity), assembling.try_hold
+
+    def held(fd):
+        after(place)
+        return hold(fd)
+
+    monkeypatch.setattr(assembling, "try_hold", held)
+    with pytest.raises(Conflict, match="another command is bringing this version"):
         pull_version(VersionRequest(target, identity), remote)
 
 

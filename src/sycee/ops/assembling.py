@@ -96,7 +96,7 @@ def private_place(target: Path, identity: str) -> Iterator[Path]:
     place = _place_of(target, identity)
     held = _opened(place)
     try:
-        if not try_hold(held):
+        if not (try_hold(held) and _stands(place, held)):
             raise Conflict(f"another command is bringing this version to {target}", hint="wait until it has ended")
         try:
             yield place
@@ -123,6 +123,14 @@ def _opened(place: Path) -> int:
         os.close(held)
         raise _in_the_way(place)
     return held
+
+
+def _stands(place: Path, held: int) -> bool:
+    """Tell whether a place is still there: who held it before may have removed it at his end."""
+    try:
+        return os.path.samestat(place.lstat(), os.fstat(held))
+    except FileNotFoundError:
+        return False
 
 
 def _in_the_way(place: Path) -> Conflict:
