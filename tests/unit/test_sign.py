@@ -1,14 +1,17 @@
 """Signing: what is refused, what is written in which order, and what is not read again."""
 
+import datetime as dt
 import subprocess
 
 import pytest
 
-from rigs.signed import CARD, MODEL, fixed_key, forge, payload_of, sign_folder, verify_folder, write_model
+from rigs.signed import CARD, MODEL, NOW, fixed_key, forge, payload_of, sign_folder, verify_folder, write_model
 from sycee.digest import digest_bytes
 from sycee.errors import Conflict, ContextMismatch, FormatError
-from sycee.formats import bundle, dirobject, pointer, statement
+from sycee.formats import bundle, channel, dirobject, pointer, record, revocations, statement
+from sycee.formats.channel import Channel
 from sycee.formats.pointer import Out
+from sycee.formats.revocations import Revocations
 from sycee.ops.add import add
 from sycee.ops.sign import sign
 from sycee.trust import keys
@@ -267,6 +270,36 @@ def test_another_signers_bundle_is_kept(folder):
     assert not (folder / "records").exists()
     sign_folder(folder, replace=True)
     verify_folder(folder)
+
+
+LATER = NOW + dt.timedelta(days=9)
+
+
+def approval():
+    subject = record.Subject("bert", "SHA256SUMS", "0" * 64)
+    return record.render(record.Record("approval", subject, "2026-06-01T00:00:00Z", {"decision": "approved"}))
+
+
+LOOKALIKES = {
+    "the text that a bundle signs": lambda: bundle.pae(b"{}"),
+    "a record": approval,
+    "a channel's statement": lambda: channel.render(Channel("bert", "production", 9, NOW, LATER, "0" * 64)),
+    "a revocation list": lambda: revocations.render(Revocations(9, NOW, LATER)),
+}
+
+
+@pytest.mark.parametrize("what", LOOKALIKES)
+def test_weights_whose_signature_would_be_good_for_something_else(folder, what):
+    """Who brings weights to a signer gets no statement, record or list signed with them."""
+    (folder / "model_card.yaml").unlink()
+    (folder / "more.pt").write_bytes(LOOKALIKES[what]())
+    with pytest.raises(FormatError, match=rf"more\.pt is no weights but {what}"):
+        sign_folder(folder)
+    assert not (folder / "model.sig").exists()
+    (folder / "more.pt").write_bytes(LOOKALIKES[what]() + b"\0" * (5 << 20))
+    if what.startswith("the text"):
+        with pytest.raises(FormatError, match="is no weights"):
+            sign_folder(folder)
 
 
 def test_a_folder_whose_name_no_bundle_can_say(folder):

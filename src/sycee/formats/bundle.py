@@ -20,6 +20,7 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 # Sigstore's bundle specification: readers must accept the forms that were defined before.
 OLDER_MEDIA_TYPES = tuple(f"application/vnd.dev.sigstore.bundle+json;version=0.{minor}" for minor in (1, 2, 3))
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+ENCODING = b"DSSEv1 "  # how everything begins that a bundle signs
 
 _PATH = "$.verificationMaterial"
 _KINDS = ("publicKey", "x509CertificateChain", "certificate")
@@ -53,7 +54,7 @@ class _Material(NamedTuple):
 
 def pae(payload: bytes) -> bytes:
     """Return the bytes that are signed for a payload: DSSE's pre-authentication encoding, version 1."""
-    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
+    return b"%s%d %s %d %s" % (ENCODING, len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
 
 
 def render(bundle: Bundle) -> bytes:

@@ -1,6 +1,7 @@
 """Signing a model folder: what would not verify elsewhere is refused first; then each file is written durably in turn.
 
-    1  Names: links, special files, bytecode, unsafe or colliding names; files that Git ignores.
+    1  Names: links, special files, bytecode, unsafe or colliding names; files that Git ignores. Weights that are none,
+       whose detached signature would be good for something else.
     2  The card parses.
     3  Digests of every file, each from a pass over the present file or from the statcache; never from a pointer.
     4  Card and pointers agree with these digests.
@@ -39,6 +40,7 @@ from sycee.trust.content import PARSED, Signed
 from sycee.trust.folder import Folder, Listing, Problem, in_lines, shown
 from sycee.trust.keyless import Witness
 from sycee.trust.keys import Signing
+from sycee.trust.lookalikes import likeness
 from sycee.trust.signers import Sealed, Signer, is_own, seal_first, seal_further, sign_file
 
 DigestsOf = Callable[[Path, OnBytes], FileDigests]
@@ -132,6 +134,7 @@ def sign(request: Request, *, progress: Progress = SILENT) -> Result:
         # 1  Names.  2  The card.
         work = _look(folder)
         _refuse_names(work, request.git)
+        _refuse_lookalikes(work)
         first = None if request.replace else _bundle_of_another(work, request.key)
         # 3  Digests.
         _digest(work, request.digests_of, progress)
@@ -194,6 +197,16 @@ def _refuse_names(work: _Work, git: Git | None) -> None:
     if git is not None and not problems:
         problems += _ignored_problems(work, git)
     _refuse(work, problems, "remove or move what does not belong to the model, and sign again")
+
+
+def _refuse_lookalikes(work: _Work) -> None:
+    found = {name: likeness(work.folder, name) for name in sorted(work.names.weights)}
+    problems = [
+        Problem(name, f"is no weights but {what}, which its signature would make good")
+        for name, what in found.items()
+        if what
+    ]
+    _refuse(work, problems, "ask who brought it here; documents are signed by sycee attest, channel and trust")
 
 
 def _absences(work: _Work, known: set[str]) -> Iterable[Problem]:
