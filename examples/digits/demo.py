@@ -4,6 +4,7 @@ Every step is a command that you could type; the demo types it for you and stops
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ class Demo:
         self.cwd = folder
         self.steps = 0
         self.environ = {**os.environ, **IDENTITY, "DVC_NO_ANALYTICS": "1"}
+        self.environ["SYCEE_STATE"] = str(folder.parent / "state")  # what is remembered here stays here
 
     def step(self, title: str, why: str) -> None:
         """Announce what comes next, in a line or two."""
@@ -33,7 +35,7 @@ class Demo:
     def type(self, *words: str | Path, expect: int = 0) -> str:
         """Run a command as a person would, show it and what it says, and insist on its exit code."""
         shown = ["python" if word == sys.executable else str(word) for word in words]
-        print(f"   {GREEN}${RESET} {' '.join(shown)}")
+        print(f"   {GREEN}${RESET} {shlex.join(shown)}")
         done = subprocess.run(
             list(map(str, words)),
             cwd=self.cwd,
@@ -76,11 +78,37 @@ def train_and_release(demo: Demo, version: str, *options: str) -> None:
     accuracy = demo.python("train.py", "--version", version, *options).split("test accuracy ")[1].split()[0]
     if float(accuracy) <= 0.97:
         sys.exit(f"the demo expected a test accuracy over 0.97 and got {accuracy}")
-    demo.type("sycee", "sign", "models/digits", "--key", "../release.key")
+    demo.type("sycee", "sign", "models/digits", "--key", "../training.key")
+    word = ("--countersign", "--signed-by", "../training.key.pub")
+    demo.type("sycee", "sign", "models/digits", "--key", "../release.key", *word)
     demo.type("git", "add", "-A")
     demo.type("git", "commit", "-qm", f"digits {version}")
     demo.type("git", "tag", f"digits@v{version}")
     demo.type("sycee", "push")
+
+
+def decide_who_is_trusted(demo: Demo) -> None:
+    """A trust file outside of the repository, a channel, and a version that is good and not wanted."""
+    trust, both = "../trust.toml", ("--key", "../training.key.pub", "--key", "../release.key.pub")
+    demo.step("Who is trusted", "A file that no repository can change: both must have signed, release names versions.")
+    demo.type("sycee", "-q", "trust", "init", *both, "--model", "digits", trust)
+    demands = 's/^threshold = 1/threshold = 2/; s/^formats = .*/formats = ["torch"]/'
+    demo.type("sed", "-i", f'{demands}; $a[roles.channel]\\nmembers = ["release"]', trust)
+    demo.type("sycee", "trust", "show", "--trust", trust)
+    demo.step(
+        "A channel", "production names the second version; this machine remembers, and follows no older statement."
+    )
+    demo.type("sycee", "channel", "set", "models/digits", "production", "--key", "../release.key", "--expires", "90d")
+    demo.type("git", "add", "-A")
+    demo.type("git", "commit", "-qm", "digits 2.0.0 to production")
+    asked = ("sycee", "-q", "verify", "models/digits", "--trust", trust, "--channel", "production")
+    demo.type(*asked)
+    demo.step("Refused: the older version, signed by both", "Each of its signatures is good. It is not production.")
+    demo.type("git", "checkout", "-q", "--no-overlay", "digits@v1.0.0", "--", "models/digits")
+    demo.type("sycee", "checkout", "models/digits")
+    demo.type(*asked, expect=13)
+    demo.type("git", "checkout", "-q", "--no-overlay", "HEAD", "--", "models/digits")
+    demo.type("sycee", "checkout", "models/digits")
 
 
 def serve(demo: Demo) -> None:
@@ -90,24 +118,24 @@ def serve(demo: Demo) -> None:
     demo.cwd = demo.cwd.parent / "server"
     demo.type("git", "-c", "advice.detachedHead=false", "checkout", "-q", "digits@v1.0.0")
     demo.type("sycee", "pull")
-    demo.type("sycee", "verify", "models/digits", "--key", "../release.key.pub")
+    demo.type("sycee", "verify", "models/digits", "--key", "../training.key.pub")
     demo.step("Serve it", "sycee.load hands out exactly the bytes it verified; the outputs are those of the training.")
-    demo.python("serve.py", "models/digits", "../release.key.pub", "data/digits")
+    demo.python("serve.py", "models/digits", "../training.key.pub", "data/digits")
     demo.step(
         "Does it come out the same?", "The frozen code runs on the golden samples, without network, and is compared."
     )
-    demo.type("sycee", "replay", "models/digits", "--key", "../release.key.pub")
+    demo.type("sycee", "replay", "models/digits", "--key", "../training.key.pub")
     demo.step("Without Git", "A container needs only the folder: exported, verified and loaded there too.")
-    demo.type("sycee", "export", "models/digits", "../container", "--key", "../release.key.pub")
-    demo.type("sycee", "verify", "../container", "--key", "../release.key.pub")
-    demo.python("serve.py", "../container", "../release.key.pub", "data/digits")
+    demo.type("sycee", "export", "models/digits", "../container", "--key", "../training.key.pub")
+    demo.type("sycee", "verify", "../container", "--key", "../training.key.pub")
+    demo.python("serve.py", "../container", "../training.key.pub", "data/digits")
 
 
 def check_with_other_tools(demo: Demo) -> None:
     """The same signature and folder, checked by what every machine has."""
     demo.step("Trust nobody, not even sycee", "openssl checks the signatures, sha256sum the folder, dvc the storage.")
     server, demo.cwd = demo.cwd, demo.cwd / "models" / "digits"
-    public = "../../../release.key.pub"
+    public = "../../../training.key.pub"
     for signed in ("model.pt", "SHA256SUMS"):
         demo.type("openssl", "dgst", "-sha256", "-verify", public, "-signature", f"{signed}.sig", signed)
     demo.type("sha256sum", "--check", "--strict", "SHA256SUMS")
@@ -116,7 +144,7 @@ def check_with_other_tools(demo: Demo) -> None:
         demo.type("rm", "-rf", "models/digits/model.pt", ".dvc/cache")
         demo.type("dvc", "pull", "-q")
         demo.type("sha256sum", "models/digits/model.pt")
-        demo.type("sycee", "verify", "models/digits", "--key", "../release.key.pub")
+        demo.type("sycee", "verify", "models/digits", "--key", "../training.key.pub")
     else:
         print("     dvc is not installed; pip install dvc, and `dvc pull` restores the same weights")
 
@@ -139,7 +167,7 @@ def refuse(demo: Demo) -> None:
     demo.step("Refused: an older release put back", "Version 1's weights and their valid signature under version 2.")
     demo.type("git", "-c", "advice.detachedHead=false", "checkout", "-q", "digits@v2.0.0")
     demo.type("sycee", "pull")
-    demo.type("sycee", "export", "models/digits", "../rolled-back", "--key", "../release.key.pub")
+    demo.type("sycee", "export", "models/digits", "../rolled-back", "--key", "../training.key.pub")
     rolled_back = original.parent / "rolled-back"
     for name in ("model.pt", "model.pt.sig"):
         demo.type("cp", "-f", original / name, rolled_back / name)
@@ -156,7 +184,7 @@ def _copy(original: Path, name: str) -> Path:
 
 
 def _verify(demo: Demo, folder: Path, *, expect: int) -> None:
-    demo.type("sycee", "verify", os.path.relpath(folder, demo.cwd), "--key", "../release.key.pub", expect=expect)
+    demo.type("sycee", "verify", os.path.relpath(folder, demo.cwd), "--key", "../training.key.pub", expect=expect)
 
 
 def main() -> None:
@@ -166,13 +194,15 @@ def main() -> None:
     demo = Demo(folder / "repo")
     demo.cwd.mkdir()
     make_repository(demo)
-    demo.step("Keys", "The private key stays with the releaser; the public one goes to every server.")
-    demo.type("sycee", "keygen", "--no-password", "../release.key")
+    demo.step("Keys", "One for who trains, one for who releases. Private halves stay with them; public ones travel.")
+    for key in ("../training.key", "../release.key"):
+        demo.type("sycee", "keygen", "--no-password", key)
     demo.step("Train, freeze, sign, push", "train.py ends in one sycee.freeze(...): weights, card, environment, data.")
     train_and_release(demo, "1.0.0")
     demo.type("cat", "models/digits/model_card.yaml")
     demo.step("A second version", "Wider, trained again; both are tagged, both are on the remote.")
     train_and_release(demo, "2.0.0", "--width", "24")
+    decide_who_is_trusted(demo)
     serve(demo)
     check_with_other_tools(demo)
     refuse(demo)

@@ -162,4 +162,4 @@ def test_a_refused_load_says_it_too(repo, history, trust):
     with pytest.raises(DigestMismatch) as caught:
         sycee.load(model_of(repo), trust=repo.root.parent / "trust.toml")
     assert "last accepted here: bert@1.2.0" in caught.value.__notes__[-1]
-    assert caught.value.details["last_accepted"]["identity"] == history[2]
+    assert caught.value.details["last_accepted"]["identity"] == f"sycee:{history[2]}"

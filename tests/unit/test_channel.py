@@ -352,7 +352,7 @@ def test_the_verb(repo_dir, tmp_path, capsys, monkeypatch):
     assert "git add .sycee/channels" in printed.err
     release(repo_dir, "1.3.0")
     written = json.loads(sycee(capsys, "channel", "set", "models/bert", "production", "-k", key, "--json").out)
-    assert (written["serial"], written["fallback"]) == (2, identity)
+    assert (written["serial"], written["fallback"]) == (2, f"sycee:{identity}")
     shown = sycee(capsys, "channel", "show").out.splitlines()
     assert shown[0].split() == ["model", "channel", "version", "identity", "serial", "expires", "signed", "by", "in"]
     assert shown[1].startswith("bert   production  1.3.0    ")

@@ -430,3 +430,9 @@ def test_a_rule_that_may_not_be_waived_is_not_even_by_a_policy_made_in_code():
 )
 def test_how_many_are_different(signers, count):
     assert distinct(Signer(name, key, "") for name, key in signers.split()) == count
+
+
+def test_an_old_statement_sends_nobody_to_the_version_that_it_names():
+    old = on_channel(statement=statement(identity=OTHER, version="1.5.0"), seen=42)
+    refused = judged(version(), situation(channel=old)).refused
+    assert refused.advice == "the statement is older than one that was accepted here: bring the newest"

@@ -588,6 +588,16 @@ def test_the_command_by_a_name_of_the_users_own(bucket, target, tmp_path, capsys
     assert files(target) == files(target.with_name("third"))
 
 
+def test_the_command_by_the_trust_file_of_the_machine(bucket, target, tmp_path, capsys, monkeypatch):
+    """As verify finds it: outside of a repository a name and a folder mean a version."""
+    monkeypatch.setenv("SYCEE_TRUST", str(trust_file(tmp_path / "etc", 7).trust))
+    assert sycee(target.parent, "pull", LABEL, "bert", "--remote", "../bucket") == 0
+    assert "signer    alice  " in capsys.readouterr().out
+    monkeypatch.setenv("SYCEE_TRUST", str(tmp_path / "nowhere.toml"))
+    assert sycee(target.parent, "pull", LABEL, "again", "--remote", "../bucket") != 0
+    assert beside(target) == ["bert"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [

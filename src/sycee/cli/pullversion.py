@@ -33,8 +33,8 @@ def version_options(command: _Command) -> _Command:
     return command
 
 
-def asks_for_version(given: Mapping[str, Any]) -> bool:
-    """Tell whether a version is meant, and not what pointers name.
+def asks_for_version(ctx: Context, words: Sequence[str], given: Mapping[str, Any]) -> bool:
+    """Tell whether a version is meant, and not what pointers name; ``NAME@VERSION DIR`` is one where none can be.
 
     Raises:
         UsageError: If an option is given that only a version has.
@@ -44,7 +44,7 @@ def asks_for_version(given: Mapping[str, Any]) -> bool:
     for name, option in (("cache", "--cache"), ("as_json", "--json")):
         if given[name]:
             raise UsageError(f"{option} is for --identity, --trust and --key", hint="leave it out")
-    return False
+    return len(words) == 2 and "@" in words[0] and find_dvc_dir(ctx.cwd) is None
 
 
 def bring(
@@ -89,7 +89,7 @@ def _request(ctx: Context, words: Sequence[str], given: Mapping[str, Any]) -> Ve
         ctx.path(folder),
         given["identity"],
         label[0] if label else None,
-        trusting.asked(ctx, {**given, "identity": None}) if trusting.is_said(given) else None,
+        trusting.asked(ctx, {**given, "identity": None}) if label or trusting.is_said(given) else None,
         ctx.path(given["cache"]) if given["cache"] else None,
     )
 

@@ -283,7 +283,9 @@ class _Judge:
         expected = " or ".join(f"sycee:{identity}" for identity in allowed if identity)
         if here not in allowed:
             advice = f"use the version that the channel names: {one.version or one.identity}"
-            if here == one.fallback:
+            if one.serial < self.least_serial(fact):
+                advice = "the statement is older than one that was accepted here: bring the newest"
+            elif here == one.fallback:
                 advice += "; or, as this is its fallback, say fallback = true under [channels] in the trust file"
             return Rule(name, "failed", expected, f"sycee:{here}", advice, "other version")
         if here != one.identity:
@@ -291,9 +293,7 @@ class _Judge:
         return Rule(name, "passed", expected, f"sycee:{here}")
 
     def channel_goes_on(self, name: str, fact: ChannelFact) -> Rule:
-        one = fact.statement
-        configured = self.model.channel_serials.get(one.name, 0) if self.model else 0
-        least = max(configured, fact.seen or 0)
+        one, least = fact.statement, self.least_serial(fact)
         expected, found = f"serial {least} or higher", f"serial {one.serial}"
         if one.serial < least:
             advice = "bring the newest statement here; to go back on purpose, sign a new one: sycee channel set"
@@ -303,6 +303,11 @@ class _Judge:
             seen = f"serial {one.serial} for sycee:{fact.seen_identity}, as seen here before"
             return Rule(name, "failed", seen, f"{found} for sycee:{one.identity}", advice, "rolled back")
         return Rule(name, "passed", expected, found)
+
+    def least_serial(self, fact: ChannelFact) -> int:
+        """Return the serial below which a statement goes back: configured, or accepted here before."""
+        configured = self.model.channel_serials.get(fact.statement.name, 0) if self.model else 0
+        return max(configured, fact.seen or 0)
 
     def forms(self, model: ModelRule) -> Rule:
         wrong = [f"{name}: {form}" for name, form in sorted(self.facts.weights.items()) if form not in model.formats]
@@ -352,9 +357,9 @@ class _Judge:
         if self.facts.card is None:
             return Rule(str(gate), "pending")
         if gate.holds(self.facts.card):
-            return Rule(str(gate), "passed", str(gate), gate.found(self.facts.card))
+            return Rule(str(gate), "passed", gate.expected, gate.found(self.facts.card))
         advice = "use a version that fulfils it, or waive it for this one, for a time, in [[waivers]]"
-        return Rule(str(gate), "failed", str(gate), gate.found(self.facts.card), advice)
+        return Rule(str(gate), "failed", gate.expected, gate.found(self.facts.card), advice)
 
     # What all rules share
 

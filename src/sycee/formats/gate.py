@@ -46,7 +46,12 @@ class Gate(NamedTuple):
 
     def __str__(self) -> str:
         """Return the one text of this gate, which is also the name of its rule."""
-        return f"{self.path} {self.comparison} {_written(self.value)}"
+        return f"{self.path} {self.expected}"
+
+    @property
+    def expected(self) -> str:
+        """What is asked of the fact: ``>= 0.89``."""
+        return f"{self.comparison} {_written(self.value)}"
 
     def holds(self, card: Mapping[str, Any]) -> bool:
         """Tell whether a card fulfils the condition; a fact that is not there, or of another kind, does not."""

@@ -67,7 +67,10 @@ def advise(error: VerificationError, request: Request, environ: Mapping[str, str
         environ: The process environment.
     """
     if found := last_accepted(request, environ):
-        error.details = {**error.details, "last_accepted": {"identity": found.identity, "commit": found.commit}}
+        error.details = {
+            **error.details,
+            "last_accepted": {"identity": f"sycee:{found.identity}", "commit": found.commit},
+        }
         back = f"{found.told}\ngo back to it: {found.command}"
         error.hint = f"{error.hint}\n{back}" if error.hint else back
         error.add_note(back)  # for the traceback of a script, which has the hint already

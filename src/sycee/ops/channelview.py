@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sycee.core.facts import Signer
 from sycee.core.quorum import Counting
 from sycee.formats import sums, times
 from sycee.formats.channel import Channel
@@ -23,12 +24,17 @@ class Signed(NamedTuple):
     """Who signed a statement, of those that a trust file names.
 
     Attributes:
-        names: Of them, sorted.
+        signers: Of them, sorted.
         enough: Whether they may speak for channels, and are as many as they have to be.
     """
 
-    names: tuple[str, ...]
+    signers: tuple[Signer, ...]
     enough: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names, sorted, each once."""
+        return tuple(sorted({signer.name for signer in self.signers}))
 
 
 class Shown(NamedTuple):
@@ -54,7 +60,8 @@ class Shown(NamedTuple):
         facts |= as_json(self.standing.statement)
         facts |= {"commit": self.commit, "tag": self.tag}
         if self.signed is not None:
-            facts |= {"signed_by": list(self.signed.names), "enough_signatures": self.signed.enough}
+            signers = [{"name": one.name, "fingerprint": one.fingerprint} for one in self.signed.signers]
+            facts |= {"signers": signers, "enough_signatures": self.signed.enough}
         return facts
 
 
@@ -62,7 +69,8 @@ def as_json(one: Channel) -> dict[str, Any]:
     """Return what a statement says, for ``--json``."""
     facts = {"model": one.model, "channel": one.name, "serial": one.serial, "version": one.version or None}
     issued, expires = times.render(one.issued), times.render(one.expires)
-    return facts | {"identity": one.identity, "fallback": one.fallback, "issued": issued, "expires": expires}
+    named = {"identity": f"sycee:{one.identity}", "fallback": f"sycee:{one.fallback}" if one.fallback else None}
+    return facts | named | {"issued": issued, "expires": expires}
 
 
 def authority_of(repo: Repository, trust: Path | None) -> Authority | None:
@@ -134,7 +142,7 @@ def _shown(
 def _signed(one: Standing, authority: Authority, now: dt.datetime) -> Signed:
     signers = authority.signers_of(one.document) if one.document else frozenset()
     enough = Counting(authority.trust, now, {}).quorum(CHANNEL_ROLE, signers).met()
-    return Signed(tuple(sorted({signer.name for signer in signers})), enough)
+    return Signed(tuple(sorted(signers)), enough)
 
 
 def _where(git: Git | None, identities: Iterable[str]) -> Mapping[str, Change]:

@@ -162,7 +162,10 @@ def refusal(rule: Rule) -> PolicyDenied:
 
 def rule_json(rule: Rule) -> dict[str, Any]:
     """Return a rule for ``--json``; facts that it does not have are left out."""
-    return {name: value for name, value in rule._asdict().items() if value}
+    facts = {name: value for name, value in rule._asdict().items() if value}
+    if rule.outcome != "failed":
+        del facts["refusal"]
+    return facts
 
 
 def _situation(request: Request) -> Situation:

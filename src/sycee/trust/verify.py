@@ -44,7 +44,7 @@ from sycee.errors import (
     VerificationError,
     WrongVersion,
 )
-from sycee.formats import bundle, channel, sums
+from sycee.formats import bundle, channel, sums, times
 from sycee.formats.card import Card
 from sycee.formats.statement import Resource, Statement
 from sycee.system.onepass import digest_fd
@@ -151,7 +151,7 @@ class Verified:
 
 
 def _signer_json(signer: Signer) -> dict[str, Any]:
-    signed_at = {"signed_at": signer.signed_at.isoformat()} if signer.signed_at else {}
+    signed_at = {"signed_at": times.render(signer.signed_at)} if signer.signed_at else {}
     return {"name": signer.name, "fingerprint": signer.fingerprint, "kind": signer.described, **signed_at}
 
 
@@ -159,7 +159,8 @@ def _channel_json(fact: ChannelFact | None) -> dict[str, Any] | None:
     if fact is None:
         return None
     said = fact.statement
-    return {"name": said.name, "serial": said.serial, "expires": said.expires.isoformat(), "identity": said.identity}
+    expires, identity = times.render(said.expires), f"sycee:{said.identity}"
+    return {"name": said.name, "serial": said.serial, "expires": expires, "identity": identity}
 
 
 def verify(request: Request, *, reader: Reader | None = None, progress: Progress = SILENT) -> Verified:

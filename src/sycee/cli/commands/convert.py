@@ -36,7 +36,7 @@ def command(ctx: Context, model: str, form: str, out: str | None, *, as_json: bo
         ctx.json({"folder": str(done.folder), "files": files, "warnings": list(done.warnings)})
         return
     for file in done.files:
-        ctx.out(f"{file.path}: {file.tensors} tensors, each the same as in {file.source}")
+        ctx.out(f"{file.path}: {file.tensors} tensor{'s' * (file.tensors != 1)}, each the same as in {file.source}")
         for name, first in file.tied.items():
             ctx.out(f"  {name} was tied to {first}, and has its own bytes now")
     ctx.say(f"made {ctx.shown(done.folder)}; sign it: sycee sign {ctx.shown(done.folder)} --key release.key")

@@ -56,7 +56,7 @@ def command(ctx: Context, targets: tuple[str, ...], remote_name: str | None, **g
     or has changed where it was imported from; 12, 13 and 14 as for verify; 20 the remote failed.
     """
     version = {name: given.pop(name) for name in NAMES}
-    if asks_for_version(version):
+    if asks_for_version(ctx, targets, version):
         bring(ctx, targets, remote_name, version, given)
         return
     with ctx.repository() as repo:
