@@ -43,18 +43,16 @@ test-crash: $(VENV)/.dev     ## every command killed, and the power cut, at ever
 test-machine: $(VENV)/.dev   ## long random walks through a repository beside a model; CI takes a few short ones
 	SYCEE_MACHINE=long $(BIN)/python -m pytest tests/compat/test_state_machine.py --hypothesis-profile search
 
-test-trust: $(VENV)/.dev     ## 10,000 steps of publish, promote, rotate, revoke, expire and forget beside a model; CI walks some hundred
+test-trust: $(VENV)/.dev     ## 10,000 steps beside a model, a thousand loads while somebody writes, every flipped byte; CI runs some
 	SYCEE_MACHINE=long $(BIN)/python -m pytest -s tests/compat/test_trust_machine.py
+	SYCEE_RACES=$${SYCEE_RACES:-1000} $(BIN)/python -m pytest tests/compat/test_load_races.py
+	SYCEE_FLIPS=all $(BIN)/python -m pytest tests/unit/test_verify_mutations.py
 
 test-thrash: $(VENV)/.dev    ## eight processes of sycee and dvc at once, for SYCEE_THRASH seconds; CI runs some seconds
 	SYCEE_THRASH=$${SYCEE_THRASH:-180} $(BIN)/python -m pytest tests/compat/test_thrash.py
 
 fuzz: $(VENV)/.dev           ## readers of foreign bytes, SYCEE_FUZZ seconds each; CI reads what it found again
 	$(BIN)/python tests/fuzz/run.py $${SYCEE_FUZZ:-600}
-
-test-trust: $(VENV)/.dev     ## a thousand loads while somebody writes to the weights, every flipped byte of a release; CI runs some
-	SYCEE_RACES=$${SYCEE_RACES:-1000} $(BIN)/python -m pytest tests/compat/test_load_races.py
-	SYCEE_FLIPS=all $(BIN)/python -m pytest tests/unit/test_verify_mutations.py
 
 test-cases: $(VENV)/.dev     ## one script after the other, run with sycee and with the real dvc
 	$(BIN)/python -m pytest -n 2 tests/cases
