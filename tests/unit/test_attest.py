@@ -119,7 +119,7 @@ def test_a_replay_of_something_else_is_refused(capsys, desk, changes, said):
 
 def test_an_altered_report_is_refused(capsys, desk):
     data = report_of(desk, result="differs", level="fail", stages=(Compared("0", "output", "fail"),))
-    (desk / "replay.json").write_bytes(data.replace(b'"differs"', b'"reproduced"') + b" ")
+    (desk / "replay.json").write_bytes(data.replace(b'"differs"', b'"reproduced"'))
     code, _, err = run(capsys, desk, "attest", "bert", "--type", "replay", "--from", "replay.json", "--key", "key")
     assert (code, "replay.json is no report of a replay: " in err) == (1, True), err
     assert "hint: write it anew: sycee replay MODEL" in err

@@ -152,7 +152,8 @@ def parse(data: bytes, name: str) -> Report:
         name: Its name, for messages.
 
     Raises:
-        FormatError: With every fault; also if a single byte differs from what :func:`render` writes.
+        FormatError: With every fault; also if the result does not follow from the stages, or if a single byte differs
+            from what :func:`render` writes.
     """
     reader = Reader(name)
     members = ("version", "first", *Report._fields)
@@ -161,6 +162,8 @@ def parse(data: bytes, name: str) -> Report:
         reader.constant(found["version"], "$.version", VERSION)
     reader.finish()
     report = _report(reader, found)
+    reader.finish()
+    reader.constant(report.result, "$.result", "differs" if report.first else "reproduced")
     reader.finish()
     strictjson.require_canonical(data, render(report), name, ", or names another first stage than it lists")
     return report
