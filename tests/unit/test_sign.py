@@ -195,6 +195,7 @@ def test_crash_between_two_steps_never_verifies_and_signing_again_completes(fold
         (".github/workflows/x.yml", "no reader"),
         ("records/x.py", "is not a record"),
         ("checkpoint-500/model.pt", "left from the training"),
+        ("SHA256SUMS/x", "is a folder, where only a regular file"),
     ],
 )
 def test_names_that_are_not_signed(folder, name, why):

@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 
 from sycee.core import modelfolder
 from sycee.errors import Conflict, NotFound
+from sycee.formats import sums
 from sycee.system import tree
 from sycee.system.tree import TreeEntry
 
@@ -259,4 +260,4 @@ def folder_problems(name: str) -> list[Problem]:
     return []
 
 
-_FILES_ONLY = {modelfolder.IGNORE_FILE, modelfolder.ATTRIBUTES, modelfolder.CARD, *modelfolder.PIPELINE}
+_FILES_ONLY = {modelfolder.IGNORE_FILE, modelfolder.ATTRIBUTES, modelfolder.CARD, *modelfolder.PIPELINE, sums.NAME}
