@@ -472,6 +472,8 @@ def test_it_is_tried_whether_it_would_be_accepted(repo_dir, tmp_path, capsys, mo
     etc("bob")
     told = sycee(capsys, *words).err
     assert "would be refused: channel production: expected 1 of bob, found alice" in " ".join(told.split())
+    monkeypatch.setenv("SYCEE_TRUST", str(etc("bob")))
+    assert "would be refused" in sycee(capsys, *words[:-2]).err
     assert "alice, NOT ENOUGH" in sycee(capsys, "channel", "show", "--trust", etc("bob")).out
     etc(versions={first: "wrong labels"})
     release(repo_dir, "1.4.0")

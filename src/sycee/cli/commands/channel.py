@@ -82,8 +82,8 @@ def set_command(ctx: Context, model: str, name: str, **options: Any) -> None:
     fallbacks may go on with it, with a warning, or return to it without anybody who holds a key. To go back for all,
     name the old version again: it gets a new serial, and the one between is no fallback.
 
-    With --trust, what the revocation list of the trust file withdraws is no fallback either, and it is tried whether
-    the version would be accepted; the weights are not read.
+    By --trust, SYCEE_TRUST or a trust file of this user or machine it is tried whether the version would be accepted,
+    and told if not; the weights are not read. What its revocation list withdraws is no fallback either.
 
     \b
     Examples:
@@ -107,7 +107,7 @@ def set_command(ctx: Context, model: str, name: str, **options: Any) -> None:
         no_fallback=options["no_fallback"],
     )
     with ctx.repository() as repo:
-        authority = authority_of(repo, ctx.path(options["trust"])) if options["trust"] else None
+        authority = authority_of(repo, ctx.path(options["trust"]) if options["trust"] else None)
         if authority:
             request = replace(request, withdrawn=withdrawn_versions(authority))
         done = set_channel(repo, request, signer, Memory(user_state(ctx.environ)))
