@@ -72,6 +72,21 @@ def test_anything_else_has_no_answer(data, capfd):
     assert capfd.readouterr().out == ""
 
 
+DEEP = b")" + b"\x85" * 200_000  # (((…),),): its hash and its text would use up the stack of the process
+WIDE = b")" + b"q\x00h\x00\x86" * 60  # each a pair of the one before: 2**60 elements to hash or to print
+
+
+@pytest.mark.parametrize("nested", [DEEP, WIDE], ids=["deep", "wide"])
+@pytest.mark.parametrize("use", [b"\x80\x04}%sNs.", b"\x80\x04}(%sNu.", b"\x80\x04%sX\x01\x00\x00\x00a\x93."])
+def test_nested_tuples_neither_crash_nor_hang(nested, use):
+    assert tensors(use % nested) is None
+
+
+def test_tensors_that_are_not_under_texts_are_no_state_dict():
+    assert tensors(written({1: tensor((2,))})) is None
+    assert tensors(written({("a", "b"): tensor((2,))})) is None
+
+
 def test_an_instruction_for_a_huge_memo_costs_nothing():
     state = written({"w": tensor((2,))}).removesuffix(b".") + b"r\xff\xff\xff\xff."
     assert tensors(state) == {"w": Tensor("float32", (2,), "0", 0)}

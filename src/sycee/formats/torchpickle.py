@@ -84,9 +84,14 @@ def tensors(data: bytes) -> Mapping[str, Tensor] | None:
     except (ValueError, IndexError, KeyError, TypeError):  # truncated, or none of what a state dict is made of
         return None
     for found in (top, top.get(NESTED) if isinstance(top, dict) else None):
-        if isinstance(found, dict) and found and all(isinstance(value, Tensor) for value in found.values()):
+        if isinstance(found, dict) and found and all(map(_is_named_tensor, found.items())):
             return found
     return None
+
+
+def _is_named_tensor(item: tuple[Any, Any]) -> bool:
+    key, value = item
+    return isinstance(key, str) and isinstance(value, Tensor)
 
 
 @dataclass(slots=True)
@@ -142,6 +147,8 @@ class _Machine:
 
     def name_on_stack(self, _argument: Any) -> None:
         module, name = self._take(len(self.stack) - 2)
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise TypeError("a name is put together from something else than texts")
         self.stack.append(_Name(f"{module} {name}"))
 
     def tuple(self, _argument: Any) -> None:
@@ -165,7 +172,7 @@ class _Machine:
 
     def _set(self, items: list[Any]) -> None:
         if isinstance(target := self.stack[-1], dict):
-            target.update(zip(items[::2], items[1::2], strict=True))
+            target.update(zip(map(_key, items[::2]), items[1::2], strict=True))
 
 
 _STEPS: Mapping[str, Callable[[_Machine, Any], None]] = {
@@ -184,6 +191,11 @@ _STEPS: Mapping[str, Callable[[_Machine, Any], None]] = {
     "SETITEM": _Machine.set_item,
     "SETITEMS": _Machine.set_items,
 }
+
+
+def _key(value: Any) -> Any:
+    """Return a key that can be hashed: the hash of tuples nested deeply enough ends the process."""
+    return value if isinstance(value, str | int) else _BLANK
 
 
 def _called(function: Any, arguments: Any) -> Any:
