@@ -1,8 +1,11 @@
 """Frozen source is compiled from verified bytes, and its modules are nobody else's."""
 
+import contextlib
 import importlib
 import json
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -136,3 +139,34 @@ def test_a_model_without_functions(tmp_path):
     with opened(folder) as model, pytest.raises(NotFound, match=r"was frozen without preprocess") as raised:
         model.preprocess()
     assert raised.value.hint == "its functions: none"
+
+
+def test_a_planted_folder_of_the_private_name_is_not_imported(folder, tmp_path, monkeypatch):
+    with opened(folder) as model:
+        model.preprocess()
+        package, number = model._source._package.rsplit("_", 1)
+    for one in range(int(number), int(number) + 5):
+        planted = tmp_path / "cwd" / f"{package}_{one}"
+        planted.mkdir(parents=True)
+        (planted / "__init__.py").touch()
+        (planted / "train.py").write_text("def preprocess(value): return 'planted'\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "cwd"))
+    with opened(folder) as model:
+        assert model.preprocess()("a").words[0] == "a"
+
+
+def test_threads_that_ask_at_once_leave_nothing_behind(folder, monkeypatch):
+    before, made = list(sys.meta_path), threading.Barrier(2, timeout=5)
+    with opened(folder) as model:
+        copied = model._copied
+
+        def slowly(*arguments):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                made.wait(0.2)
+            return copied(*arguments)
+
+        monkeypatch.setattr(model, "_copied", slowly)
+        with ThreadPoolExecutor(2) as pool:
+            one, other = pool.map(lambda _: model.preprocess(), range(2))
+        assert one is other
+    assert sys.meta_path == before

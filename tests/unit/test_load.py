@@ -87,6 +87,18 @@ def test_lazy_model_keeps_weights_once_they_were_asked_for(folder, change):
         assert model.read("model.pt") == BIG
 
 
+@pytest.mark.parametrize("shown", [b"\0", b"PK\x03\x04"], ids=["unknown", "torch"])
+def test_lazy_model_refuses_weights_of_another_form_than_the_policy_was_asked_about(folder, shown):
+    pickled = b"\x80\x02}." + BIG
+    (folder / "model.pt").write_bytes(pickled)
+    sign_folder(folder)
+    (folder / "model.pt").write_bytes(shown + pickled[len(shown) :])
+    with open_folder(folder, key(), lazy=True) as model:
+        (folder / "model.pt").write_bytes(pickled)
+        with pytest.raises(PolicyDenied, match="replaced while the model was open"):
+            model.read("model.pt")
+
+
 def test_lazy_model_has_read_everything_else(folder):
     with open_folder(folder, key(), lazy=True) as model:
         overwrite(folder / "context/source/pre.py")
@@ -183,6 +195,13 @@ def test_private_copy(folder, tmp_path):
         assert all(path.stat().st_mode & 0o777 == 0o400 for path in copy.path.rglob("*") if path.is_file())
         copy.close()
         assert not copy.path.parent.exists()
+
+
+def test_private_copy_of_a_folder_that_is_named_by_two_dots(folder, monkeypatch):
+    monkeypatch.chdir(folder / "context")
+    with open_folder(Path(".."), key()) as model, model.path() as copy:
+        assert copy.name == "bert"
+        assert (copy / "model.pt").read_bytes() == BIG
 
 
 def test_expected_version_or_identity(folder):

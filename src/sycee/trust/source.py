@@ -38,7 +38,7 @@ class FrozenSource(MetaPathFinder, InspectLoader):
         self._tops = {name.partition("/")[0].removesuffix(".py") for name in files}
         self._package = f"{_PREFIX}{next(_numbers)}"
         self._builtins = {**vars(builtins), "__import__": self._import}
-        sys.meta_path.append(self)
+        sys.meta_path.insert(0, self)  # before what looks on sys.path, where others may have put the package's name
 
     def function(self, entry: str) -> Any:
         """Return a function of the source.

@@ -44,6 +44,7 @@ class VerifiedModel:
         self._kept = kept
         self._environ = environ
         self._lock = threading.Lock()
+        self._source_lock = threading.Lock()
         self._copies: list[PrivateCopy] = []
         self._source: FrozenSource | None = None
         self._closed = False
@@ -287,12 +288,13 @@ class VerifiedModel:
         return self._frozen_source().function(entries[role])
 
     def _frozen_source(self) -> FrozenSource:
-        self._require_open()
-        if self._source is None:
-            names = [name for name in self.files if name.startswith(SOURCE_FOLDER)]
-            files = {name.removeprefix(SOURCE_FOLDER): self.read(name) for name in names}
-            self._source = FrozenSource(files, self._copied(names, None).path / SOURCE_FOLDER)
-        return self._source
+        with self._source_lock:  # two threads that ask at once get one source, and close() forgets it
+            self._require_open()
+            if self._source is None:
+                names = [name for name in self.files if name.startswith(SOURCE_FOLDER)]
+                files = {name.removeprefix(SOURCE_FOLDER): self.read(name) for name in names}
+                self._source = FrozenSource(files, self._copied(names, None).path / SOURCE_FOLDER)
+            return self._source
 
     def path(self, *, parent: Path | None = None) -> PrivateCopy:
         """Write a private copy of all signed files, for libraries that insist on a path.
@@ -306,7 +308,7 @@ class VerifiedModel:
         return self._copied(self.files, parent)
 
     def _copied(self, names: Iterable[str], parent: Path | None) -> PrivateCopy:
-        folder = self._folder.path.absolute().name or "model"
+        folder = self._folder.path.resolve().name or "model"  # resolve: the last part of what was named may be ..
         copy = PrivateCopy(names, self.open, parent=parent or self._kept.place, name=folder)
         self._copies.append(copy)
         self._kept.require_unchanged()
@@ -363,7 +365,8 @@ class VerifiedModel:
     def _require_form(self, name: str) -> None:
         """Refuse weights of another form than the verifier saw, and the trust file allowed, before it read them."""
         form = weightform.form_of(name, self._kept.head(self._folder, name, weightform.HEAD))
-        if (seen := self._verified.forms.get(name, form)) not in {form, "unknown"}:
+        seen = self._verified.forms.get(name, form)
+        if seen != form and (seen, form) != ("unknown", "safetensors"):  # one whose header is unsound; judged when read
             self._kept.drop(name)
             raise PolicyDenied(
                 f"{name} was replaced while the model was open: it was {seen}, and is {form}",
