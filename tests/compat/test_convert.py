@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from rigs.signed import CARD, open_folder, sign_folder, write_model
 from sycee.errors import Conflict, FormatError, NotFound
@@ -26,11 +26,13 @@ STATE = {
     "embedding": SHARED,
     "head": SHARED,
     "part": SHARED[2:4],
+    "conjugated": torch.tensor([1 + 2j, 3 - 4j]).conj(),
+    "negated": torch.tensor([1 + 2j]).conj().imag,
 }
 
 
 def bits(tensor):
-    return tensor.contiguous().reshape(-1).view(torch.uint8)
+    return tensor.resolve_conj().resolve_neg().contiguous().as_strided((tensor.numel(),), (1,)).view(torch.uint8)
 
 
 @pytest.fixture
@@ -84,6 +86,13 @@ def test_what_cannot_be_converted_leaves_nothing_behind(folder, value, why):
     with pytest.raises(FormatError, match=why):
         convert(folder, environ={})
     assert [path.name for path in folder.parent.iterdir()] == ["bert"]
+
+
+def test_weights_that_are_not_torch_are_named_as_left_out(folder):
+    save_file({"b": torch.zeros(2)}, folder / "encoder.safetensors")
+    done = convert(folder, environ={})
+    assert not (done.folder / "encoder.safetensors").exists()
+    assert "no torch weights, so left out: encoder.safetensors" in done.warnings
 
 
 def test_shards_and_checkpoints_without_a_card(folder, tmp_path):

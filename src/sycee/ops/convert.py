@@ -91,7 +91,8 @@ def convert(model: Path, out: Path | None = None, *, environ: Mapping[str, str])
             files = tuple(_converted(model / name, name, place, environ) for name in sources)
             _copy_beside(folder, Names.make(listed, weights), place)
             warnings = _write_card(model, place, files)
-    return Converted(target, files, warnings)
+    others = ", ".join(sorted(weights - set(sources)))
+    return Converted(target, files, (*warnings, f"no torch weights, so left out: {others}") if others else warnings)
 
 
 def _converted(source: Path, name: str, place: Path, environ: Mapping[str, str]) -> File:
@@ -134,7 +135,8 @@ def _tensors(loaded: Any, name: str) -> dict[str, Any]:
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, torch.Tensor) or value.layout != torch.strided:
             raise FormatError(f"{name}: {key!r} is no plain tensor", hint="save tensors by name alone, then convert")
-    return {key: value.detach() for key, value in state.items()}
+    # A saved view may be marked as conjugated or negated: only what is written out so has bits to compare.
+    return {key: value.detach().resolve_conj().resolve_neg() for key, value in state.items()}
 
 
 def _write(state: Mapping[str, Any], target: Path, name: str) -> dict[str, str]:
@@ -174,7 +176,14 @@ def _same(one: Any, other: Any) -> bool:
 
     if one is None or other is None or (one.dtype, one.shape) != (other.dtype, other.shape):
         return False
-    return bool(torch.equal(*(tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (one, other))))
+    return bool(torch.equal(_bytes(one), _bytes(other)))
+
+
+def _bytes(tensor: Any) -> Any:
+    import torch
+
+    # as_strided: one number that was cut out of a wider row keeps the row's stride, which view() refuses.
+    return tensor.contiguous().as_strided((tensor.numel(),), (1,)).view(torch.uint8)
 
 
 def _copy_beside(folder: Folder, names: Names, place: Path) -> None:
