@@ -74,6 +74,15 @@ def test_numbers_in_a_file_that_was_not_signed(folder, location):
         model.onnx()
 
 
+def test_numbers_in_the_file_of_the_model_itself(folder):
+    weights = np.ones(2, dtype=np.float32)
+    (folder / "model.onnx").write_bytes(model_of(weights, location="model.onnx"))
+    with opened(folder) as model:
+        session = model.onnx(providers=["CPUExecutionProvider"])
+        first = np.frombuffer((folder / "model.onnx").read_bytes()[:8], dtype=np.float32)
+        assert np.array_equal(session.run(None, {"x": weights})[0], first + weights)
+
+
 def test_what_is_no_model(folder, monkeypatch):
     (folder / "model.onnx").write_bytes(b"\xff" * 99)
     (folder / "empty.onnx").write_bytes(b"")

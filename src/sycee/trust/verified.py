@@ -247,7 +247,7 @@ class VerifiedModel:
         sealed = self._sealed(file)
         beside = [self._beside(file, one) for one in sorted(frameworks.onnx_beside(sealed))]
         if beside:
-            session = frameworks.load_onnx(str(self._copied([file, *beside], None).path / file), file, options)
+            session = frameworks.load_onnx(str(self._copied({file, *beside}, None).path / file), file, options)
         else:
             with sealed.steady() as steady, steady.open() as held:
                 session = frameworks.load_onnx(path_of(held.fileno()), file, options)
