@@ -96,5 +96,10 @@ def test_what_holds(text, holds, found):
     assert one.found(CARD) == found
 
 
+@pytest.mark.parametrize(("text", "holds"), [("epochs <= 3.5", False), ("epochs >= 0.5", True), ("epochs == 1", False)])
+def test_a_whole_number_beyond_floating_point(text, holds):
+    assert gate.parse(text).holds({"epochs": 10**400}) is holds
+
+
 def test_a_gate_is_a_value():
     assert gate.parse("a > 1") == Gate("a", ">", 1) == gate.parse("a > 1.0")

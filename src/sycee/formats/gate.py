@@ -121,8 +121,10 @@ def _kind(value: object) -> str:
     """Return what a value is compared as; empty if it is compared with nothing."""
     if isinstance(value, bool):  # which is an int, to Python
         return "flag"
-    if isinstance(value, int | float):
+    if isinstance(value, float):
         return "number" if math.isfinite(value) else ""
+    if isinstance(value, int):  # of any length: it compares with a float without becoming one
+        return "number"
     return "text" if isinstance(value, str) else ""
 
 
