@@ -70,6 +70,19 @@ def test_links_do_not_lead_around_it(tmp_path, model):
         require_outside(inside, tmp_path / "linked")
 
 
+def test_a_link_in_the_repository_does_not_choose_the_trust_file(tmp_path, model):
+    elsewhere = written(tmp_path / "elsewhere" / "trust.toml")
+    inside = tmp_path / "repo" / "trust.toml"
+    inside.symlink_to(elsewhere)
+    (tmp_path / "repo" / "conf").symlink_to(elsewhere.parent)
+    (tmp_path / "chained.toml").symlink_to(inside)
+    for place in (inside, tmp_path / "repo" / "conf" / "trust.toml", tmp_path / "chained.toml"):
+        with pytest.raises(UsageError, match="with the model that it judges"):
+            require_outside(place, model)
+    (tmp_path / "etc.toml").symlink_to(elsewhere)
+    require_outside(tmp_path / "etc.toml", model)
+
+
 def test_repository_without_git(tmp_path):
     (tmp_path / "repo" / ".dvc").mkdir(parents=True)
     with pytest.raises(UsageError):

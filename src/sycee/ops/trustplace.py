@@ -5,7 +5,7 @@ Never one out of the repository that is judged by it: who may write to the repos
 
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from sycee.trust.request import Request
 
 VARIABLE = "SYCEE_TRUST"
 SYSTEM_FILE = Path("/etc/sycee") / FILE_NAME
+_MAX_LINKS = 40  # one after the other, as on Linux
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,21 +137,33 @@ def require_outside(trust_file: Path, model: Path) -> None:
     """Refuse a trust file that whoever can write to the model's repository could have written.
 
     Args:
-        trust_file: The file; where links lead decides.
+        trust_file: The file. Neither it nor any link on the way to it may lie there: a link chooses the file.
         model: The model's folder.
 
     Raises:
         UsageError: If it lies in the model's folder, Git work tree or repository.
     """
-    file, folder = (Path(os.path.realpath(path)) for path in (trust_file, model))
+    folder, stops = Path(os.path.realpath(model)), tuple(_stops(trust_file))
     for around in (folder, toplevel(folder), _repository(folder)):
-        if around is not None and around in file.parents:
+        if around is not None and any(around in stop.parents for stop in stops):
             raise UsageError(
                 f"{trust_file} lies in {around}, with the model that it judges: who can write there could write "
                 "himself into it",
                 hint=f"copy it out, for example to ~/.config/sycee/{FILE_NAME}, and ask its owner whether it is right",
                 path=str(trust_file),
             )
+
+
+def _stops(path: Path) -> Iterator[Path]:
+    """Yield every link on the way to a file, by the real path of the folder that holds it, and the file itself."""
+    whole = path.absolute()
+    for step in (*reversed(whole.parents[:-1]), whole):
+        stop, left = Path(os.path.realpath(step.parent)) / step.name, _MAX_LINKS
+        while stop.is_symlink() and left:
+            yield stop
+            following = stop.parent / stop.readlink()
+            stop, left = Path(os.path.realpath(following.parent)) / following.name, left - 1
+    yield Path(os.path.realpath(path))
 
 
 def _around(model: Path) -> Path | None:
