@@ -197,6 +197,24 @@ def test_what_only_one_of_two_signers_says_is_nobodys_word(tmp_path, desk):
     refused(verdict, PolicyDenied, "model is known", "a model without a name")
 
 
+@pytest.mark.parametrize("subject", ["anything", "same"])
+def test_who_is_silent_about_the_name_does_not_move_a_model_to_a_laxer_entry(tmp_path, desk, subject):
+    """The entry of the model asks for carol too; bob, who need not sign here, signs without the name."""
+    strict = '[[models]]\nmatch = "bert"\nsigned_by = ["release", "channel"]\n'
+    lax = '[[models]]\nmatch = "*"\nsigned_by = ["release"]\nformats = ["unknown"]\n'
+    trust_file = write_trust(desk, ROLES, CHANNELS, strict + lax)
+    files = {**MODEL, "model_card.yaml": CARD.replace(b"name: bert\n", b"")}
+    model = write_signed(tmp_path / "bert", "alice", files=files)
+    payload = payload_of(model)
+    payload["subject"][0]["name"] = "same"
+    payload["subject"][0]["annotations"]["sycee"]["name"] = "bert"
+    forge(model, payload, key("alice"))
+    refused(judged(model, trust_file), PolicyDenied, "signed by channel")
+    payload["subject"][0] |= {"name": subject, "annotations": {}}
+    _beside(model, "bob").write_bytes(seal_payload(payload, key("bob")))
+    refused(judged(model, trust_file), PolicyDenied, "model is known", "a model without a name")
+
+
 @pytest.mark.parametrize("data", [b"", b"{}", b"no json"])
 def test_a_malformed_further_bundle(tmp_path, desk, data):
     model = write_signed(tmp_path / "bert", "alice")

@@ -193,5 +193,5 @@ class Trust:
     warn_days: int = 14
 
     def rule_for(self, model: str) -> ModelRule | None:
-        """Return the first rule that is about a model; None if none is."""
-        return next((rule for rule in self.models if rule.is_about(model)), None)
+        """Return the first rule that is about a model; None if none is, and for one without a name."""
+        return next((rule for rule in self.models if model and rule.is_about(model)), None)

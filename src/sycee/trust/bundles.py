@@ -250,7 +250,10 @@ def _sums_here(folder: ModelFolder) -> str | None:
 
 
 def _agreed(same: Sequence[Signed], names: Sequence[str]) -> Signed:
-    """Return the first of several statements about the same files, without what not all of them say."""
+    """Return the first of several statements about the same files, without what not all of them say.
+
+    Where only some give the model a name, the subject does not stand in for it: it would make another model of it.
+    """
     first = same[0]
     if len(same) == 1:
         return first
@@ -258,10 +261,11 @@ def _agreed(same: Sequence[Signed], names: Sequence[str]) -> Signed:
         name: _common(one, [other.resources.get(name) for other in same]) for name, one in first.resources.items()
     }
     annotations = {fact: value for fact in _FACTS if (value := _common_fact(fact, same, names)) is not None}
+    named = {one.statement.annotations.get("name") is not None for one in same}
     subjects = {one.statement.subject for one in same}
     common = replace(
         first.statement,
-        subject=first.statement.subject if len(subjects) == 1 else "",
+        subject=first.statement.subject if len(subjects) == len(named) == 1 else "",
         resources=tuple(resources.values()),
         annotations=annotations,
     )
