@@ -242,3 +242,13 @@ def test_a_file_name_is_sixty_four_digits():
 def test_a_channel_is_no_list():
     with pytest.raises(FormatError):
         memory.parse_list(GOOD, "m")
+
+
+def test_a_link_that_leads_nowhere_is_not_nothing(tmp_path):
+    memory = Memory(tmp_path)
+    memory.accept("bert", "production", Seen(5, "a" * 64))
+    (path,) = (tmp_path / "channels").glob("*.json")
+    path.unlink()
+    path.symlink_to(tmp_path / "unmounted")
+    with pytest.raises(PolicyDenied, match="leads nowhere"):
+        memory.seen("bert", "production")

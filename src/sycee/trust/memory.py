@@ -159,6 +159,8 @@ def _read(path: Path) -> bytes | None:
         with path.open("rb") as file:
             return file.read(memory.MAX_SIZE + 1)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise _unreadable(path, "it is a link that leads nowhere") from None
         return None
     except OSError as error:
         raise _unreadable(path, str(error.strerror)) from error
