@@ -22,7 +22,7 @@ from sycee.ops.training import Training
 from sycee.ops.trains import Arguments, Result
 from sycee.ops.trustplace import Asked, request_for
 from sycee.system.terminal import watched
-from sycee.trust.keeping import Keeping, Mode
+from sycee.trust.loading.keeping import Keeping, Mode
 from sycee.trust.verify import Verified
 
 __all__ = ["freeze", "load", "seed", "training", "trains", "verify"]

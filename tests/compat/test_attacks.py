@@ -18,7 +18,7 @@ from sycee.formats import channel, revocations
 from sycee.formats.channel import Channel
 from sycee.formats.revocations import Revocations
 from sycee.ops.sign import load_private
-from sycee.trust.documents import sign_document
+from sycee.trust.policy.documents import sign_document
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from rigs.plugin import KILL_POINTS
 from rigs.signed import fixed_key
 from sycee.digest import sha256_hex
 from sycee.formats import channel
-from sycee.trust.channels import read_settled
 from sycee.trust.keys import generate
+from sycee.trust.policy.channels import read_settled
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from rigs.signed import open_folder, sign_folder
 from sycee.errors import NotFound, VerificationError
-from sycee.trust.keeping import Keeping
+from sycee.trust.loading.keeping import Keeping
 
 pytestmark = pytest.mark.slow
 

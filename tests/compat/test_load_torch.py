@@ -10,7 +10,7 @@ from rigs.signed import CARD, fixed_key, open_folder, sign_folder
 from sycee.errors import FormatError, NotFound, UsageError
 from sycee.ops.scan import scan
 from sycee.system.sealed import seal
-from sycee.trust import frameworks
+from sycee.trust.loading import frameworks
 
 pytestmark = pytest.mark.slow
 

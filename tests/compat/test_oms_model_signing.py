@@ -17,10 +17,11 @@ from rigs.folders import NAMES
 from rigs.signed import fixed_key
 from sycee.core import modelfolder
 from sycee.formats.paths import colliding, sharing_fault
-from sycee.trust import oms, omssign
-from sycee.trust.certificates import CertificateRule
 from sycee.trust.keys import generate
-from sycee.trust.omssign import SignRequest
+from sycee.trust.oms import sign as omssign
+from sycee.trust.oms import verify as oms
+from sycee.trust.oms.certificates import CertificateRule
+from sycee.trust.oms.sign import SignRequest
 
 pytestmark = pytest.mark.slow
 

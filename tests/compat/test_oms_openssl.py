@@ -12,9 +12,10 @@ from sycee.errors import Expired, SignatureInvalid
 from sycee.formats import bundle
 from sycee.ops.oms import chain_for
 from sycee.ops.sign import load_private
-from sycee.trust import oms, omssign
-from sycee.trust.certificates import CertificateRule, load_certificates
-from sycee.trust.omssign import SignRequest
+from sycee.trust.oms import sign as omssign
+from sycee.trust.oms import verify as oms
+from sycee.trust.oms.certificates import CertificateRule, load_certificates
+from sycee.trust.oms.sign import SignRequest
 
 pytestmark = pytest.mark.slow
 

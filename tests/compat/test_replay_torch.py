@@ -12,6 +12,7 @@ from rigs.signed import fixed_key
 from sycee.ops.export import export
 from sycee.ops.replay import ReplayRequest, replay
 from sycee.ops.sign import sign
+from sycee.ops.trustplace import Asked
 from sycee.replay.runner import How
 
 pytestmark = pytest.mark.slow
@@ -58,7 +59,7 @@ def elsewhere(net, tmp_path_factory):
     assert frozen.card.values["golden"]["samples"] == 2, frozen.warnings
     sign(model, fixed_key())
     (place / "k.pub").write_bytes(fixed_key().public.pem)
-    export(model, place / "served", key=fixed_key().public)
+    export(model, place / "served", asked=Asked(key=fixed_key().public))
     return place
 
 

@@ -20,9 +20,9 @@ from rigs.trustmodel import Model, Statement, Version, Withdrawn
 from sycee.formats import revocations
 from sycee.formats.revocations import Revocations
 from sycee.ops.records import add_record
-from sycee.trust.channels import Places, record_path
-from sycee.trust.documents import sign_document
-from sycee.trust.memory import Memory, Seen
+from sycee.trust.policy.channels import Places, record_path
+from sycee.trust.policy.documents import sign_document
+from sycee.trust.policy.memory import Memory, Seen
 from sycee.trust.verify import Verified
 
 pytestmark = pytest.mark.slow

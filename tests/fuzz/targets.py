@@ -26,7 +26,7 @@ from sycee.formats import (
     tensorheader,
     trustfile,
 )
-from sycee.trust.certificates import CertificateRule, check_certificates, load_certificates
+from sycee.trust.oms.certificates import CertificateRule, check_certificates, load_certificates
 
 TESTS = Path(__file__).parents[1]
 SPEC = TESTS.parent / "docs/spec"

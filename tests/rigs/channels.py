@@ -7,8 +7,8 @@ from pathlib import Path
 from rigs.signed import CARD, KEY_PEM, sign_folder, write_model
 from sycee.formats import channel
 from sycee.formats.channel import Channel
-from sycee.trust.documents import sign_document
 from sycee.trust.keys import Signing
+from sycee.trust.policy.documents import sign_document
 
 NOW = dt.datetime(2026, 2, 1, 8, 30, tzinfo=dt.UTC)
 A, B, C = "a" * 64, "b" * 64, "c" * 64

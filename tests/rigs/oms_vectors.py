@@ -19,9 +19,9 @@ from rigs.signed import fixed_key
 from sycee.errors import SyceeError
 from sycee.formats import bundle
 from sycee.formats.bundle import Bundle
-from sycee.trust import oms
-from sycee.trust.certificates import CertificateRule
-from sycee.trust.omsmodel import LeaveOut
+from sycee.trust.oms import verify as oms
+from sycee.trust.oms.certificates import CertificateRule
+from sycee.trust.oms.model import LeaveOut
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "bundle" / "oms"
 EXPECT = VECTORS / "expect.json"

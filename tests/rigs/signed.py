@@ -8,12 +8,13 @@ from typing import Any
 from sycee.formats import bundle
 from sycee.formats.bundle import Bundle
 from sycee.system.onepass import digest_file
-from sycee.trust import keys, sign, verify
-from sycee.trust.authority import Authority
+from sycee.trust import keys, verify
 from sycee.trust.keys import PrivateKey, PublicKey
-from sycee.trust.request import Request
-from sycee.trust.sign import Result
-from sycee.trust.verified import VerifiedModel
+from sycee.trust.loading.verified import VerifiedModel
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.request import Request
+from sycee.trust.signing import sign
+from sycee.trust.signing.sign import Result
 from sycee.trust.verify import Verified
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)  # when all tests of trust take place

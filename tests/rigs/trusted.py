@@ -10,10 +10,10 @@ from sycee.errors import VerificationError
 from sycee.formats import revocations
 from sycee.formats.revocations import Revocations
 from sycee.trust import keys
-from sycee.trust.authority import Authority
-from sycee.trust.documents import sign_document
 from sycee.trust.keys import PrivateKey
-from sycee.trust.request import Request
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.documents import sign_document
+from sycee.trust.policy.request import Request
 from sycee.trust.verify import Verified, verify
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)

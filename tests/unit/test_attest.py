@@ -12,10 +12,10 @@ from sycee.core.facts import Signer
 from sycee.digest import sha256_hex
 from sycee.formats import record, replay, sums
 from sycee.formats.replay import Compared, Report
-from sycee.trust.documents import is_document
 from sycee.trust.folder import Folder
 from sycee.trust.keys import generate
-from sycee.trust.records import record_facts
+from sycee.trust.policy.documents import is_document
+from sycee.trust.policy.records import record_facts
 
 FOUND = {"dataset": {"name": "WikiANN"}, "metrics": [{"name": "f1", "value": 0.871}]}
 

@@ -9,7 +9,7 @@ from sycee.errors import ConfigError, NotFound, UsageError
 from sycee.formats import bundle
 from sycee.formats.trust import ModelRule, Role, Trust, TrustedKey
 from sycee.trust import keys
-from sycee.trust.authority import Authority
+from sycee.trust.policy.authority import Authority
 
 
 def signers(authority, raw):

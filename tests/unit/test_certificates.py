@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from rigs.authorities import CODE, LEAF, MIDDLE, NOW, OTHER_ROOT, ROOT, SERVER, Holder
 from sycee.errors import Expired, NotFound, PolicyDenied, SignatureInvalid, UsageError
-from sycee.trust import certificates
-from sycee.trust.certificates import CertificateRule, check_certificates
+from sycee.trust.oms import certificates
+from sycee.trust.oms.certificates import CertificateRule, check_certificates
 
 
 def judged(*chain, roots=(ROOT,), identity="Release Signing", at=NOW, usage="code-signing"):

@@ -18,11 +18,11 @@ from sycee.formats.channel import MAX_SERIAL
 from sycee.formats.revocations import Revocations
 from sycee.ops.channel import Request, model_named, set_channel, sign_channel
 from sycee.ops.channelview import history, show
-from sycee.trust.channels import read_settled, statement_path
-from sycee.trust.documents import sign_document
-from sycee.trust.keylesssign import KeylessSigner
 from sycee.trust.keys import generate
-from sycee.trust.memory import Memory, Seen
+from sycee.trust.policy.channels import read_settled, statement_path
+from sycee.trust.policy.documents import sign_document
+from sycee.trust.policy.memory import Memory, Seen
+from sycee.trust.signing.keylesssign import KeylessSigner
 
 KEY, OTHER = fixed_key(), generate("p256")
 PLACE = ".sycee/channels/bert/production.json"

@@ -12,12 +12,12 @@ from sycee.digest import sha256_hex
 from sycee.errors import Conflict, NotFound, UsageError
 from sycee.formats import channel
 from sycee.formats.trust import Role
-from sycee.trust import channels
-from sycee.trust.authority import Authority
-from sycee.trust.channels import Places, Wanted, candidates, read_settled, record_path, sighting, statement_path
-from sycee.trust.documents import sign_document
 from sycee.trust.keys import generate
-from sycee.trust.memory import Memory, Seen
+from sycee.trust.policy import channels
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.channels import Places, Wanted, candidates, read_settled, record_path, sighting, statement_path
+from sycee.trust.policy.documents import sign_document
+from sycee.trust.policy.memory import Memory, Seen
 
 KEY, OTHER, STRANGER = fixed_key(), generate("p256"), generate("p256")
 

@@ -11,10 +11,10 @@ from rigs.signed import fixed_key
 from sycee.digest import sha256_hex
 from sycee.errors import Conflict, NotFound
 from sycee.system import atomic
-from sycee.trust import documents
-from sycee.trust.documents import MAX_SIGNATURES, is_document, read_document, sign_document, signature_names
 from sycee.trust.folder import Folder
 from sycee.trust.keys import generate
+from sycee.trust.policy import documents
+from sycee.trust.policy.documents import MAX_SIGNATURES, is_document, read_document, sign_document, signature_names
 
 PAGE = (Path(__file__).parents[2] / "docs/spec/signed-document.md").read_text()
 KEY, OTHER, THIRD = fixed_key(), generate("p256"), generate("p384")

@@ -11,7 +11,7 @@ import pytest
 
 from rigs.signed import CARD, fixed_key, open_folder, sign_folder, write_model
 from sycee.errors import CannotRun, NotFound, UsageError
-from sycee.trust.source import FrozenSource
+from sycee.trust.loading.source import FrozenSource
 
 SOURCE = {
     "train.py": b"""\

@@ -10,7 +10,7 @@ from rigs.signed import MODEL, fixed_key, open_folder, sign_folder, write_model
 from sycee.errors import DigestMismatch, SyceeError, UsageError
 from sycee.system import room
 from sycee.system.sealed import WatchedFile
-from sycee.trust.keeping import Keeping
+from sycee.trust.loading.keeping import Keeping
 
 BIG = os.urandom(3 << 20)
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from rigs.fulcio import ISSUER, NOW, SUBJECT, Sigstore, Who, b64, canonical, dsse, rekord
 from sycee.errors import ConfigError, NotFound, SignatureInvalid
 from sycee.formats.trust import TrustedIdentity
-from sycee.trust.keyless import Root, Witness
+from sycee.trust.signing.keyless import Root, Witness
 
 VECTORS = Path(__file__).parents[1] / "vectors/sigstore"
 STATEMENT = canonical(

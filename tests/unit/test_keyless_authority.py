@@ -10,9 +10,9 @@ from rigs.signed import fixed_key, seal_payload
 from sycee.errors import NotFound
 from sycee.formats import bundle
 from sycee.formats.trust import ModelRule, Role, Trust, TrustedIdentity, TrustedKey
-from sycee.trust.authority import Authority
-from sycee.trust.documents import read_document, sign_document
 from sycee.trust.folder import Folder
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.documents import read_document, sign_document
 
 INSTANCE, OTHER = Sigstore(), Sigstore()
 DATA = b"{}\n"

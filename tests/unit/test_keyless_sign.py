@@ -12,10 +12,10 @@ from sycee.cli.main import main
 from sycee.errors import ConfigError, NotFound, RemoteError, UsageError
 from sycee.formats import bundle, sums
 from sycee.formats.trust import TrustedIdentity
-from sycee.trust.documents import read_document, sign_document
 from sycee.trust.folder import Folder
-from sycee.trust.keyless import Identities, Root
-from sycee.trust.keylesssign import KeylessSigner
+from sycee.trust.policy.documents import read_document, sign_document
+from sycee.trust.signing.keyless import Identities, Root
+from sycee.trust.signing.keylesssign import KeylessSigner
 
 DATA = b'{"decision": "approved"}\n'
 OTHER = "acme/models/.github/workflows/release.yml@refs/heads/main"

@@ -8,7 +8,8 @@ import pytest
 
 from rigs.signed import CARD, MODEL, fixed_key, open_folder, sign_folder, write_model
 from sycee.errors import DigestMismatch, NotFound, PolicyDenied, SignatureInvalid, UsageError
-from sycee.trust import frameworks, keys
+from sycee.trust import keys
+from sycee.trust.loading import frameworks
 
 BIG = os.urandom(3 << 20)  # more than what is kept as a bytes object
 

@@ -12,9 +12,11 @@ from rigs.oms_vectors import FOLDER, write
 from rigs.signed import fixed_key, seal_payload
 from sycee.errors import Conflict, DigestMismatch, FormatError, NotFound, PolicyDenied, SignatureInvalid, UsageError
 from sycee.formats import bundle, omsstatement
-from sycee.trust import keys, oms, omssign
-from sycee.trust.omsmodel import LeaveOut
-from sycee.trust.omssign import SignRequest
+from sycee.trust import keys
+from sycee.trust.oms import sign as omssign
+from sycee.trust.oms import verify as oms
+from sycee.trust.oms.model import LeaveOut
+from sycee.trust.oms.sign import SignRequest
 
 KEY = fixed_key()
 

@@ -8,8 +8,9 @@ import pytest
 from rigs import oms_vectors
 from rigs.oms_vectors import write
 from sycee.errors import DigestMismatch, PolicyDenied, SignatureInvalid
-from sycee.trust import keys, oms
-from sycee.trust.certificates import load_certificates
+from sycee.trust import keys
+from sycee.trust.oms import verify as oms
+from sycee.trust.oms.certificates import load_certificates
 
 FOREIGN = Path(__file__).parents[1] / "vectors/bundle/foreign"
 EXPECT = json.loads(oms_vectors.EXPECT.read_text())

@@ -14,8 +14,8 @@ from sycee.errors import Conflict, ContextMismatch, FormatError, NotFound
 from sycee.formats import record, sums
 from sycee.formats.record import Record, Subject
 from sycee.ops.records import add_record, evaluations_of, records_of
-from sycee.trust.authority import Authority
 from sycee.trust.keys import generate
+from sycee.trust.policy.authority import Authority
 
 PAGE = (Path(__file__).parents[2] / "docs/spec/record.md").read_text()
 NOW = dt.datetime(2026, 2, 1, 8, 30, tzinfo=dt.UTC)

@@ -11,10 +11,10 @@ from sycee.errors import Conflict
 from sycee.formats import record, sums
 from sycee.formats.record import Record, Subject
 from sycee.ops.records import add_record
-from sycee.trust import records
 from sycee.trust.folder import Folder
 from sycee.trust.keys import generate
-from sycee.trust.records import record_facts
+from sycee.trust.policy import records
+from sycee.trust.policy.records import record_facts
 
 NOW = dt.datetime(2026, 2, 1, 8, 30, tzinfo=dt.UTC)
 FOUND = {"dataset": {"name": "WikiANN"}, "metrics": [{"name": "f1", "value": 0.871}]}

@@ -10,7 +10,7 @@ import pytest
 from rigs.tensors import safetensors, tensor, torch_file, written
 from sycee.formats import picklescan
 from sycee.ops.scan import scan
-from sycee.trust import scan as trust
+from sycee.trust.loading import scan as trust
 
 STATE = {"weight": tensor((2, 2)), "bias": tensor((2,), key="1")}
 

@@ -15,7 +15,7 @@ from sycee.formats.revocations import Revocations
 from sycee.ops.add import add
 from sycee.ops.sign import sign
 from sycee.trust import keys
-from sycee.trust import sign as trust_sign
+from sycee.trust.signing import sign as trust_sign
 from sycee.workspace.repository import find_repository
 
 

@@ -12,7 +12,7 @@ from rigs.signed import KEY_PEM, fixed_key, verify_folder, write_model
 from sycee.cli.main import main
 from sycee.errors import SignatureInvalid, SyceeError, UsageError
 from sycee.trust import keys
-from sycee.trust.keycommand import CommandSigner
+from sycee.trust.signing.keycommand import CommandSigner
 
 OPENSSL = "openssl pkeyutl -sign -inkey {key} -pkeyopt digest:{{algorithm}}"
 

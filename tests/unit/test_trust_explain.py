@@ -9,7 +9,7 @@ from sycee.cli.main import main
 from sycee.formats import channel
 from sycee.formats.channel import Channel
 from sycee.ops.frozen import utc_now
-from sycee.trust.documents import sign_document
+from sycee.trust.policy.documents import sign_document
 
 GATED = MODELS + 'gates = ["metrics.val_f1 >= 0.9"]\nrecords = [{kind = "approval", role = "release"}]\n'
 

@@ -12,8 +12,8 @@ from sycee.errors import Conflict, FormatError, PolicyDenied, RolledBack, UsageE
 from sycee.formats import memory
 from sycee.formats.memory import ChannelMemory, ListMemory
 from sycee.system.userstate import remembers, user_state
-from sycee.trust import memory as trust_memory
-from sycee.trust.memory import Memory, Seen
+from sycee.trust.policy import memory as trust_memory
+from sycee.trust.policy.memory import Memory, Seen
 
 PAGE = (Path(__file__).parents[2] / "docs/spec/memory.md").read_text()
 A, B = "a" * 64, "b" * 64

@@ -17,8 +17,8 @@ from sycee.ops.trustcheck import check
 from sycee.ops.trustinit import init_trust
 from sycee.ops.trustrevoke import Withdrawal, revoke
 from sycee.trust import keys
-from sycee.trust.authority import Authority
-from sycee.trust.withdrawn import read_list
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.withdrawn import read_list
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)

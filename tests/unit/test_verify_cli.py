@@ -14,7 +14,7 @@ from sycee.formats import channel
 from sycee.formats.channel import Channel
 from sycee.ops.frozen import utc_now
 from sycee.ops.trustplace import Asked, request_for
-from sycee.trust.documents import sign_document
+from sycee.trust.policy.documents import sign_document
 
 
 @pytest.fixture

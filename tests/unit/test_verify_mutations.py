@@ -24,7 +24,7 @@ from sycee.errors import FormatError, NotFound, UsageError, VerificationError
 from sycee.formats import channel
 from sycee.formats.channel import Channel
 from sycee.ops.records import add_record
-from sycee.trust.documents import sign_document
+from sycee.trust.policy.documents import sign_document
 from sycee.trust.verify import Verified
 
 ALL = os.environ.get("SYCEE_FLIPS") == "all"  # asked before the fixture that clears the environment

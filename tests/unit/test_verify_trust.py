@@ -36,13 +36,13 @@ from sycee.errors import (
 from sycee.formats import bundle, channel, sums
 from sycee.formats.channel import Channel
 from sycee.ops.records import add_record
-from sycee.trust.authority import Authority
-from sycee.trust.channels import Places
-from sycee.trust.documents import sign_document
 from sycee.trust.folder import Folder
-from sycee.trust.memory import Memory, Seen
-from sycee.trust.request import Request
-from sycee.trust.verified import VerifiedModel
+from sycee.trust.loading.verified import VerifiedModel
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.channels import Places
+from sycee.trust.policy.documents import sign_document
+from sycee.trust.policy.memory import Memory, Seen
+from sycee.trust.policy.request import Request
 from sycee.trust.verify import Verified, verify
 
 TWO = '[roles.release]\nmembers = ["alice", "bob"]\nthreshold = 2\n'

@@ -9,10 +9,10 @@ from sycee.cli import passwords
 from sycee.cli.context import Context
 from sycee.errors import UsageError
 from sycee.ops.sign import load_private
-from sycee.trust.keycommand import CommandSigner
-from sycee.trust.keylesssign import KeylessSigner
 from sycee.trust.keys import Signing, load_public
-from sycee.trust.signers import Signer
+from sycee.trust.signing.keycommand import CommandSigner
+from sycee.trust.signing.keylesssign import KeylessSigner
+from sycee.trust.signing.signers import Signer
 
 _OPTIONS = (
     click.option("--key", "-k", metavar="FILE", help="The private key, PEM, as made by sycee keygen."),

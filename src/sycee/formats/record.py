@@ -1,8 +1,8 @@
 """Records: what becomes known of a version after it was frozen, in files of their own beside it.
 
 A signed card cannot grow. A later fact is an in-toto Statement v1 in ``records/``, about a version that it names by
-digest, and is a signed document (:mod:`sycee.trust.documents`): ``NAME.json.sig`` beside ``NAME.json``. Specification:
-``docs/spec/record.md``.
+digest, and is a signed document (:mod:`sycee.trust.policy.documents`): ``NAME.json.sig`` beside ``NAME.json``.
+Specification: ``docs/spec/record.md``.
 
 A parsed record keeps the exact bytes beside the values, since it is the bytes that are signed.
 """

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sycee.errors import NotFound, SyceeError, VerificationError
 from sycee.system.git import Git
-from sycee.trust.request import Request
+from sycee.trust.policy.request import Request
 from sycee.trust.verify import Verified, verify
 from sycee.workspace.repository import Repository, find_repository
 from sycee.workspace.revisions import in_git

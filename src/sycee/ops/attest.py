@@ -15,9 +15,9 @@ from sycee.ops.records import Written, add_record, is_tracked_as_whole, subject_
 from sycee.system.onepass import open_regular
 from sycee.trust import context
 from sycee.trust.content import Signed
-from sycee.trust.documents import sign_document
 from sycee.trust.folder import Folder
-from sycee.trust.signers import Signer
+from sycee.trust.policy.documents import sign_document
+from sycee.trust.signing.signers import Signer
 
 
 def attest(folder: Path, kind: str, content: Mapping[str, Any], signer: Signer) -> Written:

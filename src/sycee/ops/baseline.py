@@ -12,8 +12,8 @@ from sycee.formats.replay import Baseline, Report, baseline_form, is_verdict, re
 from sycee.ops.frozen import utc_now
 from sycee.ops.records import Written, add_record, records_of
 from sycee.replay.page import Evidence
-from sycee.trust.authority import Authority
 from sycee.trust.keys import PrivateKey
+from sycee.trust.policy.authority import Authority
 
 KIND = "replay"
 

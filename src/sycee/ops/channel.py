@@ -11,10 +11,10 @@ from sycee.formats import card, channel
 from sycee.formats.channel import Channel
 from sycee.system.atomic import write_file
 from sycee.system.tree import kind_at
-from sycee.trust.channels import FOLDER, statement_path
-from sycee.trust.documents import sign_document, signature_names
-from sycee.trust.memory import Memory
-from sycee.trust.signers import Signer
+from sycee.trust.policy.channels import FOLDER, statement_path
+from sycee.trust.policy.documents import sign_document, signature_names
+from sycee.trust.policy.memory import Memory
+from sycee.trust.signing.signers import Signer
 from sycee.workspace.repository import Repository
 from sycee.workspace.signedversions import SignedVersion, VersionsInGit, version_in
 from sycee.workspace.snapshot import git_of

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from sycee.errors import MissingData, NotFound, VerificationError
 from sycee.formats.channel import Channel
-from sycee.trust.authority import Authority
-from sycee.trust.channels import Places
-from sycee.trust.request import Request
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.channels import Places
+from sycee.trust.policy.request import Request
+from sycee.trust.policy.withdrawn import read_list
 from sycee.trust.verify import verify
-from sycee.trust.withdrawn import read_list
 from sycee.workspace.repository import Repository
 from sycee.workspace.revisions import in_git
 from sycee.workspace.signedversions import SignedVersion

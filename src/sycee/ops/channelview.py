@@ -13,8 +13,8 @@ from sycee.formats.trust import CHANNEL_ROLE
 from sycee.ops.channel import no_statement
 from sycee.ops.trustplace import find_trust_file, require_outside
 from sycee.system.git import Git
-from sycee.trust.authority import Authority
-from sycee.trust.channels import require_name, statement_path
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.channels import require_name, statement_path
 from sycee.workspace.filehistory import Change, changes_of, first_tags
 from sycee.workspace.repository import Repository
 from sycee.workspace.statements import Past, Standing, all_standing, past, standing

@@ -23,9 +23,9 @@ from sycee.ops.tensors import DIGESTS, tensor_parts
 from sycee.system.atomic import write_file
 from sycee.system.onepass import digest_file, hash_fd, ignore_bytes, open_regular
 from sycee.system.sealed import SealedFile, hold
-from sycee.trust import frameworks
 from sycee.trust.folder import Folder
-from sycee.trust.frameworks import SAFETENSORS_SUFFIX, TORCH_SUFFIXES
+from sycee.trust.loading import frameworks
+from sycee.trust.loading.frameworks import SAFETENSORS_SUFFIX, TORCH_SUFFIXES
 
 _OF_OLD_FILES = ("golden", "inference", "version", "serial")  # fields of a card that are not true of the new one
 _LEFT_OUT = "golden samples and functions of the torch form were left out: freeze them anew for the safetensors form"

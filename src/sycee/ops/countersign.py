@@ -7,8 +7,8 @@ from sycee.ops.trustplace import Asked, request_for
 from sycee.trust import countersign as trust
 from sycee.trust.countersign import Countersigned
 from sycee.trust.folder import Folder
-from sycee.trust.sign import tracked_as_whole
-from sycee.trust.signers import Signer
+from sycee.trust.signing.sign import tracked_as_whole
+from sycee.trust.signing.signers import Signer
 
 
 def countersign(folder: Path, key: Signer, asked: Asked) -> Countersigned:

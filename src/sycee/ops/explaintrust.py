@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sycee.core.progress import SILENT, Progress
 from sycee.errors import VerificationError
 from sycee.ops.trustplace import Asked, request_for
-from sycee.trust.judging import rule_json
+from sycee.trust.policy.judging import rule_json
 from sycee.trust.verify import Verified, verify
 
 

@@ -23,9 +23,9 @@ from sycee.ops.auxfiles import SOURCE
 from sycee.ops.copying import Copying
 from sycee.ops.trustplace import Asked, request_for
 from sycee.trust import content
-from sycee.trust.authority import Authority
 from sycee.trust.content import PARSED, Signed
 from sycee.trust.folder import Folder, Problem
+from sycee.trust.policy.authority import Authority
 from sycee.trust.verify import verify
 
 

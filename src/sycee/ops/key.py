@@ -9,8 +9,8 @@ from sycee.errors import Conflict
 from sycee.formats import times
 from sycee.ops.keygen import create_key_file
 from sycee.trust import keys
-from sycee.trust.authority import Authority
 from sycee.trust.keys import GetPassword, PublicKey
+from sycee.trust.policy.authority import Authority
 
 
 class KeyFacts(NamedTuple):

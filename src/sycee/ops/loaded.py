@@ -31,7 +31,7 @@ from sycee.ops.replay import (
 )
 from sycee.replay import record, results, worker
 from sycee.replay.runner import TIMEOUT
-from sycee.trust.verified import VerifiedModel
+from sycee.trust.loading.verified import VerifiedModel
 
 
 class LoadedModel(VerifiedModel):

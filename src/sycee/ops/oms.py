@@ -1,4 +1,4 @@
-"""``sycee oms``: plain OpenSSF Model Signing on any folder or file; see :mod:`sycee.trust.oms` for the steps."""
+"""``sycee oms``: plain OpenSSF Model Signing on any folder or file; see :mod:`sycee.trust.oms.verify` for the steps."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -7,8 +7,8 @@ from pathlib import Path
 from sycee.core.printable import in_line
 from sycee.errors import UsageError
 from sycee.formats.paths import sharing_fault
-from sycee.trust.certificates import der, key_of, load_certificates
 from sycee.trust.keys import PublicKey
+from sycee.trust.oms.certificates import der, key_of, load_certificates
 
 
 def chain_for(key: PublicKey, certificate: Path, chain: Sequence[Path]) -> tuple[bytes, ...]:

@@ -51,8 +51,8 @@ from sycee.store.statcache import StatCache
 from sycee.system.atomic import hidden_folder
 from sycee.system.links import DEFAULT_WAYS
 from sycee.system.tree import kind_at
-from sycee.trust.authority import Authority
 from sycee.trust.folder import Folder
+from sycee.trust.policy.authority import Authority
 from sycee.trust.reading import Hashing
 from sycee.trust.verify import verify
 

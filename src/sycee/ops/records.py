@@ -11,11 +11,11 @@ from sycee.errors import Conflict, ContextMismatch, NotFound
 from sycee.formats import card, record, sums, yamltext
 from sycee.formats.record import Record, Subject
 from sycee.system.tree import kind_at
-from sycee.trust.authority import Authority
-from sycee.trust.documents import SignedDocument, sign_document, write_once
 from sycee.trust.folder import Folder
-from sycee.trust.records import Found, read_records
-from sycee.trust.signers import Signer
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.documents import SignedDocument, sign_document, write_once
+from sycee.trust.policy.records import Found, read_records
+from sycee.trust.signing.signers import Signer
 
 Signature = Literal["none", "unchecked", "good", "bad"]
 
@@ -141,7 +141,7 @@ def records_of(folder: Path, authority: Authority | None = None) -> tuple[Listed
         authority: Whose signatures count; None to look at none.
 
     Raises:
-        Conflict: If there are more than :data:`sycee.trust.records.MAX_RECORDS`.
+        Conflict: If there are more than :data:`sycee.trust.policy.records.MAX_RECORDS`.
     """
     place = folder / modelfolder.RECORDS
     if kind_at(place) != "dir":

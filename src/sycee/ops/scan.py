@@ -1,12 +1,12 @@
-"""``sycee scan``: what the pickles of a model would look up; see :mod:`sycee.trust.scan`."""
+"""``sycee scan``: what the pickles of a model would look up; see :mod:`sycee.trust.loading.scan`."""
 
 from pathlib import Path
 
 from sycee.core import modelfolder
 from sycee.errors import NotFound
 from sycee.system import tree
-from sycee.trust import scan as trust
-from sycee.trust.scan import Scanned
+from sycee.trust.loading import scan as trust
+from sycee.trust.loading.scan import Scanned
 
 
 def scan(path: Path) -> tuple[Scanned, ...]:

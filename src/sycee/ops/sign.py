@@ -1,4 +1,4 @@
-"""``sycee sign``: the stamp on a model folder; see :mod:`sycee.trust.sign` for the steps."""
+"""``sycee sign``: the stamp on a model folder; see :mod:`sycee.trust.signing.sign` for the steps."""
 
 import dataclasses
 import datetime as dt
@@ -12,12 +12,12 @@ from sycee.ops.add import add
 from sycee.ops.aside import Aside
 from sycee.system.git import Git, toplevel
 from sycee.system.onepass import OnBytes, digest_file
-from sycee.trust import sign as trust
 from sycee.trust.folder import Folder
-from sycee.trust.further import stale_bundles
 from sycee.trust.keys import GetPassword, PrivateKey, parse_private, read_private_pem
-from sycee.trust.sign import Result
-from sycee.trust.signers import Signer
+from sycee.trust.signing import sign as trust
+from sycee.trust.signing.further import stale_bundles
+from sycee.trust.signing.sign import Result
+from sycee.trust.signing.signers import Signer
 from sycee.workspace.repository import Repository
 
 

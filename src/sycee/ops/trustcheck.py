@@ -13,8 +13,8 @@ from sycee.core import policy
 from sycee.core.policy import RecordFact, Rule, Signer, Situation, VersionFacts
 from sycee.formats import times
 from sycee.formats.trust import ModelRule, Trust
-from sycee.trust.authority import Authority
-from sycee.trust.withdrawn import Withdrawn, read_list
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.withdrawn import Withdrawn, read_list
 
 _NOBODYS = "0" * 64  # an identity, and a key of an identity, that are nobody's
 

@@ -14,11 +14,11 @@ from sycee.formats.paths import DVC_DIR
 from sycee.formats.trust import FILE_NAME
 from sycee.system.git import toplevel
 from sycee.system.userstate import remembers, user_state
-from sycee.trust.authority import Authority
-from sycee.trust.channels import Places
 from sycee.trust.keys import PublicKey, load_public
-from sycee.trust.memory import Memory
-from sycee.trust.request import Request
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.channels import Places
+from sycee.trust.policy.memory import Memory
+from sycee.trust.policy.request import Request
 
 VARIABLE = "SYCEE_TRUST"
 SYSTEM_FILE = Path("/etc/sycee") / FILE_NAME

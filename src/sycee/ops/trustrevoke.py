@@ -11,9 +11,9 @@ from sycee.errors import NotFound, SignatureInvalid, UsageError
 from sycee.formats import revocations
 from sycee.formats.revocations import Revocations
 from sycee.system.tree import kind_at
-from sycee.trust.documents import SignedDocument, read_document, sign_document
 from sycee.trust.folder import Folder
 from sycee.trust.keys import PublicKey, Signing
+from sycee.trust.policy.documents import SignedDocument, read_document, sign_document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

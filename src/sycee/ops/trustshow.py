@@ -7,7 +7,7 @@ from typing import Any
 from sycee.core.printable import in_line
 from sycee.formats import times
 from sycee.formats.trust import ModelRule, Trust, TrustedIdentity, TrustedKey
-from sycee.trust.authority import Authority
+from sycee.trust.policy.authority import Authority
 
 Row = tuple[str, str]
 

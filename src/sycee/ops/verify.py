@@ -14,7 +14,7 @@ from sycee.ops.trustplace import Asked, request_for
 from sycee.system.onepass import hash_fd, open_regular
 from sycee.trust import verify as trust
 from sycee.trust.keys import MAX_SIGNATURE, PublicKey, load_public
-from sycee.trust.request import Request
+from sycee.trust.policy.request import Request
 from sycee.trust.verify import Verified
 
 

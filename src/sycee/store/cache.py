@@ -459,7 +459,7 @@ class Cache:
         """Make a folder and those above it; return those that got a new entry."""
         if folder.is_dir():
             return set()
-        if folder.exists():
+        if folder.exists() and not folder.is_dir():  # asked again: somebody else may just have made it
             hint = "remove it, or choose another cache: sycee cache dir FOLDER"
             raise Conflict(f"{folder} is a file, where the cache needs a folder", hint=hint, path=str(folder))
         changed = self._made(folder.parent)

@@ -334,14 +334,13 @@ def _alone(
     fill: Callable[[memoryview], int], works: Sequence[Callable[[memoryview], object]], on_bytes: OnBytes
 ) -> int:
     """Read to the end and do these works to every piece; return the number of bytes."""
-    size = 0
-    with mmap.mmap(-1, PIECE) as buffer:
-        while length := _fill_up(fill, buffer):
-            with memoryview(buffer) as view, view[:length] as part:
-                for work in works:
-                    work(part)
-            size += length
-            on_bytes(length)
+    size, buffer = 0, mmap.mmap(-1, PIECE)  # never closed: the traceback of a work that fails may hold a view of it
+    while length := _fill_up(fill, buffer):
+        part = memoryview(buffer)[:length]
+        for work in works:
+            work(part)
+        size += length
+        on_bytes(length)
     return size
 
 

@@ -17,13 +17,15 @@ from sycee.core.progress import SILENT
 from sycee.errors import DigestMismatch
 from sycee.formats import bundle, statement, sums
 from sycee.system.atomic import sweep, write_file
-from sycee.trust import bundles, content, context, further
-from sycee.trust.bundles import Vouched
+from sycee.trust import content, context
 from sycee.trust.folder import Folder, Listing, in_lines
-from sycee.trust.judging import Judge, Known
+from sycee.trust.policy import bundles
+from sycee.trust.policy.bundles import Vouched
+from sycee.trust.policy.judging import Judge, Known
+from sycee.trust.policy.request import Request
 from sycee.trust.reading import Hashing
-from sycee.trust.request import Request
-from sycee.trust.signers import Sealed, Signer, fingerprint_of, seal_further
+from sycee.trust.signing import further
+from sycee.trust.signing.signers import Sealed, Signer, fingerprint_of, seal_further
 
 
 class Countersigned(NamedTuple):

@@ -48,14 +48,15 @@ from sycee.formats import bundle, channel, sums, times
 from sycee.formats.card import Card
 from sycee.formats.statement import Resource, Statement
 from sycee.system.onepass import digest_fd
-from sycee.trust import bundles, content, context, forms, judging
-from sycee.trust.bundles import Vouched
+from sycee.trust import content, context, forms
 from sycee.trust.content import Signed
 from sycee.trust.folder import Folder, ModelFolder, Problem
-from sycee.trust.judging import Judge, Known
 from sycee.trust.keys import MAX_SIGNATURE, PublicKey
+from sycee.trust.policy import bundles, judging
+from sycee.trust.policy.bundles import Vouched
+from sycee.trust.policy.judging import Judge, Known
+from sycee.trust.policy.request import Request
 from sycee.trust.reading import Hashing, Reader
-from sycee.trust.request import Request
 
 __all__ = ["STEPS", "Request", "Verified", "verify"]
 

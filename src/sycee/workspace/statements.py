@@ -7,8 +7,8 @@ from sycee.errors import Conflict, FormatError, NotFound
 from sycee.formats import channel
 from sycee.formats.channel import Channel
 from sycee.system import tree
-from sycee.trust.channels import FOLDER, read_settled, statement_path
-from sycee.trust.documents import SignedDocument, is_document
+from sycee.trust.policy.channels import FOLDER, read_settled, statement_path
+from sycee.trust.policy.documents import SignedDocument, is_document
 from sycee.workspace.filehistory import Change, changes_of
 from sycee.workspace.repository import Repository
 from sycee.workspace.revisions import in_git

@@ -17,8 +17,8 @@ from sycee.ops.channeltrial import trial, withdrawn_versions
 from sycee.ops.channelview import Shown, as_json, authority_of, history, show
 from sycee.ops.frozen import utc_now
 from sycee.system.userstate import user_state
-from sycee.trust.channels import FOLDER, require_name
-from sycee.trust.memory import Memory
+from sycee.trust.policy.channels import FOLDER, require_name
+from sycee.trust.policy.memory import Memory
 from sycee.workspace.filehistory import Change
 from sycee.workspace.repository import Repository
 

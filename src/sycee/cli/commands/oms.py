@@ -13,11 +13,12 @@ from sycee.cli.words import files
 from sycee.core.printable import in_line
 from sycee.errors import UsageError
 from sycee.ops.oms import chain_for, paths_below
-from sycee.trust import oms, omssign
-from sycee.trust.certificates import USAGES, CertificateRule, load_certificates
 from sycee.trust.keys import PublicKey, load_public
-from sycee.trust.omsmodel import LeaveOut
-from sycee.trust.omssign import SignRequest
+from sycee.trust.oms import sign as omssign
+from sycee.trust.oms import verify as oms
+from sycee.trust.oms.certificates import USAGES, CertificateRule, load_certificates
+from sycee.trust.oms.model import LeaveOut
+from sycee.trust.oms.sign import SignRequest
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 

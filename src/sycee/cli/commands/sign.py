@@ -13,7 +13,7 @@ from sycee.errors import NotFound, UsageError
 from sycee.ops.countersign import countersign as countersign_model
 from sycee.ops.sign import sign
 from sycee.ops.trustplace import Asked, find_trust_file
-from sycee.trust.signers import Signer
+from sycee.trust.signing.signers import Signer
 from sycee.workspace.repository import find_repository
 
 

@@ -21,8 +21,8 @@ from sycee.ops.trustcheck import Checked, End, Outlook, check
 from sycee.ops.trustinit import init_trust
 from sycee.ops.trustplace import find_trust_file, user_file
 from sycee.ops.trustrevoke import Withdrawal, revoke
-from sycee.trust.authority import Authority
 from sycee.trust.keys import load_public
+from sycee.trust.policy.authority import Authority
 
 _OVER = 13  # the exit code of what a policy refuses
 

@@ -17,10 +17,10 @@ from sycee.formats import channel
 from sycee.formats.channel import Channel
 from sycee.formats.paths import path_fault
 from sycee.formats.trust import CHANNEL_ROLE
-from sycee.trust.authority import Authority
-from sycee.trust.documents import SUFFIX, SignedDocument, read_document
 from sycee.trust.folder import Folder
-from sycee.trust.memory import Memory
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.documents import SUFFIX, SignedDocument, read_document
+from sycee.trust.policy.memory import Memory
 
 FOLDER = ".sycee/channels"  # below the repository's root
 _ATTEMPTS = 20  # to read a statement that is being replaced, which takes its writer some milliseconds
@@ -124,8 +124,8 @@ def read_settled(folder: Path, path: str) -> SignedDocument:
     """Read a statement with the signatures that belong to it, also while somebody puts another in its place.
 
     Whoever replaces one keeps signatures of the old one beside it until the new one stands there, and puts those of
-    the new one there before (``trust/documents.py``). So if a statement is the same before and after its signatures
-    were read, they are its own.
+    the new one there before (``trust/policy/documents.py``). So if a statement is the same before and after its
+    signatures were read, they are its own.
 
     Args:
         folder: Where to begin; below it no link is followed.

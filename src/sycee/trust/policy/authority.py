@@ -19,9 +19,9 @@ from sycee.formats.bundle import Bundle
 from sycee.formats.trust import CHANNEL_ROLE, MAX_SIZE, ModelRule, Role, Trust, TrustedKey
 from sycee.formats.weightform import FORMS
 from sycee.system.onepass import open_regular
-from sycee.trust.documents import SignedDocument
-from sycee.trust.keyless import Identities
 from sycee.trust.keys import PublicKey, load_public, parse_public
+from sycee.trust.policy.documents import SignedDocument
+from sycee.trust.signing.keyless import Identities
 
 ONLY_KEY = "key"  # what a key that is given alone is called
 ONLY_ROLE = "signer"

@@ -1,8 +1,9 @@
 """Loading a model: what is handed out is exactly what was hashed.
 
 ``verify`` and then ``torch.load(path)`` reads a file twice, and between the two it may become another file. Here each
-file is copied *while* it is hashed (:mod:`sycee.trust.keeping`); the copy is compared with the signed digest, and every
-reader gets the copy. Writing to, renaming or truncating the file afterwards changes nothing that is handed out.
+file is copied *while* it is hashed (:mod:`sycee.trust.loading.keeping`); the copy is compared with the signed digest,
+and every reader gets the copy. Writing to, renaming or truncating the file afterwards changes nothing that is handed
+out.
 """
 
 import io
@@ -16,19 +17,20 @@ from typing import Any, BinaryIO, Self
 
 from sycee.core.policy import Signer
 from sycee.core.progress import SILENT, Progress
-from sycee.errors import ContextMismatch, DigestMismatch, NotFound, PolicyDenied, UsageError
+from sycee.errors import Conflict, ContextMismatch, DigestMismatch, NotFound, PolicyDenied, UsageError
 from sycee.formats import tensordigests, weightform
 from sycee.formats.card import Card
 from sycee.formats.statement import Resource
 from sycee.formats.tensordigests import FileTensors
 from sycee.system.onepass import ignore_bytes
 from sycee.system.sealed import SealedFile, can_seal, path_of
-from sycee.trust import content, frameworks, parts
-from sycee.trust.folder import Folder
-from sycee.trust.frameworks import SAFETENSORS_SUFFIX, TORCH_SUFFIXES, Framework
-from sycee.trust.keeping import Keeping
-from sycee.trust.privatecopy import PrivateCopy
-from sycee.trust.source import FrozenSource
+from sycee.trust import content
+from sycee.trust.folder import Folder, Problem
+from sycee.trust.loading import frameworks, parts
+from sycee.trust.loading.frameworks import SAFETENSORS_SUFFIX, TORCH_SUFFIXES, Framework
+from sycee.trust.loading.keeping import Keeping
+from sycee.trust.loading.privatecopy import PrivateCopy
+from sycee.trust.loading.source import FrozenSource
 from sycee.trust.verify import Request, Verified, verify
 
 SOURCE_FOLDER = "context/source/"
@@ -351,9 +353,7 @@ class VerifiedModel:
             raise UsageError(f"{self.name} was closed", hint="open it again")
 
     def _take_late(self, resource: Resource) -> None:
-        algorithm = content.algorithm_for(resource)
-        size, digest = self._kept.take(self._folder, resource.name, algorithm, ignore_bytes)
-        if problems := content.content_problems(resource, algorithm, size, digest):
+        if problems := self._late_problems(resource):
             self._kept.drop(resource.name)
             raise DigestMismatch(
                 f"{self._folder.path} is not what was signed:\n  {problems[0]}",
@@ -361,6 +361,14 @@ class VerifiedModel:
                 problems=[problem.as_json() for problem in problems],
             )
         self._require_form(resource.name)
+
+    def _late_problems(self, resource: Resource) -> list[Problem]:
+        algorithm = content.algorithm_for(resource)
+        try:
+            size, digest = self._kept.take(self._folder, resource.name, algorithm, ignore_bytes)
+        except (NotFound, Conflict) as error:  # gone since it was verified, or something that is no file
+            return [Problem(resource.name, f"could not be read: {error.message}")]
+        return content.content_problems(resource, algorithm, size, digest)
 
     def _require_form(self, name: str) -> None:
         """Refuse weights of another form than the verifier saw, and the trust file allowed, before it read them."""

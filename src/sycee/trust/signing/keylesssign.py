@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sycee.errors import ConfigError, FormatError, NotFound, RemoteError, SignatureInvalid, UsageError
 from sycee.formats import bundle
-from sycee.trust.keyless import Root, Witness, first_line, require_sigstore
+from sycee.trust.signing.keyless import Root, Witness, first_line, require_sigstore
 
 if TYPE_CHECKING:
     from sigstore.models import Bundle, ClientTrustConfig

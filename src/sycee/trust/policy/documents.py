@@ -22,9 +22,9 @@ from sycee.errors import Conflict
 from sycee.system.atomic import write_file
 from sycee.system.tree import kind_at
 from sycee.trust.folder import Folder, ModelFolder
-from sycee.trust.keylesssign import KeylessSigner
 from sycee.trust.keys import MAX_SIGNATURE
-from sycee.trust.signers import Signer
+from sycee.trust.signing.keylesssign import KeylessSigner
+from sycee.trust.signing.signers import Signer
 
 SUFFIX = ".json"
 KEYLESS_SUFFIX = ".sigstore.json"

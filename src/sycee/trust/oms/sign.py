@@ -23,7 +23,7 @@ from sycee.system.onepass import read_regular
 from sycee.trust.envelope import seal
 from sycee.trust.folder import Listing, Problem, in_lines, shown
 from sycee.trust.keys import Signing
-from sycee.trust.omsmodel import GIT_ONLY, SIGNATURE_NAMES, LeaveOut, OmsModel, inside
+from sycee.trust.oms.model import GIT_ONLY, SIGNATURE_NAMES, LeaveOut, OmsModel, inside
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from sycee.trust.authority import Authority
-from sycee.trust.channels import Places
 from sycee.trust.folder import ModelFolder
-from sycee.trust.memory import Memory
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.channels import Places
+from sycee.trust.policy.memory import Memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

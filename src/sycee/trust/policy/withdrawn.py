@@ -8,9 +8,9 @@ from sycee.core.facts import Signer
 from sycee.errors import NotFound
 from sycee.formats import revocations
 from sycee.formats.revocations import Revocations
-from sycee.trust.authority import Authority
-from sycee.trust.documents import read_document
 from sycee.trust.folder import Folder
+from sycee.trust.policy.authority import Authority
+from sycee.trust.policy.documents import read_document
 
 
 class Withdrawn(NamedTuple):

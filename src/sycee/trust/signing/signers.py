@@ -9,9 +9,9 @@ from sycee.formats import bundle
 from sycee.formats.bundle import Bundle
 from sycee.trust.envelope import seal
 from sycee.trust.folder import Folder
-from sycee.trust.keyless import Witness
-from sycee.trust.keylesssign import KeylessSigner
 from sycee.trust.keys import MAX_SIGNATURE, Signing
+from sycee.trust.signing.keyless import Witness
+from sycee.trust.signing.keylesssign import KeylessSigner
 
 Signer = Signing | KeylessSigner
 

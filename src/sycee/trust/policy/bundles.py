@@ -16,10 +16,10 @@ from sycee.digest import sha256_hex
 from sycee.errors import Conflict, ContextMismatch, FormatError, NotFound, SignatureInvalid, SyceeError
 from sycee.formats import bundle, statement, sums
 from sycee.formats.statement import Resource, Statement
-from sycee.trust.authority import Authority
 from sycee.trust.content import Signed
 from sycee.trust.context import sums_text
 from sycee.trust.folder import Listing, ModelFolder
+from sycee.trust.policy.authority import Authority
 
 MAX_FURTHER = 32  # bundles beside the first
 MAX_TOTAL = 256 << 20  # bytes of all bundles of a folder

@@ -12,15 +12,15 @@ from sycee.core.policy import ChannelFact, Decision, RecordFact, Rule, Situation
 from sycee.errors import Conflict, FormatError, NotFound, PolicyDenied
 from sycee.formats import channel as channel_format
 from sycee.formats.card import Card
-from sycee.trust import channels
-from sycee.trust.bundles import Vouched
-from sycee.trust.channels import Places, Sighting, Wanted
-from sycee.trust.documents import SignedDocument, read_document
 from sycee.trust.folder import ModelFolder
-from sycee.trust.memory import Seen
-from sycee.trust.records import RecordFacts, record_facts
-from sycee.trust.request import Request
-from sycee.trust.withdrawn import Withdrawn, list_path, read_list
+from sycee.trust.policy import channels
+from sycee.trust.policy.bundles import Vouched
+from sycee.trust.policy.channels import Places, Sighting, Wanted
+from sycee.trust.policy.documents import SignedDocument, read_document
+from sycee.trust.policy.memory import Seen
+from sycee.trust.policy.records import RecordFacts, record_facts
+from sycee.trust.policy.request import Request
+from sycee.trust.policy.withdrawn import Withdrawn, list_path, read_list
 
 
 class Known(NamedTuple):

@@ -11,8 +11,8 @@ from sycee.core.facts import RecordFact, Signer
 from sycee.errors import Conflict, FormatError, NotFound
 from sycee.formats import card, record, replay, sums
 from sycee.formats.record import Record
-from sycee.trust.documents import SignedDocument, is_document, read_document, signature_names
 from sycee.trust.folder import ModelFolder
+from sycee.trust.policy.documents import SignedDocument, is_document, read_document, signature_names
 
 MAX_RECORDS = 10_000  # beside one model
 CHANNEL_PREFIX = "channel-"  # of channel statements, which may lie there too and are no records

@@ -35,13 +35,14 @@ from sycee.formats.statement import Resource, Statement
 from sycee.system.atomic import write_file
 from sycee.system.git import Git
 from sycee.system.onepass import OnBytes
-from sycee.trust import context, further
+from sycee.trust import context
 from sycee.trust.content import PARSED, Signed
 from sycee.trust.folder import Folder, Listing, Problem, in_lines, shown
-from sycee.trust.keyless import Witness
 from sycee.trust.keys import Signing
 from sycee.trust.lookalikes import likeness
-from sycee.trust.signers import Sealed, Signer, is_own, seal_first, seal_further, sign_file
+from sycee.trust.signing import further
+from sycee.trust.signing.keyless import Witness
+from sycee.trust.signing.signers import Sealed, Signer, is_own, seal_first, seal_further, sign_file
 
 DigestsOf = Callable[[Path, OnBytes], FileDigests]
 

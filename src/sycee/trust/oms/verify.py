@@ -24,11 +24,11 @@ from sycee.formats import bundle, omsstatement
 from sycee.formats.bundle import Bundle
 from sycee.formats.omsstatement import LONE_FILE, OmsStatement, Piece, left_out
 from sycee.system.onepass import read_regular
-from sycee.trust.certificates import CertificateRule, Certified, check_certificates
 from sycee.trust.envelope import require_signature
 from sycee.trust.folder import Listing, Problem, in_lines, shown
 from sycee.trust.keys import PublicKey
-from sycee.trust.omsmodel import GIT_ONLY, SIGNATURE_NAMES, Cut, LeaveOut, OmsModel, Run, inside
+from sycee.trust.oms.certificates import CertificateRule, Certified, check_certificates
+from sycee.trust.oms.model import GIT_ONLY, SIGNATURE_NAMES, Cut, LeaveOut, OmsModel, Run, inside
 
 Expected = PublicKey | CertificateRule
 

@@ -1,0 +1,1 @@
+"""Verified bytes handed out: held, opened by frameworks, copied, imported."""

@@ -1,0 +1,1 @@
+"""OpenSSF Model Signing of any folder or file, by keys and certificates."""
