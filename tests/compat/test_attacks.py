@@ -17,7 +17,7 @@ from sycee.digest import digest_bytes
 from sycee.formats import channel, revocations
 from sycee.formats.channel import Channel
 from sycee.formats.revocations import Revocations
-from sycee.ops.sign import load_private
+from sycee.ops.keyfile import load_private
 from sycee.trust.policy.documents import sign_document
 
 pytestmark = pytest.mark.slow

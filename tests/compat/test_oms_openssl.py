@@ -10,8 +10,8 @@ import pytest
 from rigs.oms_vectors import FOLDER, write
 from sycee.errors import Expired, SignatureInvalid
 from sycee.formats import bundle
+from sycee.ops.keyfile import load_private
 from sycee.ops.oms import chain_for
-from sycee.ops.sign import load_private
 from sycee.trust.oms import sign as omssign
 from sycee.trust.oms import verify as oms
 from sycee.trust.oms.certificates import CertificateRule, load_certificates

@@ -5,8 +5,8 @@ import subprocess
 import pytest
 
 from rigs.signed import sign_folder, verify_folder, write_model
+from sycee.ops.keyfile import load_private
 from sycee.ops.keygen import keygen
-from sycee.ops.sign import load_private
 from sycee.ops.verify import verify_weights_only
 from sycee.trust import keys
 

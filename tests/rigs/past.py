@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from rigs.tensors import safetensors
 from rigs.warm import Done, run_warm
 from sycee.digest import sha256_hex
+from sycee.ops.keyfile import load_private
 from sycee.ops.records import add_record
-from sycee.ops.sign import load_private
 
 RELEASES = ("1.0.0", "1.1.0", "2.0.0")
 PEOPLE = ("alice", "bob", "carol", "dora", "mallory")  # training, release, channel, revocation, nobody

@@ -7,8 +7,8 @@ import pytest
 
 from rigs.signed import KEY_PEM, fixed_key
 from sycee.errors import Conflict, NotFound, UsageError
+from sycee.ops.keyfile import load_private
 from sycee.ops.keygen import keygen
-from sycee.ops.sign import load_private
 from sycee.trust import keys
 
 DIGEST = hashlib.sha256(b"bytes").hexdigest()

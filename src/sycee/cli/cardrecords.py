@@ -9,8 +9,8 @@ from sycee.cli.context import Context, pass_context
 from sycee.cli.metrics import numbers
 from sycee.errors import FormatError, UsageError
 from sycee.ops.frozen import utc_now
+from sycee.ops.keyfile import load_private
 from sycee.ops.records import add_record
-from sycee.ops.sign import load_private
 
 
 @click.command("add-evaluation")

@@ -8,7 +8,7 @@ import click
 from sycee.cli import passwords
 from sycee.cli.context import Context
 from sycee.errors import UsageError
-from sycee.ops.sign import load_private
+from sycee.ops.keyfile import load_private
 from sycee.trust.keys import Signing, load_public
 from sycee.trust.signing.keycommand import CommandSigner
 from sycee.trust.signing.keylesssign import KeylessSigner

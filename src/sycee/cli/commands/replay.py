@@ -12,8 +12,8 @@ from sycee.errors import NotFound, ReplayMismatch, UsageError
 from sycee.formats.golden import STAGES
 from sycee.formats.replay import LEVELS, Change, Compared, Report, render
 from sycee.ops.baseline import accept
+from sycee.ops.keyfile import load_private
 from sycee.ops.replay import UNVERIFIED, Replayed, ReplayRequest, replay
-from sycee.ops.sign import load_private
 from sycee.ops.trustplace import Asked, find_trust_file
 from sycee.replay import page
 from sycee.replay.runner import TIMEOUT

@@ -1,20 +1,16 @@
 """``sycee sign``."""
 
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 import click
 
-from sycee.cli import trusting
 from sycee.cli.context import Context, pass_context
 from sycee.cli.signers import any_signer_of, any_signer_options
-from sycee.cli.words import files
-from sycee.errors import NotFound, UsageError
-from sycee.ops.countersign import countersign as countersign_model
-from sycee.ops.sign import sign
-from sycee.ops.trustplace import Asked, find_trust_file
-from sycee.trust.signing.signers import Signer
-from sycee.workspace.repository import find_repository
+from sycee.errors import UsageError
+
+# By whether it is to countersign: that needs neither repository nor cache, and is to be done at once.
+_WAYS = {False: "sycee.cli.signing", True: "sycee.cli.countersigning"}
 
 
 @click.command()
@@ -56,51 +52,6 @@ def command(ctx: Context, model: str, *, force: bool, countersign: bool, **optio
     """
     folder = ctx.path(model)
     signer = any_signer_of(ctx, options)
-    if countersign:
-        _countersign(ctx, folder, signer, options)
-        return
-    if options["trust"] or options["signed_by"]:
+    if not countersign and (options["trust"] or options["signed_by"]):
         raise UsageError("--trust and --signed-by are for --countersign", hint="they say whose word is relied on")
-    _sign(ctx, folder, signer, force=force)
-
-
-def _sign(ctx: Context, folder: Path, signer: Signer, *, force: bool) -> None:
-    try:
-        repo = find_repository(folder, environ=ctx.environ, notify=ctx.say, wait=ctx.wait)
-    except NotFound:  # a folder that nobody tracks can be signed too
-        repo = None
-    try:
-        result = sign(folder, signer, repo=repo, replace=force, progress=ctx.progress)
-    finally:
-        if repo:
-            repo.close()
-    for warning in result.warnings:
-        ctx.warn(warning)
-    what = f"signed, {files(len(result.files))}" if result.written else "was signed like this before; nothing changed"
-    ctx.say(f"{ctx.shown(folder)}: {what}, by {result.witness or result.fingerprint}")
-    if result.added:
-        ctx.say(f"{ctx.shown(folder)}: added again, since it is tracked as a whole; commit {ctx.shown(result.added)}")
-    ctx.out(f"sycee:{result.identity}")
-
-
-def _countersign(ctx: Context, folder: Path, signer: Signer, options: dict[str, Any]) -> None:
-    asked = _whose_word(ctx, options)
-    done = countersign_model(folder, signer, asked)
-    by = ", ".join(one.name if options["trust"] else one.fingerprint for one in done.before)
-    what = f"countersigned in {done.written}" if done.written else "was countersigned like this before"
-    ctx.say(f"{ctx.shown(folder)}: {what}, on the word of {by}")
-    if done.absent:
-        ctx.say(f"{ctx.shown(folder)}: not here, and not needed: {', '.join(done.absent)}")
-    ctx.out(f"sycee:{done.identity}")
-
-
-def _whose_word(ctx: Context, options: dict[str, Any]) -> Asked:
-    asked = trusting.asked(ctx, {"trust": options["trust"], "key": options["signed_by"]})
-    if asked.trust and asked.key:
-        raise UsageError("--trust and --signed-by exclude each other", hint="the trust file names the keys that count")
-    if asked.key is None and find_trust_file(ctx.environ, asked.trust) is None:
-        raise UsageError(
-            "whose word is relied on was not said",
-            hint="--signed-by FILE for the public key of one who signed before, or --trust FILE for a trust file",
-        )
-    return asked
+    import_module(_WAYS[countersign]).run(ctx, folder, signer, {**options, "force": force})
