@@ -64,7 +64,7 @@ def elsewhere(net, tmp_path_factory):
 
 
 def test_it_comes_out_the_same_elsewhere(elsewhere):
-    done = replay(ReplayRequest(folder=elsewhere / "served", key=elsewhere / "k.pub"))
+    done = replay(ReplayRequest(folder=elsewhere / "served", asked=Asked(key=elsewhere / "k.pub")))
     assert done.reproduced, done.report
     assert (done.report.level, done.report.demanded) == ("bit", "bit")
     assert len(done.report.stages) == 6
