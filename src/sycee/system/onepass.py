@@ -13,6 +13,7 @@ import mmap
 import os
 import queue
 import stat
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -330,11 +331,25 @@ def _hash(
     return count, one.hexdigest()
 
 
+_own = threading.local()
+
+
+def _own_buffer() -> mmap.mmap:
+    """Return this thread's buffer for one piece, the same for every file: fresh memory costs as much as reading.
+
+    It is private, so a forked process has one of its own.
+    """
+    if not hasattr(_own, "buffer"):
+        _own.buffer = mmap.mmap(-1, PIECE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    buffer: mmap.mmap = _own.buffer
+    return buffer
+
+
 def _alone(
     fill: Callable[[memoryview], int], works: Sequence[Callable[[memoryview], object]], on_bytes: OnBytes
 ) -> int:
     """Read to the end and do these works to every piece; return the number of bytes."""
-    size, buffer = 0, mmap.mmap(-1, PIECE)  # never closed: the traceback of a work that fails may hold a view of it
+    size, buffer = 0, _own_buffer()
     while length := _fill_up(fill, buffer):
         part = memoryview(buffer)[:length]
         for work in works:
