@@ -57,7 +57,7 @@ def signed_identity(folder: Path) -> str:
             raw = model.read(bundle.NAME, bundle.MAX_SIZE)
         except NotFound:
             raise NotFound(f"{folder} has no {bundle.NAME}", hint="sign it: sycee sign") from None
-    if sums.identity(context.sums_text(Signed.of(statement.parse(bundle.parse(raw).payload)))) != subject.sha256:
+    if context.identity_of(Signed.of(statement.parse(bundle.parse(raw).payload))) != subject.sha256:
         raise ContextMismatch(
             f"{folder / bundle.NAME} is a signature of another version than {sums.NAME} names",
             hint="restore both (git checkout), or sign what is here",

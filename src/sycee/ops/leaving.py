@@ -160,13 +160,14 @@ def _manifest(folder: VersionFolder, cache: Cache) -> Manifest:
     listing = folder.scan()
     if problems := content.set_problems(folder, signed, listing):
         raise _Unfit(str(problems[0]))
-    if sums.NAME not in signed.resources or folder.read(sums.NAME, sums.MAX_SIZE) != context.sums_text(signed):
+    text = context.sums_text(signed)
+    if sums.NAME not in signed.resources or folder.read(sums.NAME, sums.MAX_SIZE) != text:
         raise _Unfit(f"its {sums.NAME} is not what was signed")
     names = {*signed.resources, *signed.names(listing).of(*_BESIDE)}
     files = tuple(_entry(folder, cache, name, signed.resources.get(name)) for name in sorted(names))
     facts = signed.statement.annotations
     told = {key: facts[key] for key in ("name", "version") if manifest.is_sayable(facts.get(key))}
-    return Manifest(sums.identity(context.sums_text(signed)), files, **told)
+    return Manifest(sums.identity(text), files, **told)
 
 
 def _entry(folder: VersionFolder, cache: Cache, name: str, resource: Resource | None) -> Entry:

@@ -21,6 +21,11 @@ def sums_text(signed: Signed) -> bytes:
     return sums.render({name: signed.resources[name].sha256 for name in names.of(Part.CONTENT)})
 
 
+def identity_of(signed: Signed) -> str:
+    """Return the identity of the version that was signed, 64 hex digits."""
+    return sums.identity(sums_text(signed))
+
+
 def check_sums(signed: Signed, text: bytes, data: bytes | None) -> None:
     """Step 7: compare the sums file with the bundle.
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from sycee.core import modelfolder
 from sycee.errors import SyceeError
-from sycee.formats import bundle, statement, sums
+from sycee.formats import bundle, statement
 from sycee.system.atomic import fsync_dir
 from sycee.trust.content import Signed
-from sycee.trust.context import sums_text
+from sycee.trust.context import identity_of
 from sycee.trust.folder import ModelFolder
 
 
@@ -51,4 +51,4 @@ def _fault(folder: ModelFolder, name: str, identity: str) -> str:
     except SyceeError:
         return "is no bundle that can be read"
     by = f"by the key {found.hint}" if found.hint else "by somebody without a key"
-    return "" if sums.identity(sums_text(signed)) == identity else f"is about another version ({by})"
+    return "" if identity_of(signed) == identity else f"is about another version ({by})"

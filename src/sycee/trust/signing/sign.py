@@ -290,9 +290,9 @@ def _bundle_of_another(work: _Work, key: Signer) -> Bundle | None:
 
 def _require_same_version(first: Bundle, signed: Signed) -> None:
     """Demand that what the first signer signed is what is here: two signatures of one folder are about one version."""
-    own = sums.identity(context.sums_text(signed))
+    own = context.identity_of(signed)
     try:
-        theirs = sums.identity(context.sums_text(Signed.of(statement.parse(first.payload))))
+        theirs = context.identity_of(Signed.of(statement.parse(first.payload)))
     except FormatError:
         theirs = "nothing that can be read"
     if own != theirs:
