@@ -14,11 +14,10 @@ from typing import NamedTuple
 from sycee.core import modelfolder
 from sycee.core.facts import Signer as KnownSigner
 from sycee.core.progress import SILENT
-from sycee.errors import DigestMismatch
 from sycee.formats import bundle, statement, sums
 from sycee.system.atomic import sweep, write_file
 from sycee.trust import content, context
-from sycee.trust.folder import Folder, Listing, in_lines
+from sycee.trust.folder import Folder, Listing, differing
 from sycee.trust.policy import bundles
 from sycee.trust.policy.bundles import Vouched
 from sycee.trust.policy.judging import Judge, Known
@@ -100,11 +99,7 @@ def _compare(folder: Folder, vouched: Vouched, listing: Listing) -> tuple[tuple[
     problems = [one for one in content.set_problems(folder, signed, listing) if one.path not in absent]
     found = content.read_all(folder, signed, listing, Hashing(), skip=signed.weights, progress=SILENT)
     if problems := [*problems, *found.problems]:
-        raise DigestMismatch(
-            f"{folder.path} is not what was signed:{in_lines(problems)}",
-            hint="restore the signed version (git checkout), and countersign that",
-            problems=[problem.as_json() for problem in problems],
-        )
+        raise differing(folder.path, problems, "restore the signed version (git checkout), and countersign that")
     return absent, found.parsed
 
 

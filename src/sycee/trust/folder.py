@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from sycee.core import modelfolder
-from sycee.errors import Conflict, NotFound
+from sycee.errors import Conflict, DigestMismatch, NotFound
 from sycee.formats import sums
 from sycee.system import tree
 from sycee.system.tree import TreeEntry
@@ -58,6 +58,21 @@ def in_lines(problems: Sequence[Problem]) -> str:
     """Return problems as the lines that follow a message; of many, the first."""
     lines = "".join(f"\n  {problem}" for problem in problems[:_MAX_LISTED])
     return lines + (f"\n  and {len(problems) - _MAX_LISTED} more" if len(problems) > _MAX_LISTED else "")
+
+
+def differing(path: Path, problems: Sequence[Problem], hint: str) -> DigestMismatch:
+    """Return the error of a folder or file that is not what was signed.
+
+    Args:
+        path: Of it.
+        problems: What differs; all of it goes into the details.
+        hint: What to do now.
+    """
+    return DigestMismatch(
+        f"{path} is not what was signed:{in_lines(problems)}",
+        hint=hint,
+        problems=[problem.as_json() for problem in problems],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ from sycee.formats.statement import Resource, Statement
 from sycee.system.onepass import digest_fd
 from sycee.trust import content, context, forms
 from sycee.trust.content import Signed
-from sycee.trust.folder import Folder, ModelFolder, Problem
+from sycee.trust.folder import Folder, ModelFolder, Problem, differing
 from sycee.trust.keys import MAX_SIGNATURE, PublicKey
 from sycee.trust.policy import bundles, judging
 from sycee.trust.policy.bundles import Vouched
@@ -77,7 +77,6 @@ STEPS = (
 )
 
 _VERIFIER = object()  # whoever holds it has run the steps; it never leaves this module
-_MAX_LISTED = 20  # problems spelled out in a message; all of them are in the details
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,13 +329,8 @@ def _require_no_problem(
     if not problems:
         return
     problems = content.explain_pairs(folder, signed, problems, keys)
-    listed = "".join(f"\n  {problem}" for problem in problems[:_MAX_LISTED])
-    more = f"\n  and {len(problems) - _MAX_LISTED} more" if len(problems) > _MAX_LISTED else ""
-    raise DigestMismatch(
-        f"{folder.path} is not what was signed:{listed}{more}",
-        hint="do not load it; restore the signed version (git checkout, sycee checkout), or sign what is here",
-        problems=[problem.as_json() for problem in problems],
-    )
+    hint = "do not load it; restore the signed version (git checkout, sycee checkout), or sign what is here"
+    raise differing(folder.path, problems, hint)
 
 
 def _check_signatures(

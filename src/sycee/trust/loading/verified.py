@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Self
 
 from sycee.core.policy import Signer
 from sycee.core.progress import SILENT, Progress
-from sycee.errors import Conflict, ContextMismatch, DigestMismatch, NotFound, PolicyDenied, UsageError
+from sycee.errors import Conflict, ContextMismatch, NotFound, PolicyDenied, UsageError
 from sycee.formats import tensordigests, weightform
 from sycee.formats.card import Card
 from sycee.formats.statement import Resource
@@ -25,7 +25,7 @@ from sycee.formats.tensordigests import FileTensors
 from sycee.system.onepass import ignore_bytes
 from sycee.system.sealed import SealedFile, can_seal, path_of
 from sycee.trust import content
-from sycee.trust.folder import Folder, Problem
+from sycee.trust.folder import Folder, Problem, differing
 from sycee.trust.loading import frameworks, parts
 from sycee.trust.loading.frameworks import SAFETENSORS_SUFFIX, TORCH_SUFFIXES, Framework
 from sycee.trust.loading.keeping import Keeping
@@ -200,14 +200,16 @@ class VerifiedModel:
         if names is None:
             return frameworks.merge({one: frameworks.load_safetensors(self._sealed(one), framework) for one in files})
         wanted = frozenset([names] if isinstance(names, str) else names)
-        loaded = frameworks.merge({one: self._some(one, wanted, framework) for one in self._holding(files, wanted)})
+        signed, holding = self._signed_tensors(), self._holding(files, wanted)
+        loaded = frameworks.merge({one: self._some(one, signed.get(one), wanted, framework) for one in holding})
         if missing := sorted(wanted - loaded.keys()):
             raise NotFound(f"{self.name} has no tensor {', '.join(missing[:5])}", hint="names=None loads all of them")
         return loaded
 
-    def _some(self, file: str, names: frozenset[str], framework: Framework) -> dict[str, Any]:
-        """Load those tensors of a file that have one of these names."""
-        signed = self._signed_tensors().get(file)
+    def _some(
+        self, file: str, signed: FileTensors | None, names: frozenset[str], framework: Framework
+    ) -> dict[str, Any]:
+        """Load those tensors of a file that have one of these names, by the digests that were signed of them."""
         with self._lock:
             apart = signed is not None and can_seal() and not self._closed and not self._kept.has(file)
         if signed is None or not apart:
@@ -355,11 +357,8 @@ class VerifiedModel:
     def _take_late(self, resource: Resource) -> None:
         if problems := self._late_problems(resource):
             self._kept.drop(resource.name)
-            raise DigestMismatch(
-                f"{self._folder.path} is not what was signed:\n  {problems[0]}",
-                hint="do not use it; restore the signed version (git checkout, sycee checkout)",
-                problems=[problem.as_json() for problem in problems],
-            )
+            hint = "do not use it; restore the signed version (git checkout, sycee checkout)"
+            raise differing(self._folder.path, problems, hint)
         self._require_form(resource.name)
 
     def _late_problems(self, resource: Resource) -> list[Problem]:

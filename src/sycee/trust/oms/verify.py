@@ -25,7 +25,7 @@ from sycee.formats.bundle import Bundle
 from sycee.formats.omsstatement import LONE_FILE, OmsStatement, Piece, left_out
 from sycee.system.onepass import read_regular
 from sycee.trust.envelope import require_signature
-from sycee.trust.folder import Listing, Problem, in_lines, shown
+from sycee.trust.folder import Listing, Problem, differing, shown
 from sycee.trust.keys import PublicKey
 from sycee.trust.oms.certificates import CertificateRule, Certified, check_certificates
 from sycee.trust.oms.model import GIT_ONLY, SIGNATURE_NAMES, Cut, LeaveOut, OmsModel, Run, inside
@@ -290,10 +290,5 @@ def _differences(name: str, algorithm: str, expected: list[Run], found: list[Run
 
 
 def _require_no_problem(path: Path, problems: list[Problem]) -> None:
-    if not problems:
-        return
-    raise DigestMismatch(
-        f"{path} is not what was signed:{in_lines(problems)}",
-        hint="do not load it; get it from its signer again, or look at what was added",
-        problems=[problem.as_json() for problem in problems],
-    )
+    if problems:
+        raise differing(path, problems, "do not load it; get it from its signer again, or look at what was added")
