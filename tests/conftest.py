@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from rigs.warm import Done, run_warm
+from sycee.cli.main import main
 from sycee.ops.init import InitRequest, init
 from sycee.workspace.repository import Repository, find_repository
 
@@ -81,6 +82,18 @@ def _run(program: str, arguments: Iterable[str | Path], cwd: Path) -> Done:
         [program, *arguments], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return what runs the command in this process, and gives its exit code, standard output and standard error."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        code = main([str(one) for one in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture

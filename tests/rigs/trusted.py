@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rigs.signed import MODEL, sign_folder, write_model
+from rigs.signed import MODEL, fixed_key, sign_folder, write_model
 from sycee.errors import VerificationError
 from sycee.formats import revocations
 from sycee.formats.revocations import Revocations
@@ -84,3 +84,28 @@ def judged(folder: Path, trust_file: Path, now: dt.datetime = NOW, **asked: Any)
         return verify(Request(folder=folder, authority=Authority.read(trust_file), now=now, **asked))
     except VerificationError as error:
         return error
+
+
+DEMANDING = """\
+format = 1
+[keys.alice]
+file = "alice.pub"
+fingerprint = "{fingerprint}"
+[roles.release]
+members = ["alice"]
+[[models]]
+match = "bert*"
+signed_by = ["release"]
+formats = ["torch", "unknown"]
+minimum_serial = {serial}
+"""
+
+
+def write_demanding(folder: Path, serial: int) -> Path:
+    """Write a trust file by which the fixed key alone, called alice, signs models, from a serial on."""
+    public = fixed_key().public
+    folder.mkdir(exist_ok=True)
+    (folder / "alice.pub").write_bytes(public.pem)
+    path = folder / "trust.toml"
+    path.write_text(DEMANDING.format(fingerprint=public.fingerprint, serial=serial))
+    return path

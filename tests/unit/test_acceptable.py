@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 import sycee
-from rigs.signed import CARD, fixed_key, sign_folder
+from rigs.signed import CARD, sign_folder
+from rigs.trusted import write_demanding
 from rigs.versions import NAME, commit, commit_version, git, model_of
 from sycee.cli.main import main
 from sycee.digest import digest_bytes
@@ -17,30 +18,13 @@ from sycee.ops.acceptable import last_accepted
 from sycee.ops.trustplace import Asked, request_for
 from sycee.store.layout import object_key
 
-TRUST = """\
-format = 1
-[keys.alice]
-file = "alice.pub"
-fingerprint = "{fingerprint}"
-[roles.release]
-members = ["alice"]
-[[models]]
-match = "bert*"
-signed_by = ["release"]
-formats = ["torch", "unknown"]
-minimum_serial = {serial}
-"""
-
 
 @pytest.fixture
 def trust(tmp_path):
     """Return what asks a trust file that demands a serial."""
 
     def asked(serial, **more):
-        public = fixed_key().public
-        (tmp_path / "alice.pub").write_bytes(public.pem)
-        (tmp_path / "trust.toml").write_text(TRUST.format(fingerprint=public.fingerprint, serial=serial))
-        return Asked(trust=tmp_path / "trust.toml", environ=os.environ, **more)
+        return Asked(trust=write_demanding(tmp_path, serial), environ=os.environ, **more)
 
     return asked
 

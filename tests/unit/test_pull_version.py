@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from rigs.signed import fixed_key, sign_folder, verify_folder
+from rigs.trusted import write_demanding
 from rigs.versions import commit_version, model_of, private, push_all, store
 from sycee.cli.main import main
 from sycee.digest import digest_bytes, sha256_hex
@@ -510,27 +511,8 @@ def test_of_several_the_highest_serial(repo, remote, identity, target):
     assert pull_version(VersionRequest(target, None, LABEL, SIGNED), remote).identity == newer
 
 
-TRUST = """\
-format = 1
-[keys.alice]
-file = "alice.pub"
-fingerprint = "{fingerprint}"
-[roles.release]
-members = ["alice"]
-[[models]]
-match = "bert*"
-signed_by = ["release"]
-formats = ["torch", "unknown"]
-minimum_serial = {serial}
-"""
-
-
 def trust_file(folder, serial):
-    public = fixed_key().public
-    folder.mkdir()
-    (folder / "alice.pub").write_bytes(public.pem)
-    (folder / "trust.toml").write_text(TRUST.format(fingerprint=public.fingerprint, serial=serial))
-    return Asked(trust=folder / "trust.toml")
+    return Asked(trust=write_demanding(folder, serial))
 
 
 def test_a_trust_file_decides(remote, identity, target, tmp_path):

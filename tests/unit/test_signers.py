@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from rigs.signed import KEY_PEM, fixed_key, verify_folder, write_model
-from sycee.cli.main import main
 from sycee.errors import SignatureInvalid, SyceeError, UsageError
 from sycee.trust import keys
 from sycee.trust.signing.keycommand import CommandSigner
@@ -27,16 +26,6 @@ def work(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        code = main([str(one) for one in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
 def pair(folder, kind):
     key = keys.generate(kind)
     (folder / "other").write_bytes(key.to_pem(None))
@@ -46,38 +35,38 @@ def pair(folder, kind):
 
 
 @pytest.mark.parametrize("kind", ["p256", "p384", "p521", "rsa-3072"])
-def test_a_command_signs_as_the_key_itself_would(work, run, kind):
+def test_a_command_signs_as_the_key_itself_would(work, call, kind):
     """The real openssl stands for a key service: it gets a digest, and gives a signature."""
     key = pair(work, kind)
     command = OPENSSL.format(key=work / "other")
-    code, out, err = run("sign", "bert", "--key-command", command, "--public-key", "other.pub")
+    code, out, err = call("sign", "bert", "--key-command", command, "--public-key", "other.pub")
     assert code == 0, err
     assert verify_folder(work / "bert", key).identity == out.strip().removeprefix("sycee:")
     checked = ["openssl", "dgst", "-sha256", "-verify", "other.pub", "-signature", "bert/model.pt.sig", "bert/model.pt"]
     assert subprocess.run(checked, capture_output=True, text=True, check=True).stdout == "Verified OK\n"
 
 
-def test_a_command_is_not_run_for_what_it_signed_before(work, run):
+def test_a_command_is_not_run_for_what_it_signed_before(work, call):
     """Its signatures differ from time to time, so each one is kept that is good: nothing changes, nobody is asked."""
     pair(work, "p256")
     told = work / "told"
     (work / "kms").write_text(f"echo asked >> {told}\n{OPENSSL.format(key=work / 'other').format(algorithm='$1')}\n")
     words = ("sign", "bert", "--key-command", f"sh {work / 'kms'} {{algorithm}}", "--public-key", "other.pub")
-    assert run(*words)[0] == 0
+    assert call(*words)[0] == 0
     assert told.read_text().count("asked") == 3, "for the weights, the sums and the bundle"
     before = {path: path.read_bytes() for path in (work / "bert").rglob("*") if path.is_file()}
-    assert "nothing changed" in run(*words)[2]
+    assert "nothing changed" in call(*words)[2]
     assert all(path.read_bytes() == data for path, data in before.items())
     (work / "bert/context/source/pre.py").write_text("def prepare(text):\n    return text\n")
     (work / "bert/model.sig").write_bytes(before[work / "bert/model.sig"][:-1])
-    assert run(*words)[0] == 0
+    assert call(*words)[0] == 0
     assert told.read_text().count("asked") == 5, "the weights are the same, and so is their signature"
     verify_folder(work / "bert", keys.parse_private((work / "other").read_bytes(), "other"))
-    assert run("sign", "bert", "--key", "k")[0] == 0
-    assert run("sign", "bert", "--key", "k", "--force")[0] == 0
-    assert run(*words)[0] == 0, "now as a further signer"
+    assert call("sign", "bert", "--key", "k")[0] == 0
+    assert call("sign", "bert", "--key", "k", "--force")[0] == 0
+    assert call(*words)[0] == 0, "now as a further signer"
     assert told.read_text().count("asked") == 6
-    assert "nothing changed" in run(*words)[2]
+    assert "nothing changed" in call(*words)[2]
     assert told.read_text().count("asked") == 6
 
 
@@ -101,10 +90,10 @@ def test_a_command_that_does_not_sign(program, error, words):
         signer.sign_detached("00" * 32)
 
 
-def test_a_command_by_another_key_signs_nothing(work, run):
+def test_a_command_by_another_key_signs_nothing(work, call):
     pair(work, "p256")
     before = sorted(work.rglob("*"))
-    code, _, err = run("sign", "bert", "--key-command", OPENSSL.format(key=work / "other"), "--public-key", "k.pub")
+    code, _, err = call("sign", "bert", "--key-command", OPENSSL.format(key=work / "other"), "--public-key", "k.pub")
     assert code == 12
     assert "is no signature by" in err
     left = set(work.rglob("*")) - set(before)
@@ -132,8 +121,8 @@ def test_a_command_line_that_is_none(line):
         ["--key", "k", "--public-key", "k.pub"],
     ],
 )
-def test_exactly_one_signer(work, run, words):
-    assert run("sign", "bert", *words)[0] == 2
+def test_exactly_one_signer(work, call, words):
+    assert call("sign", "bert", *words)[0] == 2
 
 
 def test_the_algorithm_is_told_twice(tmp_path):
@@ -147,101 +136,101 @@ def test_the_algorithm_is_told_twice(tmp_path):
     assert seen.read_text() == "sha384 sha384"
 
 
-def test_both_signatures_travel_with_a_folder_that_is_tracked_as_a_whole(work, run):
+def test_both_signatures_travel_with_a_folder_that_is_tracked_as_a_whole(work, call):
     """Signed by two, pushed, lost, pulled and exported: each of the two is still told."""
     pair(work, "p384")
-    assert run("init", "--no-scm")[0] == 0
-    assert run("remote", "add", "-d", "store", work / "store")[0] == 0
-    assert run("add", "bert")[0] == 0
-    identities = {run("sign", "bert", "--key", name)[1] for name in ("k", "other")}
+    assert call("init", "--no-scm")[0] == 0
+    assert call("remote", "add", "-d", "store", work / "store")[0] == 0
+    assert call("add", "bert")[0] == 0
+    identities = {call("sign", "bert", "--key", name)[1] for name in ("k", "other")}
     assert len(identities) == 1
-    assert "nothing changed" in run("sign", "bert", "--key", "other")[2]
-    assert run("push")[0] == 0
+    assert "nothing changed" in call("sign", "bert", "--key", "other")[2]
+    assert call("push")[0] == 0
     shutil.rmtree("bert")
     shutil.rmtree(".dvc/cache")
-    assert run("pull")[0] == 0
-    assert run("export", "bert", "served", "--key", "other.pub")[0] == 0
+    assert call("pull")[0] == 0
+    assert call("export", "bert", "served", "--key", "other.pub")[0] == 0
     for folder in ("bert", "served"):
         for public in ("k.pub", "other.pub"):
-            assert run("verify", folder, "--key", public)[0] == 0, (folder, public)
+            assert call("verify", folder, "--key", public)[0] == 0, (folder, public)
     (work / "bert/context/source/pre.py").write_text("def prepare(text):\n    return text\n")
-    code, _, err = run("sign", "bert", "--key", "k")
+    code, _, err = call("sign", "bert", "--key", "k")
     assert (code, "is about another version" in err) == (0, True)
-    code, _, err = run("sign", "bert", "--key", "k", "--force")
+    code, _, err = call("sign", "bert", "--key", "k", "--force")
     assert (code, "it lies now in" in err) == (0, True)
     assert not [*(work / "bert/records").iterdir()]
-    assert run("status")[1].strip() in {"", "Data and pipelines are up to date."}
-    assert run("verify", "bert", "--key", "k.pub")[0] == 0
+    assert call("status")[1].strip() in {"", "Data and pipelines are up to date."}
+    assert call("verify", "bert", "--key", "k.pub")[0] == 0
 
 
-def test_key_show_and_export(work, run):
+def test_key_show_and_export(work, call):
     fingerprint = subprocess.run(["sha256sum", "k.pub"], capture_output=True, text=True, check=True).stdout.split()[0]
-    assert run("key", "export", "k")[1].encode() == fixed_key().public.pem
-    assert run("key", "export", "k", "--out", "again.pub")[0] == 0
+    assert call("key", "export", "k")[1].encode() == fixed_key().public.pem
+    assert call("key", "export", "k", "--out", "again.pub")[0] == 0
     assert (work / "again.pub").read_bytes() == fixed_key().public.pem
-    assert run("key", "export", "k", "--out", "again.pub")[0] == 0, "the same key is no loss"
+    assert call("key", "export", "k", "--out", "again.pub")[0] == 0, "the same key is no loss"
     (work / "again.pub").write_text("mine")
-    code, _, err = run("key", "export", "k", "--out", "again.pub")
+    code, _, err = call("key", "export", "k", "--out", "again.pub")
     assert (code, (work / "again.pub").read_text()) == (1, "mine")
     assert "never overwritten" in err
     for name, private in (("k", True), ("k.pub", False)):
-        facts = json.loads(run("key", "show", name, "--json")[1])
+        facts = json.loads(call("key", "show", name, "--json")[1])
         assert (facts["fingerprint"], facts["private"], facts["kind"]) == (fingerprint, private, "EC P-256")
-    assert "whoever can read the file signs in your name" in run("key", "show", "k")[1]
+    assert "whoever can read the file signs in your name" in call("key", "show", "k")[1]
     (work / "k").chmod(0o644)
-    assert "chmod 600" in run("key", "show", "k")[2]
+    assert "chmod 600" in call("key", "show", "k")[2]
 
 
-def test_an_encrypted_key_is_shown_without_its_password(work, run, monkeypatch):
+def test_an_encrypted_key_is_shown_without_its_password(work, call, monkeypatch):
     (work / "locked").write_bytes(fixed_key().to_pem(b"open sesame"))
-    assert "not known without the password" in run("key", "show", "locked")[1]
+    assert "not known without the password" in call("key", "show", "locked")[1]
     (work / "word").write_text("open sesame\n")
-    assert fixed_key().public.fingerprint in run("key", "show", "locked", "--password-file", "word")[1]
+    assert fixed_key().public.fingerprint in call("key", "show", "locked", "--password-file", "word")[1]
     (work / "word").write_text("wrong\n")
-    assert run("key", "show", "locked", "--password-file", "word")[0] == 2
-    assert run("key", "export", "locked")[0] == 2
+    assert call("key", "show", "locked", "--password-file", "word")[0] == 2
+    assert call("key", "export", "locked")[0] == 2
 
 
-def test_where_a_trust_file_names_a_key(work, run):
+def test_where_a_trust_file_names_a_key(work, call):
     pem = fixed_key().public.pem.decode()
     (work / "trust.toml").write_text(
         f'format = 1\n[keys.alice]\npem = """\n{pem}"""\nvalid_until = 2027-01-01T00:00:00Z\n'
         '[roles.release]\nmembers = ["alice"]\n[roles.channel]\nmembers = ["alice"]\n'
     )
-    code, out, err = run("key", "show", "k.pub", "--trust", "trust.toml")
+    code, out, err = call("key", "show", "k.pub", "--trust", "trust.toml")
     assert code == 0, err
     assert out.splitlines()[-1] == "named        alice: member of channel, release, until 2027-01-01T00:00:00Z"
-    [named] = json.loads(run("key", "show", "k", "--trust", "trust.toml", "--json")[1])["named"]
+    [named] = json.loads(call("key", "show", "k", "--trust", "trust.toml", "--json")[1])["named"]
     assert named == {"name": "alice", "roles": ["channel", "release"], "valid_until": "2027-01-01T00:00:00Z"}
     pair(work, "p256")
-    assert "named        nowhere" in run("key", "show", "other.pub", "-t", "trust.toml")[1]
-    assert json.loads(run("key", "show", "other.pub", "-t", "trust.toml", "--json")[1])["named"] == []
+    assert "named        nowhere" in call("key", "show", "other.pub", "-t", "trust.toml")[1]
+    assert json.loads(call("key", "show", "other.pub", "-t", "trust.toml", "--json")[1])["named"] == []
     (work / "locked").write_bytes(fixed_key().to_pem(b"open sesame"))
-    code, _, err = run("key", "show", "locked", "-t", "trust.toml")
+    code, _, err = call("key", "show", "locked", "-t", "trust.toml")
     assert (code, "give its public half" in err) == (2, True)
-    assert run("key", "show", "k.pub", "-t", "absent.toml")[0] == 1
+    assert call("key", "show", "k.pub", "-t", "absent.toml")[0] == 1
     (work / "trust.toml").write_text("format = 2\n")
-    assert run("key", "show", "k.pub", "-t", "trust.toml")[0] != 0
+    assert call("key", "show", "k.pub", "-t", "trust.toml")[0] != 0
 
 
 @pytest.mark.parametrize("way", [["-scrypt"], ["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA512", "-iter", "5000"]])
-def test_keys_that_openssl_encrypted_otherwise(work, run, way):
+def test_keys_that_openssl_encrypted_otherwise(work, call, way):
     """A key by openssl's scrypt, and by more rounds of another PBKDF2, opens with its password alone."""
     made = ["openssl", "pkcs8", "-topk8", *way, "-in", "k", "-out", "locked", "-passout", "pass:open sesame"]
     subprocess.run(made, check=True, capture_output=True)
     (work / "word").write_text("open sesame\n")
     (work / "locked").chmod(0o600)
-    assert run("key", "export", "locked", "--password-file", "word")[1].encode() == fixed_key().public.pem
-    assert run("sign", "bert", "--key", "locked", "--password-file", "word")[0] == 0
+    assert call("key", "export", "locked", "--password-file", "word")[1].encode() == fixed_key().public.pem
+    assert call("sign", "bert", "--key", "locked", "--password-file", "word")[0] == 0
     (work / "word").write_text("wrong\n")
-    assert run("key", "export", "locked", "--password-file", "word")[0] == 2
+    assert call("key", "export", "locked", "--password-file", "word")[0] == 2
 
 
 @pytest.mark.parametrize("data", [b"", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", b"\0" * 100])
-def test_what_is_no_key(work, run, data):
+def test_what_is_no_key(work, call, data):
     (work / "junk").write_bytes(data)
     for verb in ("show", "export"):
-        code, _, err = run("key", verb, "junk")
+        code, _, err = call("key", verb, "junk")
         assert code == 2
         assert err.startswith("error: ")
-    assert run("key", "show", "absent")[0] == 1
+    assert call("key", "show", "absent")[0] == 1
